@@ -1,0 +1,278 @@
+//! All of it: started in the order of recovery, stopped without losing anything.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::{Effect, Engine, EngineError, Event, Rules};
+use crate::latest::Latest;
+use crate::lightning::LightningService;
+use crate::status::StatusSource;
+use crate::store::{Store, StoreError};
+use crate::tasks::{EngineHandle, Performer, poll_meter};
+use crate::{control, keys, payees, web};
+
+/// Why the agent did not start or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The state directory cannot be used.
+    #[error("the state directory {path} cannot be used ({source}). Nothing was started; check its owner and the disk")]
+    StateDirectory {
+        /// The directory.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another Kilosat uses the state directory.
+    #[error("another Kilosat already uses {0}. Two would pay twice, so this one stops; look at: kilosat status")]
+    AlreadyRunning(String),
+    /// The money database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There are no keys.
+    #[error(transparent)]
+    Keys(#[from] keys::KeyError),
+    /// The Lightning node does not start.
+    #[cfg(feature = "node")]
+    #[error(transparent)]
+    Node(#[from] crate::lightning::node::NodeFault),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Http(#[from] payees::http::HttpFault),
+    /// The page's address is taken.
+    #[error(
+        "the page cannot be served at {address} ({source}). Nothing was started; choose another [web] listen address"
+    )]
+    Web {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The engine failed while running.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The engine's thread is gone without a word.
+    #[error("the payment engine ended unexpectedly; nothing more is paid until Kilosat is started again")]
+    EngineLost,
+}
+
+/// The running agent.
+pub struct Agent {
+    status: StatusSource,
+    engine_end: oneshot::Receiver<Result<(), EngineError>>,
+    stop: watch::Sender<bool>,
+    meters: JoinSet<()>,
+    performer: tokio::task::JoinHandle<()>,
+    servers: JoinSet<()>,
+    web_address: Option<SocketAddr>,
+    // Held until the process ends; the kernel releases it however that happens.
+    _lock: File,
+}
+
+impl Agent {
+    /// Starts everything in order: lock, database, keys, wallet, recovery, tasks, page.
+    ///
+    /// Meters are polled before the wallet is up, so that the first reading does not wait for the network.
+    ///
+    /// # Errors
+    /// [`AgentError`]; nothing runs then.
+    pub async fn start(config: Config, clock: Clock) -> Result<Agent, AgentError> {
+        let config = Arc::new(config);
+        let lock = lock_state(&config.state_directory)?;
+        let web = listen_web(&config).await?;
+        let network = config.network.to_string();
+        let store = Store::open(&config.state_directory.join("money.db"), &network)?;
+        let socket = listen_control(&config.state_directory)?;
+        let (effects, queue) = mpsc::channel(EFFECTS_MAX);
+        let (engine, engine_end) = EngineHandle::start(Engine::new(store, rules(&config)), clock.clone(), effects);
+        let latest = Latest::default();
+        let (stop, stopped) = watch::channel(false);
+        let meters = start_meters(&config, &engine, &latest, &clock, &stopped);
+        let lightning = start_lightning(&config).await?;
+        let parts = StatusSource { config, engine, latest, lightning, clock };
+        let performer = start_performer(&parts, queue)?;
+        let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
+        let servers = start_servers(&parts, web, socket);
+        Ok(Agent { status: parts, engine_end, stop, meters, performer, servers, web_address, _lock: lock })
+    }
+
+    /// What the page and the CLI show.
+    pub fn status(&self) -> &StatusSource {
+        &self.status
+    }
+
+    /// Where the page is served, if it is.
+    pub fn web_address(&self) -> Option<SocketAddr> {
+        self.web_address
+    }
+
+    /// Returns when the engine fails, which ends the program.
+    pub async fn failed(&mut self) -> AgentError {
+        match (&mut self.engine_end).await {
+            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) | Err(_) => AgentError::EngineLost,
+        }
+    }
+
+    /// Closes the meters' intervals, leaving payments and page running; used before a final account.
+    pub async fn stop_meters(&mut self) {
+        // Nobody listening means the meters have stopped already.
+        let _ = self.stop.send(true);
+        let drained = async { while self.meters.join_next().await.is_some() {} };
+        if timeout(STOP_METERS_WAIT, drained).await.is_err() {
+            tracing::warn!("a meter did not stop in time; its last interval is closed at the next start");
+            self.meters.abort_all();
+        }
+    }
+
+    /// Stops: meters close their intervals, the payment being sent gets its answer, the node writes its state.
+    pub async fn stop(mut self) {
+        self.stop_meters().await;
+        self.servers.shutdown().await;
+        let Agent { status, engine_end, performer, .. } = self;
+        let StatusSource { engine, lightning, .. } = status;
+        lightning.stop().await;
+        // The engine ends when the last handle is gone; the performer holds one until its queue is closed.
+        drop(engine);
+        performer.abort();
+        let _ = performer.await;
+        if timeout(STOP_ENGINE_WAIT, engine_end).await.is_err() {
+            tracing::warn!("the engine did not stop in time; the next start recovers what was open");
+        }
+    }
+}
+
+/// Private to this user, and used by one process.
+fn lock_state(directory: &Path) -> Result<File, AgentError> {
+    let path = directory.display().to_string();
+    let unusable = |source| AgentError::StateDirectory { path: path.clone(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+    let lock =
+        OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(AgentError::AlreadyRunning(path)),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+async fn listen_web(config: &Config) -> Result<Option<TcpListener>, AgentError> {
+    match config.web_listen {
+        None => Ok(None),
+        Some(address) => {
+            TcpListener::bind(address).await.map(Some).map_err(|source| AgentError::Web { address, source })
+        }
+    }
+}
+
+fn listen_control(directory: &Path) -> Result<UnixListener, AgentError> {
+    let path = control::socket_path(directory);
+    control::listen(&path).map_err(|source| AgentError::StateDirectory { path: path.display().to_string(), source })
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        network: config.network,
+        service: "node",
+        service_refuses_duplicates: true,
+        house: config.house,
+        fees: config.fees,
+        agreements: config.agreements.clone(),
+        feeds: config.feeds.clone(),
+    }
+}
+
+fn start_meters(
+    config: &Config,
+    engine: &EngineHandle,
+    latest: &Latest,
+    clock: &Clock,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut meters = JoinSet::new();
+    for meter in &config.meters {
+        let poll = poll_meter(meter.clone(), engine.clone(), latest.clone(), clock.clone(), stopped.clone());
+        meters.spawn(async move {
+            // The engine being gone ends the program; `Agent::failed` says why.
+            let _ = poll.await;
+        });
+    }
+    meters
+}
+
+#[cfg(feature = "node")]
+async fn start_lightning(config: &Config) -> Result<LightningService, AgentError> {
+    use crate::lightning::node::NodeService;
+    let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
+    let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
+    let runtime = tokio::runtime::Handle::current();
+    let start = move || NodeService::start(&node, network, entropy, &directory, runtime);
+    match tokio::task::spawn_blocking(start).await {
+        Ok(node) => Ok(LightningService::Node(node?)),
+        Err(_) => Err(AgentError::EngineLost),
+    }
+}
+
+#[cfg(not(feature = "node"))]
+async fn start_lightning(_: &Config) -> Result<LightningService, AgentError> {
+    tracing::warn!("this build has no Lightning wallet: meters are read, nothing is paid");
+    Ok(LightningService::Absent)
+}
+
+fn start_performer(
+    parts: &StatusSource,
+    queue: mpsc::Receiver<Effect>,
+) -> Result<tokio::task::JoinHandle<()>, AgentError> {
+    let StatusSource { config, engine, latest, lightning, clock } = parts.clone();
+    let performer = Performer::new(engine, lightning, latest, clock, &config.agreements, &config.feeds)?;
+    Ok(tokio::spawn(performer.run(queue)))
+}
+
+/// The page, the CLI's socket, the wallet's reports and the engine's clock ticks.
+fn start_servers(parts: &StatusSource, web: Option<TcpListener>, socket: UnixListener) -> JoinSet<()> {
+    let mut servers = JoinSet::new();
+    if let Some(listener) = web {
+        servers.spawn(web::serve(listener, parts.clone()));
+    }
+    servers.spawn(control::serve(socket, parts.clone()));
+    servers.spawn(forward_reports(parts.lightning.clone(), parts.engine.clone()));
+    servers.spawn(tick(parts.engine.clone()));
+    servers
+}
+
+/// Each report is committed before the wallet may forget it, so none is lost; the engine ignores repetitions.
+async fn forward_reports(lightning: LightningService, engine: EngineHandle) {
+    while let Some(report) = lightning.next_report().await {
+        if engine.submit(report).await.is_err() {
+            return;
+        }
+        lightning.report_handled().await;
+    }
+}
+
+async fn tick(engine: EngineHandle) {
+    let mut beat = interval(TICK);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        beat.tick().await;
+        if engine.submit(Event::Tick).await.is_err() {
+            return;
+        }
+    }
+}
+
+const EFFECTS_MAX: usize = 256;
+const TICK: Duration = Duration::from_millis(500);
+const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
+const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,247 @@
+//! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
+
+mod reader;
+mod sections;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bitcoin::Network;
+use kilosat_drivers::profiles::Profile;
+use toml_edit::Document;
+use url::Url;
+
+pub use reader::Problem;
+use reader::Problems;
+use sections::read_config;
+
+use crate::domain::money::{Msat, MsatPerKwh};
+use crate::domain::policy::{Budget, FeeRule};
+use crate::payees::http::Reach;
+use crate::payees::l402::PointRule;
+use crate::payees::lnurl::PayTarget;
+
+/// Everything `kilosat.toml` says, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Shown on the page.
+    pub name: String,
+    /// The bitcoin network.
+    pub network: Network,
+    /// Where databases, keys and the control socket live.
+    pub state_directory: PathBuf,
+    /// Where the page listens; `None` when it is switched off.
+    pub web_listen: Option<SocketAddr>,
+    /// Limits of the whole house.
+    pub house: Budget,
+    /// How much routing may cost.
+    pub fees: FeeRule,
+    /// The built-in Lightning node.
+    pub node: NodeConfig,
+    /// Meters to read.
+    pub meters: Vec<Meter>,
+    /// Electricity to pay for.
+    pub agreements: Vec<Agreement>,
+    /// Data to buy.
+    pub feeds: Vec<Feed>,
+}
+
+/// The built-in Lightning node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// The LSP to buy channels from: public key in hex, host and port.
+    pub lsp: Option<(String, String)>,
+    /// The most the LSP may keep of a received payment for opening a channel.
+    pub lsp_fee_max: Msat,
+    /// Whether new channels use anchors, which need an on-chain reserve.
+    pub anchor_channels: bool,
+    /// Where blocks and transactions come from.
+    pub chain: ChainSource,
+}
+
+/// Where the node gets blocks and transactions from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainSource {
+    /// An Esplora server's API URL.
+    Esplora(String),
+    /// An Electrum server, `tcp://host:port` or `ssl://host:port`.
+    Electrum(String),
+    /// Bitcoin Core's RPC.
+    Bitcoind {
+        /// Host name or address.
+        host: String,
+        /// RPC port.
+        port: u16,
+        /// A file that holds `user:password`, such as Bitcoin Core's `.cookie`.
+        cookie_file: PathBuf,
+    },
+}
+
+/// A meter to read.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    /// Its name in agreements and on the page.
+    pub id: String,
+    /// How its registers are laid out.
+    pub profile: &'static Profile,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Modbus unit id.
+    pub unit: u8,
+    /// Time between two readings, in ms.
+    pub poll_interval_ms: u64,
+    /// How long an answer may take, in ms.
+    pub answer_timeout_ms: u64,
+    /// What the fuse lets through, in mW; anything above cannot be true.
+    pub power_max_mw: u64,
+    /// An interval closes after this much energy, in mWh.
+    pub interval_mwh: u64,
+    /// Or after this much time, in ms.
+    pub interval_ms: u64,
+}
+
+/// Pay `payee` for `meter` at `price` in slices of `slice`, within `budget`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agreement {
+    /// Its name.
+    pub id: String,
+    /// The meter's id.
+    pub meter: String,
+    /// A Lightning address or LNURL.
+    pub payee: PayTarget,
+    /// Where its server may be.
+    pub reach: Reach,
+    /// The Lightning node invoices must come from, if pinned.
+    pub payee_key: Option<String>,
+    /// The price of energy.
+    pub price: MsatPerKwh,
+    /// Billed as soon as this much is owed.
+    pub slice: Msat,
+    /// Or as soon as anything has been owed for this long, in ms.
+    pub pay_every_ms: u64,
+    /// Its limits.
+    pub budget: Budget,
+}
+
+/// Buy data from `url` every `every_ms` for at most `price_max`, within `budget`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feed {
+    /// Its name.
+    pub id: String,
+    /// The L402 resource.
+    pub url: Url,
+    /// Where its server may be.
+    pub reach: Reach,
+    /// The Lightning node invoices must come from, if pinned.
+    pub payee_key: Option<String>,
+    /// Time between two requests, in ms.
+    pub every_ms: u64,
+    /// The most one ticket may cost.
+    pub price_max: Msat,
+    /// Which JSON values become points.
+    pub points: Vec<PointRule>,
+    /// Its limits.
+    pub budget: Budget,
+}
+
+/// Why a configuration is not used. Nothing starts.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path} could not be read ({source}). Nothing was started; check the path and its permissions")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It holds mistakes.
+    #[error("{path} has {} mistake(s). Nothing was started; mend these and try again:\n{}", .problems.len(), list(.problems))]
+    Wrong {
+        /// The file.
+        path: String,
+        /// All of them, in the order of the file.
+        problems: Vec<Problem>,
+    },
+}
+
+impl PartialEq for Meter {
+    fn eq(&self, other: &Meter) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every mistake at once.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(&text).map_err(|problems| ConfigError::Wrong { path: name, problems }),
+            Err(source) => Err(ConfigError::Unreadable { path: name, source }),
+        }
+    }
+
+    /// Checks the text of a configuration file.
+    ///
+    /// # Errors
+    /// Every mistake, in the order of the file.
+    pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+        let problems = Problems::new(text);
+        let config = match Document::parse(text.to_owned()) {
+            Ok(document) => {
+                let root = problems.root(&document);
+                let config = read_config(&root);
+                root.finish();
+                config.inspect(|config| check_references(config, &problems, &document))
+            }
+            Err(error) => {
+                let line = problems.line_at(error.span());
+                problems.add(line, "(syntax)", error.message().replace('\n', ", "));
+                None
+            }
+        };
+        match (config, problems.into_sorted()) {
+            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(problems),
+        }
+    }
+
+    /// The meter with this id.
+    pub fn meter(&self, id: &str) -> Option<&Meter> {
+        self.meters.iter().find(|meter| meter.id == id)
+    }
+}
+
+/// Ids are unique, agreements name meters that exist.
+fn check_references(config: &Config, problems: &Problems<'_>, document: &Document<String>) {
+    let root = problems.root(document);
+    let mut ids: Vec<&str> = Vec::new();
+    let sections = root.list("meter").into_iter().chain(root.list("agreement")).chain(root.list("feed"));
+    let all = config.meters.iter().map(|meter| &meter.id);
+    let all = all.chain(config.agreements.iter().map(|agreement| &agreement.id));
+    for (section, id) in sections.zip(all.chain(config.feeds.iter().map(|feed| &feed.id))) {
+        if ids.contains(&id.as_str()) {
+            section
+                .wrong("id", format!("{id:?} is used twice; every meter, agreement and feed needs a name of its own"));
+        }
+        ids.push(id);
+    }
+    for (section, agreement) in root.list("agreement").into_iter().zip(&config.agreements) {
+        if config.meter(&agreement.meter).is_none() {
+            let known = config.meters.iter().map(|meter| meter.id.as_str()).collect::<Vec<_>>().join(", ");
+            section.wrong("meter", format!("there is no meter {:?}; known: {known}", agreement.meter));
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

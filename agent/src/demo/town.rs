@@ -1,0 +1,261 @@
+//! The Lightning network around the house: an LSP, the utility, and a neighbour who sells weather data and lends the
+//! first satoshis. Each is a real LDK node with a store of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bitcoin::{Address, Network};
+use ldk_node::config::Config as LdkConfig;
+use ldk_node::lightning::ln::msgs::SocketAddress;
+use ldk_node::lightning_invoice::Bolt11Invoice;
+use ldk_node::liquidity::LSPS2ServiceConfig;
+use ldk_node::payment::{PaymentDirection, PaymentStatus};
+use ldk_node::{Builder, Event, Node};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::DemoError;
+use super::miner::Miner;
+use crate::clock::Clock;
+use crate::lightning::node::{ToTracing, set_chain_source};
+
+/// One node of the town.
+#[derive(Clone)]
+pub struct TownNode {
+    node: Arc<Node>,
+    address: SocketAddr,
+}
+
+/// Everyone but the house.
+pub struct Town {
+    /// Sells channels and routes.
+    pub lsp: TownNode,
+    /// Sells electricity.
+    pub utility: TownNode,
+    /// Sells weather data, and paid for the house's first channel.
+    pub neighbour: TownNode,
+}
+
+impl TownNode {
+    async fn start(name: &str, lsp: bool, directory: &Path, miner: &Miner) -> Result<TownNode, DemoError> {
+        let address = free_port()?;
+        let mut ldk = LdkConfig { network: Network::Regtest, ..LdkConfig::default() };
+        ldk.storage_dir_path = directory.join(name).display().to_string();
+        // No on-chain reserve is needed on a chain where fees never rise.
+        ldk.anchor_channels_config = None;
+        let mut builder = Builder::from_config(ldk);
+        builder.set_runtime(Handle::current()).set_gossip_source_p2p();
+        builder.set_custom_logger(Arc::new(ToTracing));
+        builder.set_entropy_seed_bytes(kept_entropy(&directory.join(name))?);
+        set_chain_source(&mut builder, &miner.source())?;
+        let fault = |error: &dyn std::fmt::Display| DemoError::Town(format!("{name}: {error}"));
+        builder.set_node_alias(name.to_owned()).map_err(|error| fault(&error))?;
+        builder.set_listening_addresses(vec![SocketAddress::from(address)]).map_err(|error| fault(&error))?;
+        if lsp {
+            builder.set_liquidity_provider_lsps2(LSP_TERMS);
+        }
+        let node = builder.build().map_err(|error| fault(&error))?;
+        let node = Arc::new(node);
+        let started = Arc::clone(&node);
+        on_thread(move || started.start()).await?.map_err(|error| fault(&error))?;
+        Ok(TownNode { node, address })
+    }
+
+    /// `public key@host:port`.
+    pub fn peer(&self) -> String {
+        format!("{}@{}", self.node.node_id(), self.address)
+    }
+
+    /// The node itself.
+    pub fn ldk(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Follows the chain to its tip.
+    ///
+    /// # Errors
+    /// [`DemoError::Town`].
+    pub async fn sync(&self) -> Result<(), DemoError> {
+        let node = Arc::clone(&self.node);
+        on_thread(move || node.sync_wallets()).await?.map_err(|error| DemoError::Town(error.to_string()))
+    }
+
+    /// Pays an invoice; the outcome comes later.
+    ///
+    /// # Errors
+    /// [`DemoError::Town`].
+    pub async fn pay(&self, bolt11: &str) -> Result<(), DemoError> {
+        let invoice: Bolt11Invoice =
+            bolt11.parse().map_err(|_| DemoError::Town("the house made no valid invoice".to_owned()))?;
+        let node = Arc::clone(&self.node);
+        let sent = on_thread(move || node.bolt11_payment().send(&invoice, None)).await?;
+        sent.map(|_| ()).map_err(|error| DemoError::Town(error.to_string()))
+    }
+
+    /// Received over Lightning in all, in msat.
+    pub fn received_msat(&self) -> u64 {
+        let incoming = |payment: &&ldk_node::payment::PaymentDetails| {
+            payment.direction == PaymentDirection::Inbound
+                && payment.status == PaymentStatus::Succeeded
+                && !matches!(payment.kind, ldk_node::payment::PaymentKind::Onchain { .. })
+        };
+        let payments = self.node.list_payments_with_filter(incoming);
+        payments.iter().filter_map(|payment| payment.amount_msat).fold(0, u64::saturating_add)
+    }
+
+    fn usable_channels(&self) -> usize {
+        self.node.list_channels().iter().filter(|channel| channel.is_usable).count()
+    }
+}
+
+impl Town {
+    /// Starts the nodes and, on a new chain, gives the LSP money and channels to the other two.
+    ///
+    /// # Errors
+    /// [`DemoError`].
+    pub async fn open(
+        directory: &Path,
+        miner: &Miner,
+        clock: &Clock,
+        tasks: &mut JoinSet<()>,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Town, DemoError> {
+        let lsp = TownNode::start("lsp", true, directory, miner).await?;
+        let utility = TownNode::start("utility", false, directory, miner).await?;
+        let neighbour = TownNode::start("neighbour", false, directory, miner).await?;
+        let town = Town { lsp, utility, neighbour };
+        for node in town.nodes() {
+            tasks.spawn(acknowledge(Arc::clone(&node.node)));
+        }
+        if town.lsp.node.list_channels().is_empty() {
+            town.fund(miner, say).await?;
+        }
+        town.wait_for_channels(miner, clock).await?;
+        Ok(town)
+    }
+
+    /// Follows the chain to its tip, everyone.
+    ///
+    /// # Errors
+    /// [`DemoError::Town`].
+    pub async fn sync(&self) -> Result<(), DemoError> {
+        for node in self.nodes() {
+            node.sync().await?;
+        }
+        Ok(())
+    }
+
+    /// Stops everyone.
+    pub async fn close(self) {
+        for node in [self.lsp.node, self.utility.node, self.neighbour.node] {
+            // A node that does not stop cleanly ends with the demo anyway.
+            let _ = on_thread(move || node.stop()).await;
+        }
+    }
+
+    /// An address of the LSP, which earns the block rewards.
+    ///
+    /// # Errors
+    /// [`DemoError::Town`].
+    pub fn reward_address(&self) -> Result<Address, DemoError> {
+        self.lsp.node.onchain_payment().new_address().map_err(|error| DemoError::Town(error.to_string()))
+    }
+
+    fn nodes(&self) -> [&TownNode; 3] {
+        [&self.lsp, &self.utility, &self.neighbour]
+    }
+
+    async fn fund(&self, miner: &Miner, say: &(dyn Fn(&str) + Sync)) -> Result<(), DemoError> {
+        say("Mining the first blocks; the LSP earns their reward.");
+        miner.mine(3, &self.reward_address()?).await?;
+        miner.mine(COINBASE_MATURITY, &burn_address()).await?;
+        self.lsp.sync().await?;
+        say("The LSP opens channels to the utility and to the neighbour.");
+        for (node, push_msat) in [(&self.utility, 0), (&self.neighbour, NEIGHBOUR_MSAT)] {
+            let (lsp, id, address) = (Arc::clone(&self.lsp.node), node.node.node_id(), node.address);
+            let open = move || {
+                lsp.open_announced_channel(id, SocketAddress::from(address), CHANNEL_SAT, Some(push_msat), None)
+            };
+            on_thread(open).await?.map_err(|error| DemoError::Town(format!("no channel: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// Mines until both channels work and are announced.
+    async fn wait_for_channels(&self, miner: &Miner, clock: &Clock) -> Result<(), DemoError> {
+        let began = clock.elapsed_ms();
+        while self.lsp.usable_channels() < 2 {
+            if clock.elapsed_ms() - began > CHANNELS_WAIT_MS {
+                return Err(DemoError::Town("the channels between LSP, utility and neighbour did not open".to_owned()));
+            }
+            if miner.waiting().await? > 0 {
+                // Both fundings at once where possible: the second follows the first within moments.
+                sleep(POLL).await;
+                miner.mine(ANNOUNCE_DEPTH, &burn_address()).await?;
+                self.sync().await?;
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the node's events so that its queue stays short; the demo looks at the node's lists instead.
+async fn acknowledge(node: Arc<Node>) {
+    loop {
+        let event = node.next_event_async().await;
+        if let Event::ChannelClosed { reason, .. } = &event {
+            tracing::warn!(?reason, "a channel of the town was closed");
+        }
+        let handled = Arc::clone(&node);
+        if on_thread(move || handled.event_handled()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs a call of a node that may wait off the async threads.
+pub async fn on_thread<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Result<T, DemoError> {
+    tokio::task::spawn_blocking(call).await.map_err(|_| DemoError::Town("the demo is ending".to_owned()))
+}
+
+/// An address nobody has the key of.
+pub fn burn_address() -> Address {
+    let nobody = bitcoin::WitnessProgram::new(bitcoin::WitnessVersion::V0, &[0; 20]).expect("20 bytes fit version 0");
+    Address::from_witness_program(nobody, Network::Regtest)
+}
+
+/// The node needs the port's number before it listens. Nobody else on this machine is likely to take it in between.
+fn free_port() -> Result<SocketAddr, DemoError> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// The node's keys: made once per folder.
+fn kept_entropy(directory: &Path) -> Result<[u8; 64], DemoError> {
+    std::fs::create_dir_all(directory)?;
+    Ok(crate::keys::Seed::load_or_create(directory).map_err(|error| DemoError::Town(error.to_string()))?.node_entropy())
+}
+
+/// What the LSP asks for a channel bought just in time.
+const LSP_TERMS: LSPS2ServiceConfig = LSPS2ServiceConfig {
+    require_token: None,
+    advertise_service: false,
+    channel_opening_fee_ppm: 4_000,
+    channel_over_provisioning_ppm: 500_000,
+    min_channel_opening_fee_msat: 1_000_000,
+    min_channel_lifetime: 4_320,
+    max_client_to_self_delay: 2_016,
+    min_payment_size_msat: 1_000,
+    max_payment_size_msat: 1_000_000_000,
+    client_trusts_lsp: false,
+};
+const CHANNEL_SAT: u64 = 2_000_000;
+const NEIGHBOUR_MSAT: u64 = 1_000_000_000;
+const COINBASE_MATURITY: u32 = 100;
+/// Channels are announced after this many blocks (`BOLT 7`).
+const ANNOUNCE_DEPTH: u32 = 6;
+const CHANNELS_WAIT_MS: u64 = 60_000;
+const POLL: Duration = Duration::from_millis(100);

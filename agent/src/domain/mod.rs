@@ -1,0 +1,9 @@
+//! Decisions: pure functions and plain data. No I/O, no clock, no async, no floats.
+
+pub mod invoice;
+pub mod journal;
+pub mod l402;
+pub mod meter;
+pub mod money;
+pub mod payment;
+pub mod policy;

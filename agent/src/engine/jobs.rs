@@ -1,0 +1,119 @@
+//! What is to be tried again, and when. Kept in memory: every job is derived from the rows again at start.
+
+use std::collections::BTreeMap;
+
+use crate::domain::invoice::PaymentHash;
+
+/// Something to be tried when its time comes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Job {
+    /// Get an invoice for a purchase, or pay its failed one again.
+    Bill(i64),
+    /// Send an intent.
+    Send(i64),
+    /// Look a payment up.
+    LookUp(PaymentHash),
+    /// Ask a data seller.
+    Fetch(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: u64,
+    attempts: u32,
+}
+
+/// Jobs and their times, in monotonic milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    due: BTreeMap<Job, Due>,
+}
+
+impl Jobs {
+    /// Puts `job` at an instant and forgets earlier attempts.
+    pub(super) fn at(&mut self, job: Job, at: u64) {
+        self.due.insert(job, Due { at, attempts: 0 });
+    }
+
+    /// Puts `job` later than last time: doubling from its first wait up to its longest, plus up to a quarter of jitter.
+    pub(super) fn again(&mut self, job: Job, now: u64) {
+        let attempts = self.due.get(&job).map_or(0, |due| due.attempts).saturating_add(1);
+        let (first, longest) = job.waits();
+        let wait = first.saturating_mul(1 << (attempts - 1).min(20)).min(longest);
+        let at = now.saturating_add(wait).saturating_add(jitter(wait / 4));
+        self.due.insert(job, Due { at, attempts });
+    }
+
+    /// Notes that `job`'s question was just asked: it comes back only if the answer gets lost.
+    pub(super) fn asked(&mut self, job: Job, now: u64) {
+        let attempts = self.due.get(&job).map_or(0, |due| due.attempts);
+        self.due.insert(job, Due { at: now.saturating_add(ANSWER_WAIT_MS), attempts });
+    }
+
+    /// Forgets `job`.
+    pub(super) fn done(&mut self, job: &Job) {
+        self.due.remove(job);
+    }
+
+    /// Whether `job` waits for a later instant than `now`.
+    pub(super) fn waits(&self, job: &Job, now: u64) -> bool {
+        self.due.get(job).is_some_and(|due| due.at > now)
+    }
+
+    /// The jobs whose time has come. Each is put off by the longest time its answer can take, in case that gets lost.
+    pub(super) fn take_due(&mut self, now: u64) -> Vec<Job> {
+        let due = self.due.iter_mut().filter(|(_, due)| due.at <= now).take(JOBS_AT_ONCE_MAX);
+        due.map(|(job, due)| {
+            due.at = now.saturating_add(ANSWER_WAIT_MS);
+            job.clone()
+        })
+        .collect()
+    }
+}
+
+impl Job {
+    /// First and longest wait between attempts, in ms.
+    fn waits(&self) -> (u64, u64) {
+        match self {
+            Job::Bill(_) => (2_000, 3_600_000),
+            Job::Send(_) => (1_000, 10_000),
+            Job::LookUp(_) => (1_000, 600_000),
+            Job::Fetch(_) => (5_000, 3_600_000),
+        }
+    }
+}
+
+/// Spreads retries so that a thousand hubs do not come back at the same instant.
+fn jitter(below: u64) -> u64 {
+    let mut random = [0; 8];
+    match getrandom::fill(&mut random) {
+        Ok(()) => u64::from_le_bytes(random) % below.max(1),
+        Err(_) => 0,
+    }
+}
+
+/// An effect whose answer has not come after this long is derived again; longer than any task's own time limit.
+const ANSWER_WAIT_MS: u64 = 90_000;
+const JOBS_AT_ONCE_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_move_apart_and_a_lost_answer_is_asked_for_again() {
+        let mut jobs = Jobs::default();
+        jobs.at(Job::Bill(1), 0);
+        assert_eq!(jobs.take_due(0), [Job::Bill(1)]);
+        assert!(jobs.take_due(ANSWER_WAIT_MS - 1).is_empty());
+        assert_eq!(jobs.take_due(ANSWER_WAIT_MS), [Job::Bill(1)]);
+        jobs.again(Job::Bill(1), 0);
+        assert!(jobs.waits(&Job::Bill(1), 1_999) && !jobs.waits(&Job::Bill(1), 2_500));
+        for _ in 0..40 {
+            jobs.again(Job::Bill(1), 0);
+        }
+        assert!(!jobs.waits(&Job::Bill(1), 4_500_000), "an hour and a quarter at most");
+        jobs.done(&Job::Bill(1));
+        assert!(jobs.take_due(u64::MAX).is_empty());
+    }
+}

@@ -1,0 +1,345 @@
+//! One event in, one transaction, effects out: the only place where order matters.
+//!
+//! The engine performs no I/O but its transaction, and reads no clock. Tasks perform the effects and answer with events;
+//! an effect that is lost (a crash, a full queue) is derived again from the rows at start or by [`Event::Tick`].
+
+mod bills;
+mod energy;
+mod feeds;
+mod jobs;
+mod outcomes;
+mod snapshot;
+
+use std::collections::BTreeMap;
+
+use bitcoin::Network;
+use serde_json::json;
+
+use crate::clock::Now;
+use crate::config::{Agreement, Feed};
+use crate::domain::invoice::{PaymentHash, Preimage};
+use crate::domain::l402::{Challenge, Credential};
+use crate::domain::meter::MeterState;
+use crate::domain::money::Msat;
+use crate::domain::payment::State;
+use crate::domain::policy::{Budget, FeeRule};
+use crate::store::{PurchaseRow, Store, StoreError, Tx};
+use jobs::{Job, Jobs};
+pub use snapshot::{AgreementSnapshot, Snapshot};
+
+/// What the owner allowed; taken from the configuration, replaced as a whole.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The network invoices must be for.
+    pub network: Network,
+    /// The Lightning service that pays, for every payment of this run.
+    pub service: &'static str,
+    /// The service refuses to pay a hash twice, so that an unpaid invoice may be handed to it again.
+    pub service_refuses_duplicates: bool,
+    /// Limits of the whole house.
+    pub house: Budget,
+    /// How much routing may cost.
+    pub fees: FeeRule,
+    /// Electricity bought.
+    pub agreements: Vec<Agreement>,
+    /// Data bought.
+    pub feeds: Vec<Feed>,
+}
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A meter's interval closed.
+    Interval {
+        /// The meter's id.
+        meter: String,
+        /// The virtual meter at the close.
+        state: MeterState,
+        /// Good samples since the last close.
+        samples: u32,
+    },
+    /// A meter's values began or ceased to be doubtful; the text goes to the journal.
+    MeterDoubt {
+        /// The meter's id.
+        meter: String,
+        /// What happened, in one sentence.
+        text: String,
+    },
+    /// A payee answered with an invoice.
+    Bill {
+        /// The purchase it is for.
+        purchase: i64,
+        /// As received.
+        bolt11: String,
+    },
+    /// A payee did not answer with an invoice.
+    NoBill {
+        /// The purchase it was for.
+        purchase: i64,
+        /// Why, in one sentence.
+        fault: String,
+        /// The amounts the payee takes, when that is why.
+        range: Option<(Msat, Msat)>,
+    },
+    /// The service answered a pay call, or reported later.
+    Outcome {
+        /// Which payment.
+        hash: PaymentHash,
+        /// What became of it.
+        outcome: PayOutcome,
+    },
+    /// The service answered a look-up.
+    Found {
+        /// Which payment.
+        hash: PaymentHash,
+        /// What it knows.
+        found: Found,
+    },
+    /// A data seller answered.
+    Fetched {
+        /// The feed's id.
+        feed: String,
+        /// With what.
+        answer: FeedAnswer,
+    },
+    /// Money came in.
+    Received {
+        /// Its payment hash.
+        hash: PaymentHash,
+        /// What arrived, after the LSP's fee.
+        amount: Msat,
+    },
+    /// The owner wants everything owed paid now, however little.
+    SettleUp,
+    /// Time passed; sent about twice a second.
+    Tick,
+}
+
+/// What a pay call led to. Only `Failed` and `NotSent` say that no money can move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayOutcome {
+    /// Done, with its proof.
+    Paid {
+        /// The proof; checked by the engine.
+        preimage: Preimage,
+        /// Paid for routing, if the service said.
+        fee: Option<Msat>,
+    },
+    /// The service says of this hash that it failed for good.
+    Failed(String),
+    /// The request certainly never reached the service.
+    NotSent(String),
+    /// On its way.
+    InFlight,
+    /// The service has this hash already: look it up.
+    AlreadyKnown,
+    /// Anything else.
+    Unknown(String),
+}
+
+/// What a look-up by payment hash found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A final or unfinished state that the service states clearly.
+    Outcome(PayOutcome),
+    /// The service answered that it does not know the hash.
+    NotFound,
+    /// The look-up itself failed; this changes nothing.
+    Unavailable(String),
+}
+
+/// A data seller's answer, read by the task that fetched it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedAnswer {
+    /// The data; its points are in the latest-value table.
+    Data,
+    /// 402 without or instead of a ticket.
+    PaymentRequired(Challenge),
+    /// The ticket that was shown is not accepted; perhaps a new offer came with it.
+    TicketRefused(Option<Challenge>),
+    /// No usable answer.
+    Fault(String),
+}
+
+/// Something is to be done by a task, which answers with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the agreement's payee for an invoice.
+    RequestBill {
+        /// The purchase it is for.
+        purchase: i64,
+        /// The agreement, which names the payee.
+        agreement: String,
+        /// Due.
+        amount: Msat,
+    },
+    /// Hand an invoice to the service. The row behind it is durable and says `sending`.
+    Send {
+        /// What to look it up by.
+        hash: PaymentHash,
+        /// The invoice.
+        bolt11: String,
+        /// The routing fee limit.
+        fee_max: Msat,
+    },
+    /// Ask the service what became of a payment.
+    LookUp {
+        /// Which payment.
+        hash: PaymentHash,
+    },
+    /// Ask a data seller, with the ticket if there is one.
+    Fetch {
+        /// The feed's id.
+        feed: String,
+        /// A ticket that was paid for.
+        ticket: Option<Credential>,
+    },
+}
+
+/// The engine can not go on; the process stops with relays off.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The money database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The state behind every decision.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    rules: Rules,
+    jobs: Jobs,
+    notices: BTreeMap<String, String>,
+}
+
+/// One event being handled.
+struct Step<'a> {
+    tx: &'a Tx<'a>,
+    rules: &'a Rules,
+    jobs: &'a mut Jobs,
+    notices: &'a mut BTreeMap<String, String>,
+    now: Now,
+    effects: Vec<Effect>,
+}
+
+impl Engine {
+    /// Takes over the database under `rules`.
+    pub fn new(store: Store, rules: Rules) -> Engine {
+        Engine { store, rules, jobs: Jobs::default(), notices: BTreeMap::new() }
+    }
+
+    /// Recovery: what may be moving is looked up, what certainly did not leave is sent or given up, and only then comes
+    /// anything new (`reliability-security`, rule 1.11).
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn start(&mut self, now: Now) -> Result<Vec<Effect>, EngineError> {
+        self.transact(now, |step| {
+            for payment in step.tx.open_payments()? {
+                if payment.state == State::Sending {
+                    let unclear = "the program stopped while this payment was being sent";
+                    step.tx.set_payment_state(payment.payment, State::Unknown, Some(unclear), now.wall)?;
+                }
+                if payment.state.may_be_moving() {
+                    step.look_up(payment.hash);
+                }
+            }
+            for purchase in step.tx.open_purchases(None)? {
+                step.jobs.at(Job::Bill(purchase.purchase), now.monotonic);
+            }
+            for feed in &step.rules.feeds {
+                step.jobs.at(Job::Fetch(feed.id.clone()), now.monotonic);
+            }
+            step.send_next()
+        })
+    }
+
+    /// Handles one event in one transaction. What it returns may be lost; what it committed may not.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the database failed, the engine must not be used again.
+    pub fn handle(&mut self, now: Now, event: Event) -> Result<Vec<Effect>, EngineError> {
+        let due = match event {
+            Event::Tick => self.jobs.take_due(now.monotonic),
+            _ => Vec::new(),
+        };
+        if matches!(event, Event::Tick) && due.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.transact(now, |step| match event {
+            Event::Interval { meter, state, samples } => step.on_interval(&meter, state, samples),
+            Event::MeterDoubt { meter, text } => step.record(json!({"event": "meter", "meter": meter, "text": text})),
+            Event::Bill { purchase, bolt11 } => step.on_bill(purchase, &bolt11),
+            Event::NoBill { purchase, fault, range } => step.on_no_bill(purchase, &fault, range),
+            Event::Outcome { hash, outcome } => step.on_outcome(hash, outcome),
+            Event::Found { hash, found } => step.on_found(hash, found),
+            Event::Fetched { feed, answer } => step.on_fetched(&feed, answer),
+            Event::Received { hash, amount } => step.on_received(&hash, amount),
+            Event::SettleUp => step.settle_up(),
+            Event::Tick => due.into_iter().try_for_each(|job| step.on_due(job)),
+        })
+    }
+
+    /// What is known of `meter`, for the gate that judges its samples.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn meter(&mut self, meter: &str) -> Result<Option<MeterState>, EngineError> {
+        Ok(self.store.begin()?.meter(meter)?)
+    }
+
+    fn transact(
+        &mut self,
+        now: Now,
+        work: impl FnOnce(&mut Step<'_>) -> Result<(), StoreError>,
+    ) -> Result<Vec<Effect>, EngineError> {
+        let Engine { store, rules, jobs, notices } = self;
+        let tx = store.begin()?;
+        let mut step = Step { tx: &tx, rules, jobs, notices, now, effects: Vec::new() };
+        work(&mut step)?;
+        let effects = step.effects;
+        tx.commit()?;
+        Ok(effects)
+    }
+}
+
+impl Step<'_> {
+    /// What a job that came due asks for.
+    fn on_due(&mut self, job: Job) -> Result<(), StoreError> {
+        match job {
+            Job::Bill(purchase) => self.bill_or_retry(purchase),
+            Job::Send(_) => self.send_next(),
+            Job::LookUp(hash) => {
+                if self.tx.payment_by_hash(&hash)?.is_some_and(|payment| payment.state.may_be_moving()) {
+                    self.effects.push(Effect::LookUp { hash });
+                } else {
+                    self.jobs.done(&Job::LookUp(hash));
+                }
+                Ok(())
+            }
+            Job::Fetch(feed) => self.fetch(&feed),
+        }
+    }
+
+    fn record(&self, payload: serde_json::Value) -> Result<(), StoreError> {
+        self.tx.record(self.now.wall, &payload)
+    }
+
+    /// Stops automatic payments until the owner has looked.
+    fn lock(&self, reason: &str) -> Result<(), StoreError> {
+        self.record(json!({"event": "locked", "reason": reason}))?;
+        self.tx.set_meta(LOCK, reason)
+    }
+
+    fn rule_budget(&self, purchase: &PurchaseRow) -> Option<Budget> {
+        let agreements = self.rules.agreements.iter().map(|agreement| (&agreement.id, agreement.budget));
+        let feeds = self.rules.feeds.iter().map(|feed| (&feed.id, feed.budget));
+        agreements.chain(feeds).find(|(id, _)| **id == purchase.rule).map(|(_, budget)| budget)
+    }
+}
+
+const LOCK: &str = "lock";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! One mnemonic, separate keys: the owner's twelve words and what is derived from them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use bip39::Mnemonic;
+use bitcoin::Network;
+use bitcoin::bip32::{ChildNumber, DerivationPath, Xpriv};
+use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha512};
+use bitcoin::secp256k1::Secp256k1;
+
+/// The owner's words. Shown to nobody by `Debug` or an error.
+pub struct Seed {
+    mnemonic: Mnemonic,
+}
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read or written.
+    #[error("the key file {path} cannot be used ({source}). Nothing was started; check the disk and its permissions")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file does not hold twelve or 24 valid words.
+    #[error(
+        "the key file {path} does not hold a valid mnemonic. It was left as it is; restore the words you wrote down"
+    )]
+    Invalid {
+        /// The file.
+        path: String,
+    },
+    /// The kernel gave no randomness.
+    #[error("this machine gives no random numbers, so no wallet can be made ({0})")]
+    Entropy(getrandom::Error),
+}
+
+impl Seed {
+    /// Reads the words from `seed` in `directory`, or makes new ones there (mode 0600, on disk before this returns).
+    ///
+    /// # Errors
+    /// [`KeyError`]; an unreadable file is never replaced.
+    pub fn load_or_create(directory: &Path) -> Result<Seed, KeyError> {
+        let path = directory.join("seed");
+        let name = path.display().to_string();
+        let io = |source| KeyError::Io { path: name.clone(), source };
+        match File::open(&path) {
+            Ok(file) => {
+                let mut words = String::new();
+                file.take(SEED_BYTES_MAX).read_to_string(&mut words).map_err(io)?;
+                let mnemonic = words.trim().parse().map_err(|_| KeyError::Invalid { path: name.clone() })?;
+                Ok(Seed { mnemonic })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut entropy = [0; 16];
+                getrandom::fill(&mut entropy).map_err(KeyError::Entropy)?;
+                let mnemonic = Mnemonic::from_entropy(&entropy).expect("16 bytes make twelve words");
+                write_new(directory, &path, &format!("{mnemonic}\n")).map_err(io)?;
+                Ok(Seed { mnemonic })
+            }
+            Err(error) => Err(io(error)),
+        }
+    }
+
+    /// The built-in node's 64 bytes: BIP85, application hex, index 0.
+    pub fn node_entropy(&self) -> [u8; 64] {
+        let master = Xpriv::new_master(Network::Bitcoin, &self.mnemonic.to_seed_normalized(""))
+            .expect("a 64-byte seed makes a master key");
+        bip85_hex_64(&master)
+    }
+}
+
+/// `BIP85`, application 128169' (hex), 64 bytes, index 0.
+fn bip85_hex_64(master: &Xpriv) -> [u8; 64] {
+    let hardened = [83_696_968, 128_169, 64, 0]
+        .map(|index| ChildNumber::from_hardened_idx(index).expect("these indices are below 2^31"));
+    let child = master
+        .derive_priv(&Secp256k1::new(), &DerivationPath::from(hardened.to_vec()))
+        .expect("four levels below the master key");
+    let mut engine = HmacEngine::<sha512::Hash>::new(b"bip-entropy-from-k");
+    engine.input(&child.private_key.secret_bytes());
+    Hmac::from_engine(engine).to_byte_array()
+}
+
+/// Writes a new private file so that it is complete and on disk, or not there at all.
+fn write_new(directory: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let partial = directory.join("seed.new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&partial, path)?;
+    File::open(directory)?.sync_all()
+}
+
+const SEED_BYTES_MAX: u64 = 1_024;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use bitcoin::hex::DisplayHex as _;
+
+    use super::*;
+
+    #[test]
+    fn the_bip85_vector_for_64_hex_bytes_holds() {
+        let master: Xpriv = "xprv9s21ZrQH143K2LBWUUQRFXhucrQqBpKdRRxNVq2zBqsx8HVqFk2uYo8kmbaLLHRdqtQpUm98uKfu3vca1LqdGhUtyoFnCNkfmXRyPXLjbKb".parse().unwrap();
+        assert_eq!(
+            bip85_hex_64(&master).to_lower_hex_string(),
+            "492db4698cf3b73a5a24998aa3e9d7fa96275d85724a91e71aa2d645442f878555d078fd1f1f67e368976f04137b1f7a0d19232136ca50c44614af72b5582a5c"
+        );
+    }
+
+    #[test]
+    fn the_words_are_made_once_private_and_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Seed::load_or_create(directory.path()).unwrap();
+        let again = Seed::load_or_create(directory.path()).unwrap();
+        assert_eq!(first.mnemonic, again.mnemonic);
+        assert_eq!(first.mnemonic.word_count(), 12);
+        let mode = std::fs::metadata(directory.path().join("seed")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_key_file_is_refused_and_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("seed");
+        #[allow(clippy::disallowed_methods)] // a damaged file is what this test is about
+        std::fs::write(&path, "abandon abandon").unwrap();
+        assert!(matches!(Seed::load_or_create(directory.path()), Err(KeyError::Invalid { .. })));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abandon abandon");
+    }
+}

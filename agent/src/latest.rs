@@ -1,0 +1,98 @@
+//! The newest value of every point, for the status and the page. Money never depends on it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// One point's newest value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    /// Thousandths of `unit`.
+    pub milli: i64,
+    /// Such as `Wh` or `W`; empty for bought data.
+    pub unit: String,
+    /// Milliseconds since the program started.
+    pub at_ms: u64,
+}
+
+/// Whether a device delivers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// What is wrong, in one sentence; `None` when all is well.
+    pub fault: Option<String>,
+    /// Values arrive, but cannot be true.
+    pub doubtful: bool,
+    /// Readings that worked.
+    pub reads: u64,
+    /// Readings that failed.
+    pub faults: u64,
+    /// When a reading last worked, in ms since the program started.
+    pub good_ms: Option<u64>,
+}
+
+/// Shared by the tasks that fill it and the page that shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Latest {
+    table: Arc<Mutex<Table>>,
+}
+
+/// The table itself: points by `source.point`, health by source.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Newest values, by `source.point`.
+    pub points: BTreeMap<String, Value>,
+    /// Health, by source.
+    pub health: BTreeMap<String, Health>,
+}
+
+impl Latest {
+    /// Replaces the newest value of `source.point`. New points beyond [`POINTS_MAX`] are dropped.
+    pub fn put(&self, source: &str, point: &str, value: Value) {
+        let mut table = self.lock();
+        let key = format!("{source}.{point}");
+        if table.points.len() < POINTS_MAX || table.points.contains_key(&key) {
+            table.points.insert(key, value);
+        }
+    }
+
+    /// Notes a reading of `source` that worked.
+    pub fn worked(&self, source: &str, at_ms: u64) {
+        let mut table = self.lock();
+        let health = table.health.entry(source.to_owned()).or_default();
+        health.fault = None;
+        health.doubtful = false;
+        health.reads = health.reads.saturating_add(1);
+        health.good_ms = Some(at_ms);
+    }
+
+    /// Notes a reading of `source` that failed.
+    pub fn failed(&self, source: &str, fault: &str) {
+        self.note_fault(source, fault, false);
+    }
+
+    /// Notes a reading of `source` whose value cannot be true.
+    pub fn doubted(&self, source: &str, fault: &str) {
+        self.note_fault(source, fault, true);
+    }
+
+    /// Everything, at one instant.
+    pub fn copy(&self) -> Table {
+        self.lock().clone()
+    }
+
+    fn note_fault(&self, source: &str, fault: &str, doubtful: bool) {
+        let mut table = self.lock();
+        let health = table.health.entry(source.to_owned()).or_default();
+        health.fault = Some(fault.to_owned());
+        health.doubtful = doubtful;
+        health.faults = health.faults.saturating_add(1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Points kept at most; a home has a few hundred.
+pub const POINTS_MAX: usize = 4_096;

@@ -1,0 +1,20 @@
+//! Kilosat: an edge gateway that pays for electricity and data over Lightning, within limits its owner set.
+//!
+//! Read in this order; `ARCHITECTURE.md` has the map.
+
+pub mod agent; // all of it, started and stopped
+pub mod clock; // the only reader of the system clock
+pub mod config; // kilosat.toml as a checked Config
+pub mod control; // the CLI's socket
+#[cfg(feature = "node")]
+pub mod demo;
+pub mod domain; // decisions: pure functions and plain data
+pub mod engine; // one event in, one transaction, effects out
+pub mod keys; // one mnemonic, separate keys
+pub mod latest; // the newest value of every point
+pub mod lightning; // the Lightning wallet in use
+pub mod payees; // LNURL, L402, and the strict HTTP client they share
+pub mod status; // what the page, the CLI and the demo show
+pub mod store; // money.db: every query the engine needs and no other
+pub mod tasks; // perform effects, answer with events
+pub mod web; // the local page // a whole small economy in one process

@@ -1,0 +1,285 @@
+//! The built-in node: `ldk-node` with channels bought just in time from an LSP (`bLIP-52`, LSPS2).
+//!
+//! Its own store is `node.db`, apart from ours: channel state must never come from a backup. A payment it reports as
+//! done is done; a payment it does not know may be handed to it again, because it refuses to pay a hash twice.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use bitcoin::hex::DisplayHex as _;
+use bitcoin::{Network, secp256k1::PublicKey};
+use ldk_node::config::{BackgroundSyncConfig, Config as LdkConfig, ElectrumSyncConfig, EsploraSyncConfig};
+use ldk_node::io::sqlite_store::SqliteStore;
+use ldk_node::lightning::ln::channelmanager::PaymentId;
+use ldk_node::lightning::ln::msgs::SocketAddress;
+use ldk_node::lightning::routing::router::RouteParametersConfig;
+use ldk_node::lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Description};
+use ldk_node::logger::{LogLevel, LogRecord, LogWriter};
+use ldk_node::payment::{PaymentKind, PaymentStatus};
+use ldk_node::{Builder, Node, NodeError};
+use tokio::runtime::Handle;
+
+use super::{Balance, ServiceFault};
+use crate::config::{ChainSource, NodeConfig};
+use crate::domain::invoice::{PaymentHash, Preimage};
+use crate::domain::money::Msat;
+use crate::engine::{Event, Found, PayOutcome};
+
+/// The running node.
+#[derive(Clone)]
+pub struct NodeService {
+    node: Arc<Node>,
+    lsp_fee_max: Msat,
+    has_lsp: bool,
+}
+
+/// Why the node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeFault {
+    /// A value of the configuration does not fit.
+    #[error("{0}")]
+    Configuration(String),
+    /// Its store cannot be opened.
+    #[error("the built-in Lightning node cannot open its store ({0}). Nothing was paid; check the disk or SD card")]
+    Store(String),
+    /// It cannot be put together.
+    #[error("the built-in Lightning node cannot be set up ({0}). Nothing was paid")]
+    Build(ldk_node::BuildError),
+    /// It cannot run, most often because the chain source does not answer.
+    #[error("the built-in Lightning node cannot start ({0}). Nothing was paid; check the chain source and the network")]
+    Start(NodeError),
+}
+
+impl NodeService {
+    /// Builds and starts the node with its store in `directory`.
+    ///
+    /// # Errors
+    /// [`NodeFault`]; blocks while the node reads its store and asks the chain source for fees.
+    pub fn start(
+        config: &NodeConfig,
+        network: Network,
+        entropy: [u8; 64],
+        directory: &Path,
+        runtime: Handle,
+    ) -> Result<NodeService, NodeFault> {
+        let mut ldk = LdkConfig { network, ..LdkConfig::default() };
+        ldk.storage_dir_path = directory.display().to_string();
+        if !config.anchor_channels {
+            ldk.anchor_channels_config = None;
+        }
+        let mut builder = Builder::from_config(ldk);
+        builder.set_runtime(runtime).set_entropy_seed_bytes(entropy).set_gossip_source_p2p();
+        builder.set_custom_logger(Arc::new(ToTracing));
+        set_chain_source(&mut builder, &config.chain)?;
+        if let Some((key, address)) = &config.lsp {
+            let (key, address) = lsp_peer(key, address)?;
+            builder.set_liquidity_source_lsps2(key, address, None);
+        }
+        let store = SqliteStore::new(directory.to_owned(), Some("node.db".to_owned()), None)
+            .map_err(|error| NodeFault::Store(error.to_string()))?;
+        let node = builder.build_with_store(Arc::new(store)).map_err(NodeFault::Build)?;
+        node.start().map_err(NodeFault::Start)?;
+        if let Some((key, address)) = &config.lsp {
+            let (key, address) = lsp_peer(key, address)?;
+            // An LSP that is away now is tried again by the node itself.
+            if let Err(error) = node.connect(key, address, true) {
+                tracing::warn!(%error, "the LSP does not answer yet");
+            }
+        }
+        Ok(NodeService { node: Arc::new(node), lsp_fee_max: config.lsp_fee_max, has_lsp: config.lsp.is_some() })
+    }
+
+    /// The node itself, for what only a built-in node has.
+    pub fn ldk(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    pub(super) async fn pay(&self, bolt11: &str, fee_max: Msat) -> PayOutcome {
+        let Ok(invoice) = Bolt11Invoice::from_str(bolt11) else {
+            return PayOutcome::NotSent("the invoice could not be read".to_owned());
+        };
+        let route =
+            RouteParametersConfig { max_total_routing_fee_msat: Some(fee_max.0), ..RouteParametersConfig::default() };
+        match self.on_thread(move |node| node.bolt11_payment().send(&invoice, Some(route))).await {
+            Some(result) => outcome_of_send(result),
+            None => PayOutcome::Unknown("the node stopped while it was asked to pay".to_owned()),
+        }
+    }
+
+    pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
+        let id = PaymentId(hash.0);
+        let Some(found) = self.on_thread(move |node| node.payment(&id)).await else {
+            return Found::Unavailable("the node stopped".to_owned());
+        };
+        let Some(payment) = found else { return Found::NotFound };
+        Found::Outcome(match (payment.status, &payment.kind) {
+            (PaymentStatus::Succeeded, PaymentKind::Bolt11 { preimage: Some(preimage), .. }) => {
+                PayOutcome::Paid { preimage: Preimage(preimage.0), fee: payment.fee_paid_msat.map(Msat) }
+            }
+            (PaymentStatus::Failed, _) => PayOutcome::Failed("no route to the payee could carry it".to_owned()),
+            _ => PayOutcome::InFlight,
+        })
+    }
+
+    pub(super) async fn create(&self, amount: Msat, text: &str, expiry_s: u32) -> Result<String, ServiceFault> {
+        let fault = |error: &dyn std::fmt::Display| ServiceFault(error.to_string());
+        let text = Description::new(text.to_owned()).map_err(|error| fault(&error))?;
+        let description = Bolt11InvoiceDescription::Direct(text);
+        let jit = self.has_lsp && self.balance().await.receivable_msat < amount.0;
+        let fee_max = self.lsp_fee_max.0;
+        let created = self.on_thread(move |node| {
+            let payments = node.bolt11_payment();
+            if jit {
+                payments.receive_via_jit_channel(amount.0, &description, expiry_s, Some(fee_max))
+            } else {
+                payments.receive(amount.0, &description, expiry_s)
+            }
+        });
+        let created = created.await.ok_or_else(|| ServiceFault("the node stopped".to_owned()))?;
+        created.map(|invoice| invoice.to_string()).map_err(|error| fault(&error))
+    }
+
+    pub(super) async fn balance(&self) -> Balance {
+        let balance = self.on_thread(|node| {
+            let channels = node.list_channels();
+            let usable = channels.iter().filter(|channel| channel.is_usable);
+            let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
+            Balance {
+                node_id: node.node_id().to_string(),
+                balance_msat: node.list_balances().total_lightning_balance_sats.saturating_mul(1_000),
+                spendable_msat: sum(&mut usable.clone().map(|channel| channel.outbound_capacity_msat)),
+                receivable_msat: sum(&mut usable.clone().map(|channel| channel.inbound_capacity_msat)),
+                channels: channels.len(),
+                channels_usable: usable.count(),
+                block_height: node.status().current_best_block.height,
+            }
+        });
+        balance.await.unwrap_or_default()
+    }
+
+    /// Reports that mean nothing to the engine are noted and skipped.
+    pub(super) async fn next_report(&self) -> Option<Event> {
+        loop {
+            let event = self.node.next_event_async().await;
+            match report(event) {
+                Ok(report) => return Some(report),
+                Err(note) => {
+                    tracing::info!("{note}");
+                    self.report_handled().await;
+                }
+            }
+        }
+    }
+
+    pub(super) async fn report_handled(&self) {
+        if let Some(Err(error)) = self.on_thread(|node| node.event_handled()).await {
+            tracing::error!(%error, "the node could not note that its report was handled; it will come again");
+        }
+    }
+
+    pub(super) async fn stop(&self) {
+        if let Some(Err(error)) = self.on_thread(|node| node.stop()).await {
+            tracing::error!(%error, "the Lightning node did not stop cleanly");
+        }
+    }
+
+    /// Runs a call that may wait for the disk or a peer off the async threads; `None` if the program is ending.
+    async fn on_thread<T: Send + 'static>(&self, call: impl FnOnce(&Node) -> T + Send + 'static) -> Option<T> {
+        let node = Arc::clone(&self.node);
+        tokio::task::spawn_blocking(move || call(&node)).await.ok()
+    }
+}
+
+/// What `send` says: only an explicit refusal means that no money can move.
+fn outcome_of_send(result: Result<PaymentId, NodeError>) -> PayOutcome {
+    match result {
+        Ok(_) => PayOutcome::InFlight,
+        Err(NodeError::DuplicatePayment) => PayOutcome::AlreadyKnown,
+        Err(NodeError::NotRunning) => PayOutcome::NotSent("the node is not running".to_owned()),
+        Err(NodeError::InvalidInvoice) => PayOutcome::Failed("the node does not accept this invoice".to_owned()),
+        Err(NodeError::PaymentSendingFailed) => {
+            PayOutcome::Failed("there is no route to the payee, or too little to spend".to_owned())
+        }
+        Err(error) => PayOutcome::Unknown(error.to_string()),
+    }
+}
+
+fn report(event: ldk_node::Event) -> Result<Event, String> {
+    use ldk_node::Event as Ldk;
+    match event {
+        Ldk::PaymentSuccessful { payment_hash, payment_preimage: Some(preimage), fee_paid_msat, .. } => {
+            let outcome = PayOutcome::Paid { preimage: Preimage(preimage.0), fee: fee_paid_msat.map(Msat) };
+            Ok(Event::Outcome { hash: PaymentHash(payment_hash.0), outcome })
+        }
+        Ldk::PaymentFailed { payment_hash: Some(hash), reason, .. } => {
+            let why = reason.map_or_else(|| "no reason given".to_owned(), |reason| format!("{reason:?}"));
+            Ok(Event::Outcome { hash: PaymentHash(hash.0), outcome: PayOutcome::Failed(why) })
+        }
+        Ldk::PaymentReceived { payment_hash, amount_msat, .. } => {
+            Ok(Event::Received { hash: PaymentHash(payment_hash.0), amount: Msat(amount_msat) })
+        }
+        Ldk::ChannelPending { channel_id, .. } => Err(format!("channel {} is being opened", channel_id.0.as_hex())),
+        Ldk::ChannelReady { channel_id, .. } => Err(format!("channel {} is ready", channel_id.0.as_hex())),
+        Ldk::ChannelClosed { channel_id, reason, .. } => {
+            Err(format!("channel {} was closed: {reason:?}", channel_id.0.as_hex()))
+        }
+        other => Err(format!("the node reports {other:?}")),
+    }
+}
+
+pub(crate) fn set_chain_source(builder: &mut Builder, chain: &ChainSource) -> Result<(), NodeFault> {
+    let background = Some(BackgroundSyncConfig {
+        onchain_wallet_sync_interval_secs: ONCHAIN_SYNC_S,
+        lightning_wallet_sync_interval_secs: CHANNEL_SYNC_S,
+        fee_rate_cache_update_interval_secs: FEE_SYNC_S,
+    });
+    match chain {
+        ChainSource::Esplora(url) => {
+            let sync = EsploraSyncConfig { background_sync_config: background };
+            builder.set_chain_source_esplora(url.clone(), Some(sync));
+        }
+        ChainSource::Electrum(url) => {
+            let sync = ElectrumSyncConfig { background_sync_config: background };
+            builder.set_chain_source_electrum(url.clone(), Some(sync));
+        }
+        ChainSource::Bitcoind { host, port, cookie_file } => {
+            let cookie = std::fs::read_to_string(cookie_file).map_err(|error| {
+                NodeFault::Configuration(format!(
+                    "the bitcoind cookie file {} cannot be read ({error}). Is bitcoind running, and may this user read it?",
+                    cookie_file.display()
+                ))
+            })?;
+            let Some((user, password)) = cookie.trim().split_once(':') else {
+                return Err(NodeFault::Configuration(format!("{} does not hold user:password", cookie_file.display())));
+            };
+            builder.set_chain_source_bitcoind_rpc(host.clone(), *port, user.to_owned(), password.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn lsp_peer(key: &str, address: &str) -> Result<(PublicKey, SocketAddress), NodeFault> {
+    let wrong = || NodeFault::Configuration(format!("the LSP {key}@{address} cannot be read"));
+    Ok((key.parse().map_err(|_| wrong())?, address.parse().map_err(|_| wrong())?))
+}
+
+/// The node's own records, in our log.
+pub(crate) struct ToTracing;
+
+impl LogWriter for ToTracing {
+    fn log(&self, record: LogRecord<'_>) {
+        let module = record.module_path;
+        match record.level {
+            LogLevel::Error => tracing::error!(target: "ldk", module, "{}", record.args),
+            LogLevel::Warn => tracing::warn!(target: "ldk", module, "{}", record.args),
+            LogLevel::Info => tracing::info!(target: "ldk", module, "{}", record.args),
+            LogLevel::Debug => tracing::debug!(target: "ldk", module, "{}", record.args),
+            LogLevel::Trace | LogLevel::Gossip => tracing::trace!(target: "ldk", module, "{}", record.args),
+        }
+    }
+}
+
+const ONCHAIN_SYNC_S: u64 = 80;
+const CHANNEL_SYNC_S: u64 = 30;
+const FEE_SYNC_S: u64 = 600;

@@ -1,0 +1,189 @@
+//! SQLite: every query the engine needs and no other. One read-write connection, owned by the engine's thread.
+
+mod journal;
+mod ledger;
+mod meters;
+mod payments;
+mod totals;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+pub use ledger::Posting;
+pub use meters::AgreementRow;
+pub use payments::{NewPayment, PaymentRow, PurchaseKind, PurchaseRow, TicketRow};
+pub use totals::{PaymentSummary, Totals};
+
+/// The money database, open for writing.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+}
+
+/// One transaction; dropped without [`Tx::commit`] it leaves nothing behind.
+#[derive(Debug)]
+pub struct Tx<'store> {
+    sql: Transaction<'store>,
+}
+
+/// Why the money database could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no. After this the connection is not used again.
+    #[error(
+        "the money database failed: {0}. Kilosat stops here so that nothing is paid twice; check the disk or SD card"
+    )]
+    Sqlite(#[from] rusqlite::Error),
+    /// A newer Kilosat wrote this file.
+    #[error(
+        "money.db has schema version {found}, this Kilosat knows {known}. Install the newer version again; nothing was changed"
+    )]
+    Newer {
+        /// Version in the file.
+        found: i64,
+        /// Newest version this program has.
+        known: i64,
+    },
+    /// The file is not what Kilosat wrote.
+    #[error("money.db is damaged ({0}). It was left as it is; restore a backup or ask for help before paying on")]
+    Damaged(String),
+    /// The file belongs to another network.
+    #[error(
+        "money.db belongs to the {found} network, the configuration says {configured}. Use another state directory"
+    )]
+    OtherNetwork {
+        /// Network in the file.
+        found: String,
+        /// Network in the configuration.
+        configured: String,
+    },
+}
+
+impl Store {
+    /// Opens or creates the database at `path` for `network`, migrates it and checks it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a damaged or newer file is never replaced.
+    pub fn open(path: &Path, network: &str) -> Result<Store, StoreError> {
+        let mut connection = Connection::open_with_flags(path, READ_WRITE)?;
+        connection.execute_batch(PRAGMAS)?;
+        let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        if synchronous != SYNCHRONOUS_FULL || mode != "wal" {
+            return Err(StoreError::Damaged(format!("it opened with synchronous={synchronous}, journal_mode={mode}")));
+        }
+        migrate(&mut connection)?;
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(StoreError::Damaged(verdict));
+        }
+        let mut store = Store { connection };
+        store.claim(network)?;
+        store.verify_journal_tail()?;
+        Ok(store)
+    }
+
+    /// Begins the one transaction of an event.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
+        Ok(Tx { sql: self.connection.transaction_with_behavior(TransactionBehavior::Immediate)? })
+    }
+
+    /// Binds a new file to its network and refuses another.
+    fn claim(&mut self, network: &str) -> Result<(), StoreError> {
+        let tx = self.begin()?;
+        match tx.meta("network")? {
+            None => tx.set_meta("network", network)?,
+            Some(found) if found == network => {}
+            Some(found) => {
+                return Err(StoreError::OtherNetwork { found, configured: network.to_owned() });
+            }
+        }
+        tx.commit()
+    }
+}
+
+impl Tx<'_> {
+    /// What came before survives a power cut once this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`]; whether it was committed is then unknown until the next start.
+    pub fn commit(self) -> Result<(), StoreError> {
+        Ok(self.sql.commit()?)
+    }
+
+    /// The value stored under `key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        optional(self.sql.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)))
+    }
+
+    /// Stores `value` under `key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.sql.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [key, value],
+        )?;
+        Ok(())
+    }
+}
+
+fn optional<T>(result: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, sql) in (1_i64..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= found) {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        tx.execute_batch(sql)?;
+        tx.pragma_update(None, "user_version", version)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// Never edited after release; a change is a new file.
+const MIGRATIONS: [&str; 1] = [include_str!("../../schema/0001_money.sql")];
+
+const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_CREATE)
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
+
+const SYNCHRONOUS_FULL: i64 = 2;
+
+/// `reliability-security`, rule 6.4. 0x4B534154 spells "KSAT".
+const PRAGMAS: &str = "
+    PRAGMA application_id = 0x4B534154;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+    PRAGMA busy_timeout = 5000;
+    PRAGMA wal_autocheckpoint = 1000;
+    PRAGMA journal_size_limit = 8388608;
+    PRAGMA mmap_size = 0;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA secure_delete = FAST;
+";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,396 @@
+//! Purchases (the thing owed), payments (the attempts to settle it) and paid tickets.
+
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+
+use super::{StoreError, Tx, optional};
+use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
+use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::payment::State;
+
+/// What is bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PurchaseKind {
+    /// Electricity, by an agreement.
+    Energy,
+    /// Data, by a feed.
+    Data,
+}
+
+/// The thing owed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchaseRow {
+    /// Its number.
+    pub purchase: i64,
+    /// Electricity or data.
+    pub kind: PurchaseKind,
+    /// The agreement or feed.
+    pub rule: String,
+    /// Whom it is paid to, as configured.
+    pub payee: String,
+    /// Due for energy, the highest price for data.
+    pub amount: Msat,
+    /// `open`, `withdrawn`, `paid` or `frozen`.
+    pub state: String,
+}
+
+/// One attempt to pay one invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentRow {
+    /// Its number.
+    pub payment: i64,
+    /// The purchase it settles.
+    pub purchase: i64,
+    /// What the service knows it by.
+    pub hash: PaymentHash,
+    /// 1 for the first attempt at this hash.
+    pub attempt: u32,
+    /// Where it stands.
+    pub state: State,
+    /// The invoice.
+    pub bolt11: String,
+    /// Without routing fees.
+    pub amount: Msat,
+    /// Reserved for routing fees.
+    pub fee_max: Msat,
+    /// The invoice must not be paid after this.
+    pub expires_at: UnixMillis,
+    /// How often the service did not know the hash.
+    pub not_found_count: u32,
+    /// When it last did not.
+    pub not_found_at: UnixMillis,
+    /// The L402 ticket this payment buys: scheme and token.
+    pub ticket: Option<(String, String)>,
+}
+
+/// What [`Tx::insert_intent`] needs.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPayment<'a> {
+    /// The purchase it settles.
+    pub purchase: i64,
+    /// The checked invoice.
+    pub invoice: &'a Invoice,
+    /// Reserved for routing fees.
+    pub fee_max: Msat,
+    /// The Lightning service that will pay; for the payment's whole life.
+    pub service: &'static str,
+    /// The L402 ticket it buys: scheme and token.
+    pub ticket: Option<(&'a str, &'a str)>,
+}
+
+/// A paid L402 ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketRow {
+    /// `L402` or `LSAT`, as the seller wrote it.
+    pub scheme: String,
+    /// The macaroon, in the seller's characters.
+    pub token: String,
+    /// The proof of payment.
+    pub preimage: Preimage,
+    /// How often it was accepted.
+    pub uses: u32,
+    /// The seller has not refused it yet.
+    pub usable: bool,
+    /// Tickets in a row that the seller refused although they were paid and never used.
+    pub refused_unused: u32,
+}
+
+impl Tx<'_> {
+    /// Opens the purchase named `idem_key`, or finds the one that exists; a withdrawn one is opened again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_purchase(
+        &self,
+        idem_key: &str,
+        kind: PurchaseKind,
+        rule: &str,
+        payee: &str,
+        amount: Msat,
+        now: UnixMillis,
+    ) -> Result<PurchaseRow, StoreError> {
+        self.sql
+            .prepare_cached(
+                "INSERT INTO purchases (idem_key, kind, rule, payee, amount_msat, state, created_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6)
+                 ON CONFLICT (idem_key) DO UPDATE SET state = 'open', amount_msat = excluded.amount_msat,
+                     payee = excluded.payee WHERE state = 'withdrawn'",
+            )?
+            .execute(params![idem_key, kind.name(), rule, payee, amount.0, now.0])?;
+        let sql = format!("{PURCHASE} WHERE idem_key = ?1");
+        Ok(self.sql.prepare_cached(&sql)?.query_row([idem_key], purchase_row)?)
+    }
+
+    /// The purchase with this number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn purchase(&self, purchase: i64) -> Result<Option<PurchaseRow>, StoreError> {
+        optional(
+            self.sql.prepare_cached(&format!("{PURCHASE} WHERE purchase = ?1"))?.query_row([purchase], purchase_row),
+        )
+    }
+
+    /// Purchases that are not settled yet, oldest first; of one rule when given.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_purchases(&self, rule: Option<&str>) -> Result<Vec<PurchaseRow>, StoreError> {
+        let sql =
+            format!("{PURCHASE} WHERE state IN ('open', 'frozen') AND (?1 IS NULL OR rule = ?1) ORDER BY purchase");
+        let mut statement = self.sql.prepare_cached(&sql)?;
+        let rows = statement.query_map([rule], purchase_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Number and sum of the paid purchases of `rule`; together they name the next need.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn paid_purchases(&self, rule: &str) -> Result<(u64, Msat), StoreError> {
+        let sql = "SELECT count(*), ifnull(sum(amount_msat), 0) FROM purchases WHERE rule = ?1 AND state = 'paid'";
+        Ok(self.sql.prepare_cached(sql)?.query_row([rule], |row| Ok((row.get(0)?, Msat(row.get(1)?))))?)
+    }
+
+    /// Changes a purchase's state.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_purchase_state(&self, purchase: i64, state: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE purchases SET state = ?2 WHERE purchase = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![purchase, state])?;
+        Ok(())
+    }
+
+    /// Changes what a purchase costs, before anything was paid for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_purchase_amount(&self, purchase: i64, amount: Msat) -> Result<(), StoreError> {
+        let sql = "UPDATE purchases SET amount_msat = ?2 WHERE purchase = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![purchase, amount.0])?;
+        Ok(())
+    }
+
+    /// Remembers why a purchase is not paid yet; `None` clears it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_refusal(&self, purchase: i64, refusal: Option<&str>) -> Result<(), StoreError> {
+        let sql = "UPDATE purchases SET refusal = ?2 WHERE purchase = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![purchase, refusal])?;
+        Ok(())
+    }
+
+    /// Writes a payment as intent. The database refuses a second live one for the purchase or the hash.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn insert_intent(&self, new: &NewPayment<'_>, now: UnixMillis) -> Result<i64, StoreError> {
+        self.sql
+            .prepare_cached(
+                "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat,
+                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket)
+                 VALUES (?1, ?2, (SELECT ifnull(max(attempt), 0) + 1 FROM payments WHERE hash = ?2), ?3, 'intent', ?4,
+                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                new.purchase,
+                new.invoice.hash.0,
+                new.service,
+                new.invoice.bolt11,
+                new.invoice.amount.0,
+                new.fee_max.0,
+                new.invoice.payee_key,
+                new.invoice.expires_at.0.min(TIME_MAX),
+                now.0,
+                new.ticket.map(|ticket| ticket.0),
+                new.ticket.map(|ticket| ticket.1),
+            ])?;
+        Ok(self.sql.last_insert_rowid())
+    }
+
+    /// The newest attempt at `hash`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn payment_by_hash(&self, hash: &PaymentHash) -> Result<Option<PaymentRow>, StoreError> {
+        let sql = format!("{PAYMENT} WHERE hash = ?1 ORDER BY attempt DESC LIMIT 1");
+        optional(self.sql.prepare_cached(&sql)?.query_row([hash.0], payment_row))
+    }
+
+    /// The newest attempt at `purchase`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest_payment_of(&self, purchase: i64) -> Result<Option<PaymentRow>, StoreError> {
+        let sql = format!("{PAYMENT} WHERE purchase = ?1 ORDER BY payment DESC LIMIT 1");
+        optional(self.sql.prepare_cached(&sql)?.query_row([purchase], payment_row))
+    }
+
+    /// Every payment that is not final, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_payments(&self) -> Result<Vec<PaymentRow>, StoreError> {
+        let sql = format!("{PAYMENT} WHERE state IN ('intent', 'sending', 'in_flight', 'unknown') ORDER BY payment");
+        let mut statement = self.sql.prepare_cached(&sql)?;
+        let rows = statement.query_map([], payment_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes a state that [`State::move_to`] allowed, and why if there is something to say.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_payment_state(
+        &self,
+        payment: i64,
+        state: State,
+        fault: Option<&str>,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE payments SET state = ?2, fault = ifnull(?3, fault), changed_ms = ?4 WHERE payment = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![payment, state.name(), fault, now.0])?;
+        Ok(())
+    }
+
+    /// Writes the proof and the fee together with the paid state.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_payment_paid(
+        &self,
+        payment: i64,
+        state: State,
+        preimage: &Preimage,
+        fee: Msat,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE payments SET state = ?2, preimage = ?3, fee_msat = ?4, changed_ms = ?5 WHERE payment = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![payment, state.name(), preimage.0, fee.0, now.0])?;
+        Ok(())
+    }
+
+    /// Counts one more look-up that did not find the payment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn count_not_found(&self, payment: i64, now: UnixMillis) -> Result<(), StoreError> {
+        let sql = "UPDATE payments SET not_found_count = not_found_count + 1, not_found_ms = ?2 WHERE payment = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![payment, now.0])?;
+        Ok(())
+    }
+
+    /// The newest ticket of `feed`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn ticket(&self, feed: &str) -> Result<Option<TicketRow>, StoreError> {
+        let sql = "SELECT scheme, token, preimage, uses, usable, refused_unused FROM tickets WHERE feed = ?1";
+        optional(self.sql.prepare_cached(sql)?.query_row([feed], |row| {
+            Ok(TicketRow {
+                scheme: row.get(0)?,
+                token: row.get(1)?,
+                preimage: Preimage(row.get(2)?),
+                uses: row.get(3)?,
+                usable: row.get(4)?,
+                refused_unused: row.get(5)?,
+            })
+        }))
+    }
+
+    /// Keeps a freshly paid ticket in place of the feed's old one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn put_ticket(
+        &self,
+        feed: &str,
+        (scheme, token): (&str, &str),
+        preimage: &Preimage,
+        payment: i64,
+    ) -> Result<(), StoreError> {
+        self.sql
+            .prepare_cached(
+                "INSERT INTO tickets (feed, scheme, token, preimage, payment, uses, usable) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1)
+                 ON CONFLICT (feed) DO UPDATE SET scheme = excluded.scheme, token = excluded.token,
+                     preimage = excluded.preimage, payment = excluded.payment, uses = 0, usable = 1",
+            )?
+            .execute(params![feed, scheme, token, preimage.0, payment])?;
+        Ok(())
+    }
+
+    /// Counts one use of the feed's ticket, or its refusal by the seller.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_ticket(&self, feed: &str, accepted: bool) -> Result<(), StoreError> {
+        let sql = if accepted {
+            "UPDATE tickets SET uses = uses + 1, refused_unused = 0 WHERE feed = ?1"
+        } else {
+            "UPDATE tickets SET usable = 0, refused_unused = refused_unused + (uses = 0) WHERE feed = ?1 AND usable = 1"
+        };
+        self.sql.prepare_cached(sql)?.execute([feed])?;
+        Ok(())
+    }
+
+    /// Notes money that came in; false when this hash was noted before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_received(&self, hash: &PaymentHash, amount: Msat, now: UnixMillis) -> Result<bool, StoreError> {
+        let sql = "INSERT OR IGNORE INTO received (hash, amount_msat, at_ms) VALUES (?1, ?2, ?3)";
+        Ok(self.sql.prepare_cached(sql)?.execute(params![hash.0, amount.0, now.0])? == 1)
+    }
+}
+
+impl PurchaseKind {
+    /// The word in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            PurchaseKind::Energy => "energy",
+            PurchaseKind::Data => "data",
+        }
+    }
+}
+
+fn purchase_row(row: &Row<'_>) -> rusqlite::Result<PurchaseRow> {
+    let kind: String = row.get(1)?;
+    Ok(PurchaseRow {
+        purchase: row.get(0)?,
+        kind: if kind == "energy" { PurchaseKind::Energy } else { PurchaseKind::Data },
+        rule: row.get(2)?,
+        payee: row.get(3)?,
+        amount: Msat(row.get(4)?),
+        state: row.get(5)?,
+    })
+}
+
+fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
+    let state: String = row.get(4)?;
+    let state = State::from_name(&state)
+        .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, "no such payment state".into()))?;
+    let scheme: Option<String> = row.get(11)?;
+    let token: Option<String> = row.get(12)?;
+    Ok(PaymentRow {
+        payment: row.get(0)?,
+        purchase: row.get(1)?,
+        hash: PaymentHash(row.get(2)?),
+        attempt: row.get(3)?,
+        state,
+        bolt11: row.get(5)?,
+        amount: Msat(row.get(6)?),
+        fee_max: Msat(row.get(7)?),
+        expires_at: UnixMillis(row.get(8)?),
+        not_found_count: row.get(9)?,
+        not_found_at: UnixMillis(row.get(10)?),
+        ticket: scheme.zip(token),
+    })
+}
+
+const PURCHASE: &str = "SELECT purchase, kind, rule, payee, amount_msat, state FROM purchases";
+const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
+    not_found_count, not_found_ms, ticket_scheme, ticket FROM payments";
+/// The largest time SQLite's signed integers hold.
+const TIME_MAX: u64 = i64::MAX as u64;

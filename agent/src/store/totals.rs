@@ -1,0 +1,132 @@
+//! What the status shows: sums over the whole life of this database, and the newest payments.
+
+use kilosat_drivers::reading::MilliwattHours;
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use super::{Posting, StoreError, Tx};
+use crate::domain::money::Msat;
+
+/// Sums over the life of the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Priced by agreements.
+    pub energy_billed: MilliwattHours,
+    /// Owed by agreements and not settled.
+    pub owed: Msat,
+    /// Paid for electricity, without fees.
+    pub paid_energy: Msat,
+    /// Paid for data, without fees.
+    pub paid_data: Msat,
+    /// Paid for routing.
+    pub fees: Msat,
+    /// Reserved for payments that are not final.
+    pub reserved: Msat,
+    /// Came in over Lightning.
+    pub received: Msat,
+    /// Settled payments.
+    pub payments_settled: u64,
+    /// Payments that failed for good.
+    pub payments_failed: u64,
+    /// Settled payments for data.
+    pub data_purchases: u64,
+}
+
+/// One payment as the page and the CLI show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentSummary {
+    /// Its number.
+    pub payment: i64,
+    /// `energy` or `data`.
+    pub kind: String,
+    /// The agreement or feed.
+    pub rule: String,
+    /// Where it stands.
+    pub state: String,
+    /// Without fees.
+    pub amount_msat: u64,
+    /// Paid for routing, once settled.
+    pub fee_msat: Option<u64>,
+    /// Payment hash in hex.
+    pub payment_hash: String,
+    /// When it was decided, ms since 1970.
+    pub created_ms: u64,
+    /// From decision to the newest state, ms.
+    pub took_ms: u64,
+    /// What went wrong, if anything.
+    pub fault: Option<String>,
+}
+
+impl Tx<'_> {
+    /// Sums up everything.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        let (energy_billed, owed) = self.sql.query_row(
+            "SELECT ifnull(sum(billed_to_mwh - start_total_mwh), 0), ifnull(sum(owed_msat), 0) FROM agreements",
+            [],
+            |row| Ok((MilliwattHours(row.get(0)?), Msat(row.get(1)?))),
+        )?;
+        let (payments_settled, payments_failed, data_purchases) = self.sql.query_row(
+            "SELECT ifnull(sum(p.state IN ('settled', 'late_settled')), 0), ifnull(sum(p.state = 'failed'), 0),
+                    ifnull(sum(p.state IN ('settled', 'late_settled') AND u.kind = 'data'), 0)
+             FROM payments p JOIN purchases u USING (purchase)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let balance = |account: &str| -> Result<Msat, StoreError> { Ok(Msat(self.account(account)?.unsigned_abs())) };
+        Ok(Totals {
+            energy_billed,
+            owed,
+            paid_energy: balance(Posting::ENERGY)?,
+            paid_data: balance(Posting::DATA)?,
+            fees: balance(Posting::FEES)?,
+            reserved: balance(Posting::PENDING)?,
+            received: balance(Posting::INCOME)?,
+            payments_settled,
+            payments_failed,
+            data_purchases,
+        })
+    }
+
+    /// The newest `count` payments, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest_payments(&self, count: u32) -> Result<Vec<PaymentSummary>, StoreError> {
+        let mut statement = self.sql.prepare_cached(
+            "SELECT p.payment, u.kind, u.rule, p.state, p.amount_msat, p.fee_msat, lower(hex(p.hash)), p.created_ms,
+                    max(p.changed_ms - p.created_ms, 0), p.fault
+             FROM payments p JOIN purchases u USING (purchase) ORDER BY p.payment DESC LIMIT ?1",
+        )?;
+        let rows = statement.query_map(params![count], |row| {
+            Ok(PaymentSummary {
+                payment: row.get(0)?,
+                kind: row.get(1)?,
+                rule: row.get(2)?,
+                state: row.get(3)?,
+                amount_msat: row.get(4)?,
+                fee_msat: row.get(5)?,
+                payment_hash: row.get(6)?,
+                created_ms: row.get(7)?,
+                took_ms: row.get(8)?,
+                fault: row.get(9)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Why each open purchase of `rule` is not paid yet, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn refusals(&self, rule: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.sql.prepare_cached(
+            "SELECT refusal FROM purchases WHERE rule = ?1 AND state <> 'paid' AND refusal IS NOT NULL
+             ORDER BY purchase DESC LIMIT 3",
+        )?;
+        let rows = statement.query_map([rule], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

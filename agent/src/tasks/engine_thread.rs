@@ -1,0 +1,112 @@
+//! The engine's own thread: the one place where the money database is touched.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::domain::meter::MeterState;
+use crate::engine::{Effect, Engine, EngineError, Event, Snapshot};
+
+/// Hands events to the engine and waits for their commit. Clones share the engine.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    commands: mpsc::Sender<Command>,
+}
+
+/// The engine has stopped; the reason is with whoever started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payment engine has stopped")]
+pub struct EngineGone;
+
+enum Command {
+    Handle(Event, oneshot::Sender<()>),
+    Meter(String, oneshot::Sender<Option<MeterState>>),
+    Snapshot(oneshot::Sender<Snapshot>),
+}
+
+impl EngineHandle {
+    /// Starts the engine's thread. Effects go to `effects`; how the thread ended comes from the receiver.
+    ///
+    /// The thread ends when every handle is dropped, or at the first failure of the database.
+    pub fn start(
+        engine: Engine,
+        clock: Clock,
+        effects: mpsc::Sender<Effect>,
+    ) -> (EngineHandle, oneshot::Receiver<Result<(), EngineError>>) {
+        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let (ended, end) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("engine".to_owned());
+        let spawned = thread.spawn(move || {
+            let result = serve(engine, &clock, receiver, &effects);
+            // Nobody may be waiting any more, which is as well.
+            let _ = ended.send(result);
+        });
+        spawned.expect("a thread can be started");
+        (EngineHandle { commands }, end)
+    }
+
+    /// Handles one event; returns once it is committed.
+    ///
+    /// # Errors
+    /// [`EngineGone`]: whether the event was committed is unknown.
+    pub async fn submit(&self, event: Event) -> Result<(), EngineGone> {
+        self.ask(|answer| Command::Handle(event, answer)).await
+    }
+
+    /// What is known of a meter.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn meter(&self, meter: &str) -> Result<Option<MeterState>, EngineGone> {
+        self.ask(|answer| Command::Meter(meter.to_owned(), answer)).await
+    }
+
+    /// What the status shows of the engine.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn snapshot(&self) -> Result<Snapshot, EngineGone> {
+        self.ask(Command::Snapshot).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, EngineGone> {
+        let (sender, answer) = oneshot::channel();
+        self.commands.send(command(sender)).await.map_err(|_| EngineGone)?;
+        answer.await.map_err(|_| EngineGone)
+    }
+}
+
+fn serve(
+    mut engine: Engine,
+    clock: &Clock,
+    mut commands: mpsc::Receiver<Command>,
+    effects: &mpsc::Sender<Effect>,
+) -> Result<(), EngineError> {
+    hand_out(effects, engine.start(clock.now())?);
+    while let Some(command) = commands.blocking_recv() {
+        // An asker that went away does not matter: what was to be done is done.
+        match command {
+            Command::Handle(event, done) => {
+                hand_out(effects, engine.handle(clock.now(), event)?);
+                let _ = done.send(());
+            }
+            Command::Meter(meter, answer) => {
+                let _ = answer.send(engine.meter(&meter)?);
+            }
+            Command::Snapshot(answer) => {
+                let _ = answer.send(engine.snapshot()?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Effects that find no room are dropped: the engine derives them again. Waiting here could lock both sides.
+fn hand_out(channel: &mpsc::Sender<Effect>, effects: Vec<Effect>) {
+    for effect in effects {
+        if let Err(error) = channel.try_send(effect) {
+            tracing::warn!(%error, "a task queue is full; this will be tried again");
+        }
+    }
+}
+
+const COMMANDS_MAX: usize = 256;

@@ -1,0 +1,9 @@
+//! Tasks perform effects and answer with events. Everything that waits lives here.
+
+mod engine_thread;
+mod meters;
+mod performer;
+
+pub use engine_thread::{EngineGone, EngineHandle};
+pub use meters::poll_meter;
+pub use performer::Performer;

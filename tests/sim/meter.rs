@@ -1,0 +1,380 @@
+//! A Modbus TCP meter on the loopback that can misbehave in every way a real one does.
+//!
+//! It speaks the protocol by hand: a library would refuse to send most of these answers. Frames are those of the
+//! Modbus Messaging on TCP/IP guide: transaction id, protocol id 0, length, unit, function, data.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kilosat_drivers::profiles::{Profile, Space};
+use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// How the meter answers from now on, on connections that exist as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    /// As it should.
+    #[default]
+    None,
+    /// With this exception code, and keeps the connection.
+    Exception(u8),
+    /// With bytes that are no Modbus frame.
+    Garbage,
+    /// With the right values under the transaction id of another request.
+    WrongTransaction,
+    /// Not at all; the connection stays open.
+    Silent,
+    /// With the answer to the request before, and not at all to the first: what a client sees after a timeout.
+    Late,
+    /// With a whole frame that holds one register less than was asked for.
+    ShortAnswer,
+    /// With the end of the connection.
+    CloseAtOnce,
+}
+
+/// A running meter; dropping it ends its connections.
+pub struct MeterSim {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl MeterSim {
+    /// Starts a meter of this model on a free port of the loopback, with counter and power at zero.
+    ///
+    /// # Errors
+    /// When no port can be opened.
+    pub async fn start(profile: &'static Profile) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let mut meter = Self {
+            addr: listener.local_addr()?,
+            shared: Arc::new(Shared {
+                profile,
+                state: Mutex::default(),
+            }),
+            running: None,
+        };
+        meter.run(listener);
+        Ok(meter)
+    }
+
+    /// Where the meter is, also while it is stopped.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Sets the import counter; the meter shows it as its registers can.
+    pub fn set_energy(&self, energy: MilliwattHours) {
+        self.shared.change(|state| state.energy = energy);
+    }
+
+    /// Sets the power of the first phase, which is also the total.
+    pub fn set_power(&self, power: Milliwatts) {
+        self.shared.change(|state| state.power = power);
+    }
+
+    /// Makes the meter misbehave, or behave again with [`Fault::None`].
+    pub fn set_fault(&self, fault: Fault) {
+        self.shared.change(|state| state.fault = fault);
+    }
+
+    /// How many connections were accepted so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.look().connections
+    }
+
+    /// How many requests arrived so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.shared.look().requests
+    }
+
+    /// Switches the meter off: when this returns, its connections are closed and new ones are refused.
+    pub async fn stop(&mut self) {
+        if let Some((stop, task)) = self.running.take() {
+            drop(stop);
+            task.await.expect("the simulated meter does not panic");
+        }
+    }
+
+    /// Switches the meter on again, on the same port and with the values it had.
+    ///
+    /// # Errors
+    /// When another program took the port meanwhile.
+    pub async fn restart(&mut self) -> io::Result<()> {
+        self.stop().await;
+        let listener = TcpListener::bind(self.addr).await?;
+        self.run(listener);
+        Ok(())
+    }
+
+    fn run(&mut self, listener: TcpListener) {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(accept(listener, Arc::clone(&self.shared), stopped));
+        self.running = Some((stop, task));
+    }
+}
+
+struct Shared {
+    profile: &'static Profile,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    energy: MilliwattHours,
+    power: Milliwatts,
+    fault: Fault,
+    connections: u64,
+    requests: u64,
+}
+
+impl Shared {
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        // Plain values, whole after every assignment: a panic elsewhere leaves nothing half done.
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn look(&self) -> State {
+        self.change(|state| *state)
+    }
+}
+
+/// Ends, and all connections with it, when the other half of `stopped` is gone.
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    let mut clients = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(_) = clients.join_next() => {}
+            accepted = listener.accept(), if clients.len() < CONNECTIONS_MAX => {
+                let Ok((stream, _)) = accepted else { continue };
+                shared.change(|state| state.connections += 1);
+                clients.spawn(serve(stream, Arc::clone(&shared)));
+            }
+        }
+    }
+    drop(listener);
+    clients.shutdown().await;
+}
+
+/// Serves one client until it leaves, sends something that is no request, or the fault says so.
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+    let mut request = [0; REQUEST_BYTES];
+    let mut held_back: Option<Vec<u8>> = None;
+    while shared.look().fault != Fault::CloseAtOnce && stream.read_exact(&mut request).await.is_ok() {
+        let [high, low, 0, 0, 0, 6, asked @ ..] = request else {
+            return;
+        };
+        let state = shared.change(|state| {
+            state.requests += 1;
+            *state
+        });
+        let transaction = u16::from_be_bytes([high, low]);
+        let other = transaction.wrapping_add(1);
+        let frame = match state.fault {
+            Fault::None => frame(transaction, answer(&shared, &state, asked, 0)),
+            Fault::Exception(code) => frame(transaction, refusal(asked, code)),
+            Fault::Garbage => GARBAGE.to_vec(),
+            Fault::WrongTransaction => frame(other, answer(&shared, &state, asked, 0)),
+            Fault::Silent => continue,
+            Fault::Late => {
+                let due = frame(transaction, answer(&shared, &state, asked, 0));
+                match held_back.replace(due) {
+                    Some(late) => late,
+                    None => continue,
+                }
+            }
+            Fault::ShortAnswer => frame(transaction, answer(&shared, &state, asked, 1)),
+            Fault::CloseAtOnce => return,
+        };
+        if stream.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Unit, function and data of the answer, `less` registers short.
+fn answer(shared: &Shared, state: &State, asked: [u8; 6], less: usize) -> Vec<u8> {
+    let [unit, function, a, b, c, d] = asked;
+    let (address, quantity) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    let space = match function {
+        READ_HOLDING => Space::Holding,
+        READ_INPUT => Space::Input,
+        _ => return refusal(asked, ILLEGAL_FUNCTION),
+    };
+    let milli = |quantity| milli(state, quantity);
+    let Some(mut words) = shared.profile.answer(space, address, quantity, milli) else {
+        return refusal(asked, ILLEGAL_ADDRESS);
+    };
+    words.truncate(words.len().saturating_sub(less));
+    let data: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+    let bytes = u8::try_from(data.len()).expect("a profile answers at most 125 registers");
+    [&[unit, function, bytes], data.as_slice()].concat()
+}
+
+fn refusal(asked: [u8; 6], code: u8) -> Vec<u8> {
+    let [unit, function, ..] = asked;
+    vec![unit, function | 0x80, code]
+}
+
+fn frame(transaction: u16, body: Vec<u8>) -> Vec<u8> {
+    let length = u16::try_from(body.len()).expect("a body has at most 253 bytes");
+    let [high, low] = transaction.to_be_bytes();
+    let [length_high, length_low] = length.to_be_bytes();
+    [&[high, low, 0, 0, length_high, length_low], body.as_slice()].concat()
+}
+
+fn milli(state: &State, quantity: Quantity) -> i64 {
+    match quantity {
+        Quantity::EnergyImport => i64::try_from(state.energy.0).unwrap_or(i64::MAX),
+        Quantity::Power | Quantity::PowerL1 => state.power.0,
+        Quantity::Current | Quantity::CurrentL1 => state.power.0.abs() / VOLTS,
+        Quantity::Voltage | Quantity::VoltageL1 | Quantity::VoltageL2 | Quantity::VoltageL3 => VOLTS * 1_000,
+        Quantity::Frequency => 50_000,
+        Quantity::SerialNumber => SERIAL_NUMBER,
+        Quantity::EnergyExport | Quantity::PowerL2 | Quantity::PowerL3 | Quantity::CurrentL2 | Quantity::CurrentL3 => 0,
+    }
+}
+
+/// The serial number on the simulated label.
+pub const SERIAL_NUMBER: i64 = 20_250_001;
+/// Clients served at a time; more wait.
+pub const CONNECTIONS_MAX: usize = 8;
+
+/// A read request: seven bytes of header, function, address, quantity.
+const REQUEST_BYTES: usize = 12;
+const READ_HOLDING: u8 = 3;
+const READ_INPUT: u8 = 4;
+const ILLEGAL_FUNCTION: u8 = 1;
+const ILLEGAL_ADDRESS: u8 = 2;
+const VOLTS: i64 = 230;
+/// Looks like line noise; the length field is small, so that a client sees at once that it is none.
+const GARBAGE: [u8; 11] = [0x5A, 0x13, 0xC4, 0x77, 0x00, 0x05, 0xE9, 0x80, 0x3F, 0x00, 0xD1];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use kilosat_drivers::modbus::{ModbusMeter, ReadFault, Target, Timeouts};
+    use kilosat_drivers::profiles::{all, find};
+    use kilosat_drivers::reading::Reading;
+
+    use super::*;
+
+    fn client(meter: &MeterSim) -> ModbusMeter {
+        let target = Target {
+            host: meter.addr().ip().to_string(),
+            port: meter.addr().port(),
+            unit: 1,
+        };
+        let timeouts = Timeouts {
+            answer: Duration::from_millis(200),
+            ..Timeouts::default()
+        };
+        ModbusMeter::new(target, meter.shared.profile, timeouts)
+    }
+
+    fn energy(readings: &[Reading]) -> MilliwattHours {
+        readings.iter().find_map(Reading::energy).unwrap()
+    }
+
+    async fn meter() -> MeterSim {
+        let meter = MeterSim::start(find("schneider-iem3155").unwrap()).await.unwrap();
+        meter.set_energy(MilliwattHours(7_000_999));
+        meter
+    }
+
+    #[tokio::test]
+    async fn every_profile_reads_what_its_simulated_meter_shows() {
+        for profile in all() {
+            let meter = MeterSim::start(profile).await.unwrap();
+            meter.set_energy(MilliwattHours(1_234_500_000));
+            meter.set_power(Milliwatts(-1_500_000));
+            let mut client = client(&meter);
+            let readings = client.read().await.unwrap();
+            assert_eq!(readings.len(), profile.points.len(), "{}", profile.name);
+            assert_eq!(client.missing(), [], "{}", profile.name);
+            let off = energy(&readings).0.abs_diff(1_234_500_000);
+            assert!(off <= profile.printed_step.0, "{}: off by {off}", profile.name);
+            for reading in readings {
+                let wanted = match reading.quantity {
+                    Quantity::Power | Quantity::PowerL1 => -1_500_000,
+                    Quantity::VoltageL1 => 230_000,
+                    Quantity::SerialNumber => SERIAL_NUMBER,
+                    _ => continue,
+                };
+                assert_eq!(reading.milli, wanted, "{} {}", profile.name, reading.quantity);
+            }
+            assert_eq!(meter.connections(), 1);
+        }
+    }
+
+    #[track_caller]
+    fn says(fault: Fault, seen: &ReadFault) {
+        let fits = match fault {
+            Fault::None => false,
+            Fault::Exception(wanted) => {
+                matches!(seen, ReadFault::Exception { code, .. } if *code == wanted)
+            }
+            Fault::Garbage | Fault::WrongTransaction | Fault::ShortAnswer => {
+                matches!(seen, ReadFault::Garbage { .. })
+            }
+            Fault::Silent | Fault::Late => matches!(seen, ReadFault::NoAnswer { .. }),
+            Fault::CloseAtOnce => matches!(seen, ReadFault::ConnectionLost),
+        };
+        assert!(fits, "{fault:?} gave {seen:?}");
+    }
+
+    #[tokio::test]
+    async fn every_fault_is_seen_and_the_next_read_after_it_is_right() {
+        for fault in [
+            Fault::Exception(4),
+            Fault::Exception(0x63),
+            Fault::Garbage,
+            Fault::WrongTransaction,
+            Fault::Silent,
+            Fault::Late,
+            Fault::ShortAnswer,
+            Fault::CloseAtOnce,
+        ] {
+            let meter = meter().await;
+            let mut client = client(&meter);
+            client.read().await.unwrap();
+            meter.set_fault(fault);
+            for counter in [7_001_000, 7_002_000] {
+                meter.set_energy(MilliwattHours(counter));
+                says(fault, &client.read().await.unwrap_err());
+            }
+            meter.set_fault(Fault::None);
+            meter.set_energy(MilliwattHours(7_009_000));
+            let readings = client.read().await.unwrap();
+            assert_eq!(energy(&readings), MilliwattHours(7_009_000), "after {fault:?}");
+            let kept = matches!(fault, Fault::Exception(_));
+            assert_eq!(meter.connections() == 1, kept, "{fault:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_meter_that_was_off_is_read_again_without_losing_a_read() {
+        let mut meter = meter().await;
+        let mut client = client(&meter);
+        client.read().await.unwrap();
+        meter.restart().await.unwrap();
+        let readings = client.read().await.unwrap();
+        assert_eq!(energy(&readings), MilliwattHours(7_000_000));
+        meter.stop().await;
+        let fault = client.read().await.unwrap_err();
+        assert!(matches!(fault, ReadFault::NoConnection { .. }), "{fault}");
+        meter.restart().await.unwrap();
+        client.read().await.unwrap();
+        assert_eq!(meter.connections(), 3);
+    }
+}
