@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::status::{Status, StatusSource};
@@ -54,18 +55,19 @@ pub fn listen(path: &Path) -> std::io::Result<UnixListener> {
 
 /// Answers questions until the future is dropped; a few at a time.
 pub async fn serve(listener: UnixListener, source: StatusSource) {
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(ASKERS_MAX));
+    // Dropped with this future, so that no asker outlives it.
+    let mut askers = JoinSet::new();
     loop {
-        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
+        while askers.try_join_next().is_some() {}
+        if askers.len() >= ASKERS_MAX {
+            askers.join_next().await;
+        }
         match listener.accept().await {
             Ok((stream, _)) => {
                 let source = source.clone();
-                tokio::spawn(async move {
+                askers.spawn(async move {
                     // An asker that goes away or is slow loses its answer, nothing else.
                     let _ = timeout(ANSWER_WAIT, answer(stream, source)).await;
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -81,6 +83,10 @@ pub async fn serve(listener: UnixListener, source: StatusSource) {
 /// # Errors
 /// [`ControlError`].
 pub async fn ask_status(path: &Path) -> Result<Status, ControlError> {
+    ask_within(path, ANSWER_WAIT).await
+}
+
+async fn ask_within(path: &Path, wait: Duration) -> Result<Status, ControlError> {
     let connected = UnixStream::connect(path).await;
     let mut stream =
         connected.map_err(|source| ControlError::NotRunning { path: path.display().to_string(), source })?;
@@ -90,7 +96,7 @@ pub async fn ask_status(path: &Path) -> Result<Status, ControlError> {
         stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text).await?;
         Ok::<_, std::io::Error>(text)
     };
-    let text = timeout(ANSWER_WAIT, exchange).await.map_err(|_| ControlError::NoAnswer)?;
+    let text = timeout(wait, exchange).await.map_err(|_| ControlError::NoAnswer)?;
     let text = text.map_err(|_| ControlError::Unreadable)?;
     serde_json::from_str(&text).map_err(|_| match serde_json::from_str::<Refusal>(&text) {
         Ok(refusal) => ControlError::Refused(refusal.error),
@@ -128,3 +134,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const ASKERS_MAX: usize = 8;
 const QUESTION_BYTES_MAX: u64 = 1_024;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests;

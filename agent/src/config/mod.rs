@@ -1,19 +1,24 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
+mod lists;
 mod reader;
 mod sections;
+mod syntax;
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bitcoin::Network;
 use kilosat_drivers::profiles::Profile;
-use toml_edit::Document;
 use url::Url;
 
+use lists::check_references;
 pub use reader::Problem;
 use reader::Problems;
 use sections::read_config;
+use syntax::read_document;
 
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{Budget, FeeRule};
@@ -158,7 +163,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// It holds mistakes.
-    #[error("{path} has {} mistake(s). Nothing was started; mend these and try again:\n{}", .problems.len(), list(.problems))]
+    #[error("{path} has {} mistake(s). Nothing was started; correct them and try again:\n{}", .problems.len(), list(.problems))]
     Wrong {
         /// The file.
         path: String,
@@ -169,7 +174,23 @@ pub enum ConfigError {
 
 impl PartialEq for Meter {
     fn eq(&self, other: &Meter) -> bool {
-        format!("{self:?}") == format!("{other:?}")
+        // Written out, so that a new field cannot be forgotten.
+        let Meter {
+            id,
+            profile,
+            host,
+            port,
+            unit,
+            poll_interval_ms,
+            answer_timeout_ms,
+            power_max_mw,
+            interval_mwh,
+            interval_ms,
+        } = self;
+        (id, profile.name, host, port, unit) == (&other.id, other.profile.name, &other.host, &other.port, &other.unit)
+            && (poll_interval_ms, answer_timeout_ms) == (&other.poll_interval_ms, &other.answer_timeout_ms)
+            && (power_max_mw, interval_mwh, interval_ms)
+                == (&other.power_max_mw, &other.interval_mwh, &other.interval_ms)
     }
 }
 
@@ -180,7 +201,7 @@ impl Config {
     /// [`ConfigError`], with every mistake at once.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        match read_bounded(path) {
             Ok(text) => Config::parse(&text).map_err(|problems| ConfigError::Wrong { path: name, problems }),
             Err(source) => Err(ConfigError::Unreadable { path: name, source }),
         }
@@ -192,19 +213,13 @@ impl Config {
     /// Every mistake, in the order of the file.
     pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         let problems = Problems::new(text);
-        let config = match Document::parse(text.to_owned()) {
-            Ok(document) => {
-                let root = problems.root(&document);
-                let config = read_config(&root);
-                root.finish();
-                config.inspect(|config| check_references(config, &problems, &document))
-            }
-            Err(error) => {
-                let line = problems.line_at(error.span());
-                problems.add(line, "(syntax)", error.message().replace('\n', ", "));
-                None
-            }
-        };
+        let config = read_document(text, &problems).and_then(|document| {
+            let root = problems.root(&document);
+            let config = read_config(&root);
+            check_references(&root);
+            root.finish();
+            config
+        });
         match (config, problems.into_sorted()) {
             (Some(config), problems) if problems.is_empty() => Ok(config),
             (_, problems) => Err(problems),
@@ -217,31 +232,22 @@ impl Config {
     }
 }
 
-/// Ids are unique, agreements name meters that exist.
-fn check_references(config: &Config, problems: &Problems<'_>, document: &Document<String>) {
-    let root = problems.root(document);
-    let mut ids: Vec<&str> = Vec::new();
-    let sections = root.list("meter").into_iter().chain(root.list("agreement")).chain(root.list("feed"));
-    let all = config.meters.iter().map(|meter| &meter.id);
-    let all = all.chain(config.agreements.iter().map(|agreement| &agreement.id));
-    for (section, id) in sections.zip(all.chain(config.feeds.iter().map(|feed| &feed.id))) {
-        if ids.contains(&id.as_str()) {
-            section
-                .wrong("id", format!("{id:?} is used twice; every meter, agreement and feed needs a name of its own"));
-        }
-        ids.push(id);
-    }
-    for (section, agreement) in root.list("agreement").into_iter().zip(&config.agreements) {
-        if config.meter(&agreement.meter).is_none() {
-            let known = config.meters.iter().map(|meter| meter.id.as_str()).collect::<Vec<_>>().join(", ");
-            section.wrong("meter", format!("there is no meter {:?}; known: {known}", agreement.meter));
-        }
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes < FILE_BYTES_MAX) {
+        Ok(text)
+    } else {
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than any configuration"))
     }
 }
 
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
 }
+
+/// More than a thousand meters need.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! Reads a TOML table key by key and collects every mistake with its line, instead of stopping at the first.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 
 use toml_edit::{Document, Item, TableLike};
+
+use crate::payees::cleaned;
 
 /// One mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,7 @@ impl fmt::Display for Problem {
 pub(super) struct Problems<'a> {
     text: &'a str,
     found: RefCell<Vec<Problem>>,
+    lines_left_out: Cell<bool>,
 }
 
 /// One table being read. Every key that is asked for counts as known; [`Section::finish`] reports the others.
@@ -39,9 +42,18 @@ pub(super) struct Section<'a> {
     known: RefCell<Vec<&'static str>>,
 }
 
+/// What an absent text means.
+#[derive(Clone, Copy)]
+pub(super) enum Absent<'a> {
+    /// The same as this text.
+    Means(&'a str),
+    /// A mistake; this is what could stand there.
+    IsWrong(&'a str),
+}
+
 impl<'a> Problems<'a> {
     pub(super) fn new(text: &'a str) -> Problems<'a> {
-        Problems { text, found: RefCell::default() }
+        Problems { text, ..Problems::default() }
     }
 
     pub(super) fn root(&'a self, document: &'a Document<String>) -> Section<'a> {
@@ -55,7 +67,13 @@ impl<'a> Problems<'a> {
     }
 
     pub(super) fn add(&self, line: usize, key: &str, text: impl Into<String>) {
-        self.found.borrow_mut().push(Problem { line, key: key.to_owned(), text: text.into() });
+        let key = cleaned(key, KEY_CHARS_SHOWN_MAX);
+        self.found.borrow_mut().push(Problem { line, key, text: text.into() });
+    }
+
+    /// Lines that are not TOML were left out: what is absent from now on may have stood there, and is not reported.
+    pub(super) fn lines_were_left_out(&self) {
+        self.lines_left_out.set(true);
     }
 
     /// All mistakes in the order of the file.
@@ -84,62 +102,70 @@ impl<'a> Section<'a> {
         self.problems.add(self.line_of(key), &self.full(key), text);
     }
 
-    /// A text; `default` when the key is absent, or a mistake when there is none.
-    pub(super) fn text(&self, key: &'static str, default: Option<&str>) -> String {
-        match self.item(key) {
-            None => self.absent(key, default.map(str::to_owned), "a text in quotes").unwrap_or_default(),
-            Some(item) => match item.as_str() {
-                Some(text) => text.to_owned(),
-                None => self.mismatch(key, item, "a text in quotes").unwrap_or_default(),
-            },
-        }
-    }
-
-    /// A text that may be absent.
-    pub(super) fn maybe_text(&self, key: &'static str) -> Option<String> {
-        self.item(key).and_then(|item| match item.as_str() {
-            Some(text) => Some(text.to_owned()),
-            None => self.mismatch(key, item, "a text in quotes"),
-        })
-    }
-
-    /// A whole number within `range`.
-    pub(super) fn number(&self, key: &'static str, range: RangeInclusive<u64>, default: Option<u64>) -> u64 {
-        let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-        let fallback = *range.start();
-        match self.item(key) {
-            None => self.absent(key, default, &wanted).unwrap_or(fallback),
-            Some(item) => match item.as_integer().and_then(|number| u64::try_from(number).ok()) {
-                Some(number) if range.contains(&number) => number,
-                _ => self.mismatch(key, item, &wanted).unwrap_or(fallback),
-            },
-        }
-    }
-
-    /// True or false.
-    pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
-        match self.item(key) {
-            None => default,
-            Some(item) => item.as_bool().or_else(|| self.mismatch(key, item, "true or false")).unwrap_or(default),
-        }
-    }
-
     /// A text that `read` turns into a value; what `read` rejects is a mistake with its sentence.
     pub(super) fn parsed<T>(
         &self,
         key: &'static str,
-        default: Option<&str>,
+        absent: Absent<'_>,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        if default.is_none() && self.item(key).is_none() {
-            self.absent::<T>(key, None, "a text in quotes");
-            return None;
+        let text = match (self.item(key), absent) {
+            (Some(item), _) => item.as_str().or_else(|| self.mismatch(key, item, A_TEXT))?,
+            (None, Absent::Means(text)) => text,
+            (None, Absent::IsWrong(example)) => return self.missing(key, &format!("{key} = {example:?}")),
+        };
+        read(text).map_err(|fault| self.wrong(key, fault)).ok()
+    }
+
+    /// A text that may not be empty.
+    pub(super) fn text(&self, key: &'static str, absent: Absent<'_>) -> Option<String> {
+        self.parsed(key, absent, |text| {
+            if text.trim().is_empty() {
+                let (Absent::Means(example) | Absent::IsWrong(example)) = absent;
+                Err(format!("is empty; write for example {key} = {example:?}"))
+            } else {
+                Ok(text.to_owned())
+            }
+        })
+    }
+
+    /// A text that may be absent: `Some(None)` then, `None` after a mistake.
+    pub(super) fn optional<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        match self.item(key) {
+            None => Some(None),
+            Some(_) => self.parsed(key, Absent::Means(""), read).map(Some),
         }
-        let text = self.text(key, default);
-        if self.item(key).is_some_and(|item| item.as_str().is_none()) {
-            return None;
+    }
+
+    /// A whole number within `range`; without a default it must be there.
+    pub(super) fn number(&self, key: &'static str, range: RangeInclusive<u64>, default: Option<u64>) -> Option<u64> {
+        let wanted = format!("a whole number from {} to {}", grouped(*range.start()), grouped(*range.end()));
+        match (self.item(key), default) {
+            (None, Some(default)) => Some(default),
+            (None, None) => self.missing(key, &format!("{key} = and {wanted}")),
+            (Some(item), _) => item
+                .as_integer()
+                .and_then(|number| u64::try_from(number).ok())
+                .filter(|number| range.contains(number))
+                .or_else(|| self.mismatch(key, item, &wanted)),
         }
-        read(&text).map_err(|fault| self.wrong(key, fault)).ok()
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> Option<bool> {
+        match self.item(key) {
+            None => Some(default),
+            Some(item) => item.as_bool().or_else(|| self.mismatch(key, item, "true or false")),
+        }
+    }
+
+    /// The text at `key` if there is one, without judging it.
+    pub(super) fn peek(&self, key: &'static str) -> Option<&'a str> {
+        self.item(key).and_then(Item::as_str)
     }
 
     /// A sub-table, empty when it is absent.
@@ -147,7 +173,7 @@ impl<'a> Section<'a> {
         let item = self.item(key);
         let table = item.and_then(Item::as_table_like);
         if let (Some(item), None) = (item, table) {
-            self.mismatch::<()>(key, item, &format!("a section: [{}]", self.full(key)));
+            self.mismatch::<()>(key, item, &format!("one section, which begins with [{}]", self.full(key)));
         }
         Section {
             problems: self.problems,
@@ -162,7 +188,7 @@ impl<'a> Section<'a> {
     pub(super) fn list(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(item) = self.item(key) else { return Vec::new() };
         let Some(tables) = item.as_array_of_tables() else {
-            self.mismatch::<()>(key, item, &format!("one or more sections: [[{key}]]"));
+            self.mismatch::<()>(key, item, &format!("one or more sections, each of which begins with [[{key}]]"));
             return Vec::new();
         };
         tables
@@ -179,30 +205,24 @@ impl<'a> Section<'a> {
 
     /// Every key of this section with its text value, for sections whose keys the owner chooses.
     pub(super) fn pairs(&self) -> Vec<(String, String)> {
-        let Some(table) = self.table else { return Vec::new() };
-        table
-            .iter()
+        let pairs = self.table.into_iter().flat_map(TableLike::iter);
+        pairs
             .filter_map(|(key, item)| match item.as_str() {
                 Some(text) => Some((key.to_owned(), text.to_owned())),
-                None => {
-                    self.wrong(key, format!("expected a text in quotes, found {}", item.type_name()));
-                    None
-                }
+                None => self.mismatch(key, item, A_TEXT),
             })
             .collect()
     }
 
     /// Reports the keys that nothing asked for. Comes last.
     pub(super) fn finish(&self) {
-        let Some(table) = self.table else { return };
         let known = self.known.borrow();
-        for (key, _) in table.iter().filter(|(key, _)| !known.contains(key)) {
-            let near = known.iter().min_by_key(|name| distance(name, key)).filter(|name| distance(name, key) <= 3);
-            let hint = match near {
-                Some(name) => format!("there is no such key; did you mean {name}?"),
-                None => format!("there is no such key here; known: {}", known.join(", ")),
-            };
-            self.wrong(key, hint);
+        let all = self.table.into_iter().flat_map(TableLike::iter);
+        for (key, _) in all.filter(|(key, _)| !known.contains(key)) {
+            match likely(key, &known) {
+                Some(name) => self.wrong(key, format!("there is no such key; did you mean {name}?")),
+                None => self.wrong(key, format!("there is no such key here; known: {}", known.join(", "))),
+            }
         }
     }
 
@@ -217,20 +237,67 @@ impl<'a> Section<'a> {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn absent<T>(&self, key: &str, default: Option<T>, wanted: &str) -> Option<T> {
-        if default.is_none() {
+    fn missing<T>(&self, key: &str, wanted: &str) -> Option<T> {
+        if !self.problems.lines_left_out.get() {
             self.problems.add(self.line, &self.full(key), format!("is missing; write {wanted}"));
         }
-        default
+        None
     }
 
     fn mismatch<T>(&self, key: &str, item: &Item, wanted: &str) -> Option<T> {
         let written = item.as_value().and_then(|value| self.problems.text.get(value.span()?));
-        let found =
-            written.map_or_else(|| item.type_name().to_owned(), |text| format!("{text} ({})", item.type_name()));
-        self.wrong(key, format!("expected {wanted}, found {found}"));
+        let found = match written {
+            Some(text) => format!("{} ({})", cleaned(text, VALUE_CHARS_SHOWN_MAX), kind(item)),
+            None => kind(item).to_owned(),
+        };
+        let hint = match item {
+            _ if wanted == A_TEXT => "",
+            _ if item.is_str() => ". Leave out the quotes",
+            _ if item.is_float() && key.ends_with("_msat") => ". Amounts are whole msat; 1000 msat are 1 sat",
+            _ => "",
+        };
+        self.wrong(key, format!("expected {wanted}, found {found}{hint}"));
         None
     }
+}
+
+fn kind(item: &Item) -> &'static str {
+    match item.type_name() {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "float" => "a number with a decimal point",
+        "boolean" => "true or false",
+        "datetime" => "a date",
+        "array" | "inline table" => "a list",
+        "array of tables" => "several sections",
+        _ => "a section",
+    }
+}
+
+/// Digits in groups of three, as TOML allows them too.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The known key that was probably meant: its unit was left out, or it is a few typing mistakes away.
+fn likely<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    if key.len() > KEY_CHARS_SHOWN_MAX {
+        return None;
+    }
+    let without_unit = known.iter().find(|name| key.len() >= PREFIX_BYTES_MIN && name.starts_with(key));
+    without_unit.copied().or_else(|| {
+        let edits_max = key.len().div_ceil(2).min(EDITS_MAX);
+        let near = known.iter().map(|name| (distance(name, key), *name)).min();
+        near.filter(|(edits, _)| *edits <= edits_max).map(|(_, name)| name)
+    })
 }
 
 /// Edits from one key to another (Levenshtein), for hints at misspelled keys.
@@ -250,9 +317,15 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+const A_TEXT: &str = "a text in quotes";
+const KEY_CHARS_SHOWN_MAX: usize = 80;
+const VALUE_CHARS_SHOWN_MAX: usize = 40;
+const EDITS_MAX: usize = 3;
+const PREFIX_BYTES_MIN: usize = 3;
+
 #[cfg(test)]
 mod tests {
-    use super::distance;
+    use super::*;
 
     #[test]
     fn distances_count_edits() {
@@ -260,6 +333,30 @@ mod tests {
             [("", "", 0), ("port", "prot", 2), ("meter", "meters", 1), ("abc", "xyz", 3), ("", "ab", 2)]
         {
             assert_eq!(distance(a, b), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_key_finds_the_one_that_was_meant() {
+        let known = ["id", "port", "slice_msat", "poll_interval_ms"];
+        for (key, expected) in [
+            ("prot", Some("port")),
+            ("ID", None),
+            ("ip", Some("id")),
+            ("slice", Some("slice_msat")),
+            ("poll_intervall_ms", Some("poll_interval_ms")),
+            ("x", None),
+            ("colour", None),
+        ] {
+            assert_eq!(likely(key, &known), expected, "{key}");
+        }
+        assert_eq!(likely(&"p".repeat(100_000), &known), None);
+    }
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1_000"), (21_000_000, "21_000_000")] {
+            assert_eq!(grouped(number), expected);
         }
     }
 }

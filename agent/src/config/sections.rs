@@ -1,50 +1,49 @@
-//! Each section of the file, key by key, with the range and the default of every value.
+//! The sections that exist once, key by key, with the range and the default of every value.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use bitcoin::Network;
-use kilosat_drivers::profiles;
-use url::Url;
+use bitcoin::secp256k1::PublicKey;
+use url::{Host, Url};
 
-use super::reader::Section;
-use super::{Agreement, ChainSource, Config, Feed, Meter, NodeConfig};
-use crate::domain::money::{Msat, MsatPerKwh};
+use super::lists::{read_agreement, read_feed, read_meter};
+use super::reader::Absent::{IsWrong, Means};
+use super::reader::{Section, grouped};
+use super::{ChainSource, Config, NodeConfig};
+use crate::domain::money::Msat;
 use crate::domain::policy::{Budget, FeeRule};
-use crate::payees::http::{self, Reach, StrictClient};
-use crate::payees::l402::PointRule;
-use crate::payees::lnurl::PayTarget;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
 pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
-    let name = root.text("name", Some("My house"));
-    let network = root.parsed("network", Some("bitcoin"), read_network);
-    let state_directory = root.text("state_directory", Some("/var/lib/kilosat"));
-    let web_listen = web(&root.section("web"));
+    let name = root.text("name", Means("My house"));
+    let network = root.parsed("network", Means("bitcoin"), read_network);
+    let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
+    let web_listen = read_web(&root.section("web"));
     let limits = root.section("limits");
-    let house = read_budget(&limits, true);
-    let fees = FeeRule {
-        base: Msat(limits.number("fee_base_max_msat", 0..=1_000_000, Some(5_000))),
-        ppm: u32::try_from(limits.number("fee_max_ppm", 0..=1_000_000, Some(20_000))).unwrap_or(u32::MAX),
-    };
+    let house = read_budget(&limits, HOUSE_DEFAULTS);
+    let fees = read_fees(&limits);
     limits.finish();
+    require_room(&limits, house, fees);
     let lightning = root.section("lightning");
-    lightning.parsed("service", Some("node"), |text| match text {
+    let service = lightning.parsed("service", Means("node"), |text| match text {
         "node" => Ok(()),
         other => Err(format!("there is no service {other:?}; this version has \"node\", the built-in Lightning node")),
     });
-    let node = read_node(&lightning.section("node"));
+    // After a mistake in `network`, the chain source is still checked for other mistakes.
+    let node = read_node(&lightning.section("node"), network.unwrap_or(Network::Bitcoin));
     lightning.finish();
-    let meters = root.list("meter").into_iter().map(read_meter).collect::<Vec<_>>();
-    let agreements = root.list("agreement").into_iter().map(read_agreement).collect::<Vec<_>>();
-    let feeds = root.list("feed").into_iter().map(read_feed).collect::<Vec<_>>();
+    let meters: Vec<_> = root.list("meter").iter().map(read_meter).collect();
+    let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
+    let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
+    service?;
     Some(Config {
-        name,
+        name: name?,
         network: network?,
-        state_directory: PathBuf::from(state_directory),
+        state_directory: PathBuf::from(state_directory?),
         web_listen: web_listen?,
-        house,
-        fees,
+        house: house?,
+        fees: fees?,
         node: node?,
         meters: meters.into_iter().collect::<Option<_>>()?,
         agreements: agreements.into_iter().collect::<Option<_>>()?,
@@ -52,20 +51,78 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
     })
 }
 
-/// `Some(None)` means switched off.
-fn web(section: &Section<'_>) -> Option<Option<SocketAddr>> {
-    let listen = section.parsed("listen", Some("127.0.0.1:8380"), |text| match text {
-        "" => Ok(None),
-        text => match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => Ok(Some(address)),
-            Ok(_) => {
-                Err("the page has no login yet, so it is served on this machine only; write 127.0.0.1:8380".to_owned())
-            }
-            Err(_) => Err(format!("{text:?} is not an address and port such as \"127.0.0.1:8380\"")),
-        },
-    });
-    section.finish();
-    listen
+/// Limits without which a section is incomplete are `None`.
+pub(super) struct BudgetDefaults {
+    per_payment: Option<u64>,
+    per_hour: u64,
+    per_day: u64,
+    per_month: Option<u64>,
+}
+
+/// Reads four limits. A default never exceeds the next wider limit, and a written one may not.
+pub(super) fn read_budget(section: &Section<'_>, defaults: BudgetDefaults) -> Option<Budget> {
+    let limit = |key, default| section.number(key, 1..=AMOUNT_MAX_MSAT, default);
+    let within = |default: u64, wider: Option<u64>| Some(default.min(wider.unwrap_or(AMOUNT_MAX_MSAT)));
+    let month = limit("per_month_msat", defaults.per_month);
+    let day = limit("per_day_msat", within(defaults.per_day, month));
+    let hour = limit("per_hour_msat", within(defaults.per_hour, day));
+    let payment = match defaults.per_payment {
+        Some(default) => limit("per_payment_msat", within(default, hour)),
+        None => limit("per_payment_msat", None),
+    };
+    for (key, amount, wider_key, wider) in [
+        ("per_payment_msat", payment, "per_hour_msat", hour),
+        ("per_hour_msat", hour, "per_day_msat", day),
+        ("per_day_msat", day, "per_month_msat", month),
+    ] {
+        if let (Some(amount), Some(wider)) = (amount, wider)
+            && amount > wider
+        {
+            let wider = grouped(wider);
+            let text = format!(
+                "is more than {wider_key} allows ({wider}), so it could never be used up; write at most {wider}"
+            );
+            section.wrong(key, text);
+        }
+    }
+    Some(Budget { per_payment: Msat(payment?), per_hour: Msat(hour?), per_day: Msat(day?), per_month: Msat(month?) })
+}
+
+/// Reports a limit per payment so low that not even one satoshi could be paid with its fee.
+pub(super) fn require_room(limits: &Section<'_>, budget: Option<Budget>, fees: Option<FeeRule>) {
+    let (Some(budget), Some(fees)) = (budget, fees) else { return };
+    let fee_max = fees.base.0.saturating_add(u64::from(fees.ppm).div_ceil(PPM_PER_MSAT_OF_A_SAT));
+    let least = fee_max.saturating_add(ONE_SAT_MSAT);
+    if budget.per_payment.0 < least {
+        let text = format!(
+            "leaves no room for one satoshi and its fee (see fee_base_max_msat under [limits]), so nothing could ever \
+             be paid; write at least {}",
+            grouped(least)
+        );
+        limits.wrong("per_payment_msat", text);
+    }
+}
+
+/// A Lightning node's public key, as it stands in invoices.
+pub(super) fn read_node_key(text: &str) -> Result<String, String> {
+    let is_key = text.len() == NODE_KEY_CHARS && text == text.to_lowercase() && text.parse::<PublicKey>().is_ok();
+    if is_key {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the public key of a Lightning node: 66 characters, 0 to 9 and a to f in lower case".to_owned())
+    }
+}
+
+/// A host name or address in the owner's own network, without anything around it.
+pub(super) fn read_host(text: &str) -> Result<String, String> {
+    if text.parse::<IpAddr>().is_ok() || (!text.contains(['[', '%']) && Host::parse(text).is_ok()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is not a host; write only a name or an address such as \"192.168.1.50\", the port has a key of \
+             its own"
+        ))
+    }
 }
 
 fn read_network(text: &str) -> Result<Network, String> {
@@ -78,184 +135,124 @@ fn read_network(text: &str) -> Result<Network, String> {
     }
 }
 
-fn read_budget(section: &Section<'_>, house: bool) -> Budget {
-    let defaults: [Option<u64>; 4] =
-        if house { [Some(5_000_000), Some(20_000_000), Some(100_000_000), Some(1_000_000_000)] } else { [None; 4] };
-    let limit = |key, default| Msat(section.number(key, 1..=AMOUNT_MAX_MSAT, default));
-    let [payment, hour, day, month] = defaults;
-    let per_month = limit("per_month_msat", month);
-    let per_day = limit("per_day_msat", day.or(Some(per_month.0)));
-    let per_hour = limit("per_hour_msat", hour.or(Some(per_day.0)));
-    Budget { per_payment: limit("per_payment_msat", payment), per_hour, per_day, per_month }
+/// `Some(None)` means switched off.
+fn read_web(section: &Section<'_>) -> Option<Option<SocketAddr>> {
+    let listen = section.parsed("listen", Means("127.0.0.1:8380"), |text| match text {
+        "" => Ok(None),
+        text => match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Some(address)),
+            Ok(_) => {
+                Err("the page has no login yet, so it is served on this machine only; write \"127.0.0.1:8380\""
+                    .to_owned())
+            }
+            Err(_) => Err(format!(
+                "{text:?} is not an address and port such as \"127.0.0.1:8380\"; \"\" switches the page off"
+            )),
+        },
+    });
+    section.finish();
+    listen
 }
 
-fn read_node(section: &Section<'_>) -> Option<NodeConfig> {
-    let lsp = match section.maybe_text("lsp") {
-        None => Some(None),
-        Some(text) => match read_lsp(&text) {
-            Ok(lsp) => Some(Some(lsp)),
-            Err(fault) => {
-                section.wrong("lsp", fault);
-                None
-            }
-        },
-    };
-    let lsp_fee_max = Msat(section.number("lsp_fee_max_msat", 0..=AMOUNT_MAX_MSAT, Some(5_000_000)));
+fn read_fees(limits: &Section<'_>) -> Option<FeeRule> {
+    let base = limits.number("fee_base_max_msat", 0..=1_000_000, Some(5_000));
+    let ppm = limits.number("fee_max_ppm", 0..=1_000_000, Some(20_000));
+    Some(FeeRule { base: Msat(base?), ppm: u32::try_from(ppm?).expect("at most a million") })
+}
+
+fn read_node(section: &Section<'_>, network: Network) -> Option<NodeConfig> {
+    let lsp = section.optional("lsp", read_lsp);
+    let lsp_fee_max = section.number("lsp_fee_max_msat", 0..=AMOUNT_MAX_MSAT, Some(5_000_000));
     let anchor_channels = section.flag("anchor_channels", true);
-    let chain = read_chain(&section.section("chain"));
+    let chain_section = section.section("chain");
+    let chain = read_chain(&chain_section, network);
     section.finish();
-    Some(NodeConfig { lsp: lsp?, lsp_fee_max, anchor_channels, chain: chain? })
+    Some(NodeConfig { lsp: lsp?, lsp_fee_max: Msat(lsp_fee_max?), anchor_channels: anchor_channels?, chain: chain? })
 }
 
 fn read_lsp(text: &str) -> Result<(String, String), String> {
-    let wrong =
-        || "write the LSP as public key, @, host, colon and port, such as \"02ab...cd@lsp.example:9735\"".to_owned();
-    let (key, address) = text.split_once('@').ok_or_else(wrong)?;
-    key.parse::<bitcoin::secp256k1::PublicKey>().map_err(|_| wrong())?;
-    let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-    port.parse::<u16>().map_err(|_| wrong())?;
-    if host.is_empty() { Err(wrong()) } else { Ok((key.to_owned(), address.to_owned())) }
+    let parts = text.split_once('@').and_then(|(key, address)| {
+        let key = read_node_key(key).ok()?;
+        let (host, port) = address.rsplit_once(':')?;
+        let is_address = Host::parse(host).is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0);
+        is_address.then(|| (key, address.to_owned()))
+    });
+    parts.ok_or_else(|| {
+        "write the LSP as its public key (66 characters), @, host, colon and port, such as \"02ab...cd@lsp.example:9735\""
+            .to_owned()
+    })
 }
 
-fn read_chain(section: &Section<'_>) -> Option<ChainSource> {
-    let source = section.text("source", Some("esplora"));
+fn read_chain(section: &Section<'_>, network: Network) -> Option<ChainSource> {
+    let (url, rpc_port) = match network {
+        Network::Bitcoin => (Means("https://mempool.space/api"), 8_332),
+        Network::Testnet => (Means("https://mempool.space/testnet/api"), 18_332),
+        Network::Signet => (Means("https://mempool.space/signet/api"), 38_332),
+        _ => (IsWrong("http://127.0.0.1:3002"), 18_443),
+    };
+    let source = section.parsed("source", Means("esplora"), |text| match text {
+        "esplora" | "electrum" | "bitcoind" => Ok(text.to_owned()),
+        other => Err(format!("there is no chain source {other:?}; write \"esplora\", \"electrum\" or \"bitcoind\"")),
+    })?;
     let chain = match source.as_str() {
-        "esplora" => section.parsed("url", Some("https://mempool.space/api"), |text| match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => {
-                Ok(ChainSource::Esplora(text.trim_end_matches('/').to_owned()))
+        "esplora" => section.parsed("url", url, read_esplora),
+        "electrum" => section.parsed("url", IsWrong("ssl://electrum.example:50002"), read_electrum),
+        _ => {
+            let host = section.parsed("host", Means("127.0.0.1"), read_host);
+            let port = read_port(section, rpc_port);
+            let cookie_file = section.text("cookie_file", IsWrong("/var/lib/bitcoind/.cookie"));
+            match (host, port, cookie_file) {
+                (Some(host), Some(port), Some(cookie_file)) => {
+                    Some(ChainSource::Bitcoind { host, port, cookie_file: PathBuf::from(cookie_file) })
+                }
+                _ => None,
             }
-            _ => Err(format!("{text:?} is not an http or https address")),
-        }),
-        "electrum" => section.parsed("url", None, |text| {
-            if text.starts_with("tcp://") || text.starts_with("ssl://") {
-                Ok(ChainSource::Electrum(text.to_owned()))
-            } else {
-                Err(format!("{text:?} is not an Electrum address such as \"ssl://electrum.example:50002\""))
-            }
-        }),
-        "bitcoind" => Some(ChainSource::Bitcoind {
-            host: section.text("host", Some("127.0.0.1")),
-            port: port(section, Some(8_332)),
-            cookie_file: PathBuf::from(section.text("cookie_file", None)),
-        }),
-        other => {
-            section.wrong(
-                "source",
-                format!("there is no chain source {other:?}; write \"esplora\", \"electrum\" or \"bitcoind\""),
-            );
-            return None;
         }
     };
     section.finish();
     chain
 }
 
-fn port(section: &Section<'_>, default: Option<u64>) -> u16 {
-    u16::try_from(section.number("port", 1..=65_535, default)).unwrap_or(u16::MAX)
-}
-
-fn read_meter(section: Section<'_>) -> Option<Meter> {
-    let id = read_id(&section);
-    let profile = section.parsed("profile", None, |name| {
-        profiles::find(name).ok_or_else(|| {
-            let known = profiles::all().iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
-            format!("there is no profile {name:?}; this version knows {known}")
-        })
-    });
-    let meter = Meter {
-        id: id.unwrap_or_default(),
-        profile: profile.unwrap_or_else(|| profiles::all().first().expect("there are profiles")),
-        host: section.text("host", None),
-        port: port(&section, Some(502)),
-        unit: u8::try_from(section.number("unit", 0..=255, Some(1))).unwrap_or(u8::MAX),
-        poll_interval_ms: section.number("poll_interval_ms", 100..=600_000, Some(5_000)),
-        answer_timeout_ms: section.number("answer_timeout_ms", 50..=30_000, Some(1_000)),
-        power_max_mw: section.number("power_max_w", 1..=1_000_000, None).saturating_mul(1_000),
-        interval_mwh: section.number("interval_wh", 1..=1_000_000, Some(100)).saturating_mul(1_000),
-        interval_ms: section.number("interval_s", 1..=86_400, Some(900)).saturating_mul(1_000),
-    };
-    let complete = !meter.id.is_empty() && profile.is_some();
-    section.finish();
-    complete.then_some(meter)
-}
-
-fn read_agreement(section: Section<'_>) -> Option<Agreement> {
-    let id = read_id(&section);
-    let meter = section.text("meter", None);
-    let reach = read_reach(&section);
-    let payee = section.parsed("payee", None, |text| {
-        let target = PayTarget::parse(text).map_err(|fault| fault.to_string())?;
-        match &reach {
-            Some(reach) => target.url(reach).map(|_| target).map_err(|fault| fault.to_string()),
-            None => Ok(target),
-        }
-    });
-    let payee_key = read_pin(&section);
-    let price = MsatPerKwh(section.number("price_msat_per_kwh", 0..=AMOUNT_MAX_MSAT, None));
-    let slice = Msat(section.number("slice_msat", 1_000..=AMOUNT_MAX_MSAT, Some(500_000)));
-    let pay_every_ms = section.number("pay_every_s", 60..=31_536_000, Some(86_400)).saturating_mul(1_000);
-    let budget = read_limits(&section);
-    section.finish();
-    Some(Agreement { id: id?, meter, payee: payee?, reach: reach?, payee_key, price, slice, pay_every_ms, budget })
-}
-
-fn read_feed(section: Section<'_>) -> Option<Feed> {
-    let id = read_id(&section);
-    let reach = read_reach(&section);
-    let url = section.parsed("url", None, |text| {
-        let url = Url::parse(text).map_err(|error| format!("{text:?} is not a web address ({error})"))?;
-        match &reach {
-            Some(reach) => StrictClient::new(reach.clone(), http::Limits::default())
-                .and_then(|client| client.check(&url))
-                .map(|()| url)
-                .map_err(|fault| fault.to_string()),
-            None => Ok(url),
-        }
-    });
-    let payee_key = read_pin(&section);
-    let every_ms = section.number("every_s", 1..=2_592_000, Some(3_600)).saturating_mul(1_000);
-    let price_max = Msat(section.number("price_max_msat", 1..=AMOUNT_MAX_MSAT, None));
-    let points_section = section.section("points");
-    let points = points_section.pairs().into_iter().map(|(point, pointer)| PointRule { point, pointer });
-    let points = points.collect::<Vec<_>>();
-    for rule in points.iter().filter(|rule| !rule.pointer.starts_with('/')) {
-        points_section.wrong(&rule.point, "expected a JSON pointer that begins with /, such as \"/temperature\"");
-    }
-    let budget = read_limits(&section);
-    section.finish();
-    Some(Feed { id: id?, url: url?, reach: reach?, payee_key, every_ms, price_max, points, budget })
-}
-
-/// Strangers are reached over public https only; `lan` names the one origin in the owner's own network that is allowed.
-fn read_reach(section: &Section<'_>) -> Option<Reach> {
-    match section.maybe_text("lan") {
-        None => Some(Reach::Public),
-        Some(origin) => Reach::lan(&origin).map_err(|fault| section.wrong("lan", fault.to_string())).ok(),
+fn read_esplora(text: &str) -> Result<ChainSource, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && is_plain(url));
+    match url {
+        Some(_) => Ok(ChainSource::Esplora(text.trim_end_matches('/').to_owned())),
+        None => Err(format!("{text:?} is not the address of an Esplora server, such as \"https://mempool.space/api\"")),
     }
 }
 
-fn read_limits(section: &Section<'_>) -> Budget {
-    let limits = section.section("limits");
-    let budget = read_budget(&limits, false);
-    limits.finish();
-    budget
-}
-
-fn read_id(section: &Section<'_>) -> Option<String> {
-    section.parsed("id", None, |text| {
-        let fits = (1..=32).contains(&text.len())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
-        if fits { Ok(text.to_owned()) } else { Err("use 1 to 32 lower-case letters, digits, - and _".to_owned()) }
-    })
-}
-
-fn read_pin(section: &Section<'_>) -> Option<String> {
-    let pin = section.maybe_text("payee_key")?;
-    if pin.parse::<bitcoin::secp256k1::PublicKey>().is_err() || pin != pin.to_lowercase() {
-        section.wrong("payee_key", "expected a Lightning node's public key: 66 lower-case hex characters");
+fn read_electrum(text: &str) -> Result<ChainSource, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "tcp" | "ssl") && is_plain(url));
+    match url.and_then(|url| url.port()) {
+        Some(_) => Ok(ChainSource::Electrum(text.trim_end_matches('/').to_owned())),
+        None => Err(format!("{text:?} is not an Electrum address such as \"ssl://electrum.example:50002\"")),
     }
-    Some(pin)
+}
+
+/// A host and nothing secret.
+fn is_plain(url: &Url) -> bool {
+    url.has_host() && url.username().is_empty() && url.password().is_none()
+}
+
+pub(super) fn read_port(section: &Section<'_>, default: u64) -> Option<u16> {
+    let port = section.number("port", 1..=65_535, Some(default))?;
+    Some(u16::try_from(port).expect("a port within its range"))
 }
 
 /// 21 million bitcoin in msat.
-const AMOUNT_MAX_MSAT: u64 = 2_100_000_000_000_000_000;
+pub(super) const AMOUNT_MAX_MSAT: u64 = 2_100_000_000_000_000_000;
+
+/// Agreements and feeds: what one payment and one month may cost is the owner's word; the month bounds the rest.
+pub(super) const OWN_DEFAULTS: BudgetDefaults =
+    BudgetDefaults { per_payment: None, per_hour: AMOUNT_MAX_MSAT, per_day: AMOUNT_MAX_MSAT, per_month: None };
+
+const HOUSE_DEFAULTS: BudgetDefaults = BudgetDefaults {
+    per_payment: Some(5_000_000),
+    per_hour: 20_000_000,
+    per_day: 100_000_000,
+    per_month: Some(1_000_000_000),
+};
+const ONE_SAT_MSAT: u64 = 1_000;
+/// A share of so many millionths of one satoshi is one msat.
+const PPM_PER_MSAT_OF_A_SAT: u64 = 1_000;
+const NODE_KEY_CHARS: usize = 66;

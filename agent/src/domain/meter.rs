@@ -164,7 +164,7 @@ pub enum MeterFault {
         /// The total that was offered.
         to: MilliwattHours,
     },
-    /// The amount does not fit 64 bits of msat.
+    /// The amount owed would be above [`OWED_MAX_MSAT`].
     #[error("the amount owed is too large to be true; nothing was billed")]
     Overflow,
 }
@@ -178,13 +178,16 @@ pub fn accrue(was: Accrual, total: MilliwattHours, price: MsatPerKwh) -> Result<
         total.0.checked_sub(was.billed_to.0).ok_or(MeterFault::Backwards { from: was.billed_to, to: total })?;
     let micro_msat = u128::from(used_mwh) * u128::from(price.0) + u128::from(was.remainder);
     let cost = u64::try_from(micro_msat / u128::from(MWH_PER_KWH)).map_err(|_| MeterFault::Overflow)?;
-    let owed = was.owed.checked_add(Msat(cost)).ok_or(MeterFault::Overflow)?;
+    let owed = was.owed.checked_add(Msat(cost)).filter(|owed| owed.0 <= OWED_MAX_MSAT);
+    let owed = owed.ok_or(MeterFault::Overflow)?;
     let remainder = u64::try_from(micro_msat % u128::from(MWH_PER_KWH)).expect("a remainder is below MWH_PER_KWH");
     Ok(Accrual { billed_to: total, owed, remainder })
 }
 
 /// Milliwatt-hours in one kilowatt-hour.
 pub const MWH_PER_KWH: u64 = 1_000_000;
+/// More than all bitcoin there will ever be, and as much as the database's signed integers hold.
+pub const OWED_MAX_MSAT: u64 = i64::MAX as u64;
 const MILLIS_PER_HOUR: u128 = 3_600_000;
 const SAMPLES_TO_REBASE: u32 = 5;
 const MILLIS_TO_REBASE: u64 = 60_000;

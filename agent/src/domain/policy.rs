@@ -113,23 +113,31 @@ pub enum Refusal {
 
 /// Decides whether `amount` may be paid now. `rule` is the agreement's or feed's account, if there is one.
 pub fn decide(lock: Option<&str>, rule: Option<&Account>, house: &Account, fees: FeeRule, amount: Msat) -> Decision {
-    if let Some(reason) = lock {
-        return Decision::Refuse(Refusal::Locked(reason.to_owned()));
-    }
-    let Some(rule) = rule else {
-        return Decision::Refuse(Refusal::NoRule);
-    };
     let fee_max = Msat(fees.base.0.saturating_add(amount.parts_per_million(fees.ppm).0));
-    let cost = Msat(amount.0.saturating_add(fee_max.0));
-    match fits(Owner::Rule, rule, cost).and_then(|()| fits(Owner::House, house, cost)) {
+    match allow(lock, rule, house, Msat(amount.0.saturating_add(fee_max.0))) {
         Ok(()) => Decision::Pay { fee_max },
         Err(refusal) => Decision::Refuse(refusal),
     }
 }
 
-/// The most of `wanted` that one payment may be, so that amount and fee limit stay within `budget.per_payment`.
+/// Whether `cost`, amount and fee limit together, may be spent now. What counts against the limits must not hold it yet.
+///
+/// # Errors
+/// The first [`Refusal`], in the order lock, rule, limits of the rule, limits of the house.
+pub fn allow(lock: Option<&str>, rule: Option<&Account>, house: &Account, cost: Msat) -> Result<(), Refusal> {
+    if let Some(reason) = lock {
+        return Err(Refusal::Locked(reason.to_owned()));
+    }
+    let rule = rule.ok_or(Refusal::NoRule)?;
+    fits(Owner::Rule, rule, cost)?;
+    fits(Owner::House, house, cost)
+}
+
+/// The most of `wanted` that one payment may ever be: with its fee limit it must fit every limit of an unused `budget`.
 pub fn affordable(wanted: Msat, budget: &Budget, fees: FeeRule) -> Msat {
-    let room = u128::from(budget.per_payment.0.saturating_sub(fees.base.0));
+    let limits = [budget.per_payment, budget.per_hour, budget.per_day, budget.per_month];
+    let limit = limits.into_iter().min().unwrap_or(Msat::ZERO);
+    let room = u128::from(limit.0.saturating_sub(fees.base.0));
     let most = room * 1_000_000 / (1_000_000 + u128::from(fees.ppm));
     wanted.min(Msat(u64::try_from(most).unwrap_or(u64::MAX)))
 }
@@ -234,6 +242,8 @@ mod tests {
         assert!(matches!(decide(None, Some(&idle), &idle, FEES, most), Decision::Pay { .. }));
         assert!(matches!(decide(None, Some(&idle), &idle, FEES, Msat(most.0 + 1_000)), Decision::Refuse(_)));
         assert_eq!(affordable(Msat(5), &BUDGET, FEES), Msat(5));
+        let narrow = Budget { per_day: Msat(10_000), ..BUDGET };
+        assert_eq!(affordable(Msat(1_000_000), &narrow, FEES), Msat(8_910));
     }
 
     proptest! {

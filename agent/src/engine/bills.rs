@@ -2,19 +2,21 @@
 
 use serde_json::json;
 
+use super::energy::NO_ROOM;
 use super::jobs::Job;
 use super::{Effect, LOCK, Step};
+use crate::config::Agreement;
 use crate::domain::invoice::{EXPIRY_MARGIN_MS, Invoice, Price};
 use crate::domain::l402::{Challenge, Scheme};
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
-use crate::domain::policy::{Account, Decision, decide};
+use crate::domain::policy::{Account, Decision, Refusal, allow, decide};
 use crate::store::{NewPayment, PaymentRow, Posting, PurchaseKind, PurchaseRow, StoreError};
 
 impl Step<'_> {
     /// A payee's invoice for an energy purchase.
     pub(super) fn on_bill(&mut self, purchase: i64, bolt11: &str) -> Result<(), StoreError> {
-        let Some(purchase) = self.wants_invoice(purchase)? else {
+        let Some(purchase) = self.wants_new_invoice(purchase)? else {
             return Ok(());
         };
         self.consider(&purchase, bolt11, Price::Exactly(purchase.amount), None)
@@ -27,7 +29,7 @@ impl Step<'_> {
         fault: &str,
         range: Option<(Msat, Msat)>,
     ) -> Result<(), StoreError> {
-        let Some(purchase) = self.wants_invoice(purchase)? else {
+        let Some(purchase) = self.wants_new_invoice(purchase)? else {
             return Ok(());
         };
         match range {
@@ -36,7 +38,8 @@ impl Step<'_> {
             }
             Some((least, _)) if purchase.amount < least => {
                 self.tx.set_purchase_state(purchase.purchase, "withdrawn")?;
-                self.jobs.done(&Job::Bill(purchase.purchase));
+                let rested = self.now.monotonic.saturating_add(WITHDRAWN_REST_MS);
+                self.jobs.at(Job::Bill(purchase.purchase), rested);
                 return self.refuse(&purchase, fault);
             }
             _ => {}
@@ -47,39 +50,70 @@ impl Step<'_> {
 
     /// Gets an open purchase on: a valid failed invoice is tried again, otherwise a new one is asked for.
     ///
-    /// No second invoice while the first may still be paid (`reliability-security`, rules 1.5a and 1.8).
+    /// No second invoice while the first may still be paid (`reliability-security`, rules 1.5a and 1.8). A purchase whose
+    /// agreement or feed is gone rests until a start that finds it again.
     pub(super) fn bill_or_retry(&mut self, purchase: i64) -> Result<(), StoreError> {
-        let Some(row) = self.wants_invoice(purchase)? else {
+        let row = self.wants_invoice(purchase)?;
+        let Some(row) = row.filter(|row| self.rule_budget(row).is_some()) else {
             self.jobs.done(&Job::Bill(purchase));
             return Ok(());
         };
-        if let Some(failed) = self.unexpired_failure(purchase)? {
-            if failed.attempt >= ATTEMPTS_MAX {
-                let wait = failed.expires_at.since(self.now.wall);
-                self.jobs.at(Job::Bill(purchase), self.now.monotonic.saturating_add(wait));
-                return Ok(());
-            }
-            let price = match row.kind {
-                PurchaseKind::Energy => Price::Exactly(row.amount),
-                PurchaseKind::Data => Price::AtMost(row.amount),
-            };
-            let offer = failed.ticket.and_then(|(scheme, token)| {
-                Some(Challenge { scheme: Scheme::from_name(&scheme)?, token, invoice: failed.bolt11.clone() })
-            });
-            return self.consider(&row, &failed.bolt11, price, offer.as_ref());
+        if let Some(failed) = self.tx.unexpired_failure(purchase, self.now.wall)? {
+            return self.retry(&row, &failed);
         }
-        match row.kind {
-            PurchaseKind::Energy => {
-                self.jobs.asked(Job::Bill(purchase), self.now.monotonic);
-                self.effects.push(Effect::RequestBill { purchase, agreement: row.rule, amount: row.amount });
-                Ok(())
-            }
+        let rules = self.rules;
+        match rules.agreements.iter().find(|known| known.id == row.rule && row.kind == PurchaseKind::Energy) {
+            Some(agreement) => self.request_bill(&row, agreement),
             // The seller's next 402 brings a new invoice for the same purchase.
-            PurchaseKind::Data => {
+            None => {
                 self.jobs.done(&Job::Bill(purchase));
                 self.fetch(&row.rule)
             }
         }
+    }
+
+    /// Asks the payee, unless the limits would refuse its invoice now. What can never fit any more is made smaller.
+    fn request_bill(&mut self, row: &PurchaseRow, agreement: &Agreement) -> Result<(), StoreError> {
+        let amount = self.fitting(row.amount, agreement);
+        if amount == Msat::ZERO {
+            return self.refuse_and_retry(row, NO_ROOM);
+        }
+        if let Decision::Refuse(refusal) = self.ask_policy(row, amount)? {
+            return self.refuse_and_retry(row, &refusal.to_string());
+        }
+        if amount < row.amount {
+            self.tx.set_purchase_amount(row.purchase, amount)?;
+        }
+        self.jobs.asked(Job::Bill(row.purchase), self.now.monotonic);
+        self.effects.push(Effect::RequestBill { purchase: row.purchase, agreement: agreement.id.clone(), amount });
+        Ok(())
+    }
+
+    /// Tries a failed invoice again: often at first, then once a day, and never so late that it may expire on its way.
+    fn retry(&mut self, row: &PurchaseRow, failed: &PaymentRow) -> Result<(), StoreError> {
+        let offer = failed.ticket.clone().and_then(|(scheme, token)| {
+            Some(Challenge { scheme: Scheme::from_name(&scheme)?, token, invoice: failed.bolt11.clone() })
+        });
+        let rules = self.rules;
+        let feed = rules.feeds.iter().find(|known| known.id == row.rule && row.kind == PurchaseKind::Data);
+        let price = feed.map_or(Price::Exactly(failed.amount), |feed| Price::AtMost(feed.price_max));
+        let opens = feed.is_none_or(|feed| {
+            offer.as_ref().is_some_and(|offer| offer.covers(feed.url.path(), self.now.wall.0 / 1_000).is_ok())
+        });
+        let left = failed.expires_at.since(self.now.wall);
+        let rested = self.now.wall.since(failed.changed_at);
+        let wait = if left <= EXPIRY_MARGIN_MS || !opens {
+            left
+        } else if failed.attempt >= ATTEMPTS_MAX {
+            left.min(ATTEMPTS_REST_MS.saturating_sub(rested))
+        } else {
+            0
+        };
+        if wait > 0 {
+            self.jobs.at(Job::Bill(row.purchase), self.now.monotonic.saturating_add(wait));
+            return Ok(());
+        }
+        self.consider(row, &failed.bolt11, price, offer.as_ref())
     }
 
     /// Checks an invoice, asks the policy, and writes the intent with its reservation in this transaction.
@@ -94,9 +128,10 @@ impl Step<'_> {
             Ok(invoice) => invoice,
             Err(fault) => return self.refuse_and_retry(purchase, &fault.to_string()),
         };
-        if let Some(seen) = self.tx.payment_by_hash(&invoice.hash)?
-            && (seen.purchase != purchase.purchase || seen.state != State::Failed)
-        {
+        let unpaid = |seen: &PaymentRow| matches!(seen.state, State::Failed | State::Cancelled);
+        let seen = self.tx.payment_by_hash(&invoice.hash)?;
+        let usable = seen.is_none_or(|seen| seen.purchase == purchase.purchase && unpaid(&seen));
+        if !usable || self.tx.was_received(&invoice.hash)? {
             return self.refuse_and_retry(purchase, HASH_SEEN);
         }
         if offer.and_then(Challenge::identifier).is_some_and(|ticket| ticket.payment_hash != invoice.hash.0) {
@@ -113,10 +148,28 @@ impl Step<'_> {
 
     fn ask_policy(&self, purchase: &PurchaseRow, amount: Msat) -> Result<Decision, StoreError> {
         let lock = self.tx.meta(LOCK)?;
-        let house = Account { budget: self.rules.house, committed: self.tx.committed(None, self.now.wall)? };
-        let committed = self.tx.committed(Some(&purchase.rule), self.now.wall)?;
-        let rule = self.rule_budget(purchase).map(|budget| Account { budget, committed });
+        let (rule, house) = self.accounts(purchase, None)?;
         Ok(decide(lock.as_deref(), rule.as_ref(), &house, self.rules.fees, amount))
+    }
+
+    /// Asks again about an intent that is about to be sent: lock, rules and limits may have changed while it waited.
+    pub(super) fn refused_now(&self, payment: &PaymentRow) -> Result<Option<Refusal>, StoreError> {
+        let lock = self.tx.meta(LOCK)?;
+        let purchase = self.tx.purchase(payment.purchase)?;
+        let Some(purchase) = purchase.filter(|purchase| purchase.state == "open") else {
+            return Ok(Some(Refusal::NoRule));
+        };
+        let (rule, house) = self.accounts(&purchase, Some(payment.payment))?;
+        let cost = Msat(payment.amount.0.saturating_add(payment.fee_max.0));
+        Ok(allow(lock.as_deref(), rule.as_ref(), &house, cost).err())
+    }
+
+    /// The limits of the purchase's rule and of the house, and what counts against them, except one payment.
+    fn accounts(&self, purchase: &PurchaseRow, except: Option<i64>) -> Result<(Option<Account>, Account), StoreError> {
+        let committed = self.tx.committed(Some(&purchase.rule), except, self.now.wall)?;
+        let rule = self.rule_budget(purchase).map(|budget| Account { budget, committed });
+        let committed = self.tx.committed(None, except, self.now.wall)?;
+        Ok((rule, Account { budget: self.rules.house, committed }))
     }
 
     fn intend(
@@ -155,15 +208,16 @@ impl Step<'_> {
                 continue;
             }
             if self.now.wall.plus(SEND_MARGIN_MS) >= payment.expires_at {
-                self.cancel(&payment, "the invoice expired before it could be sent; a new one will be asked for")?;
+                self.cancel(&payment, EXPIRED_WAITING)?;
                 continue;
             }
-            if let Some(lock) = self.tx.meta(LOCK)? {
-                self.cancel(&payment, &lock)?;
+            if let Some(refusal) = self.refused_now(&payment)? {
+                self.cancel(&payment, &refusal.to_string())?;
                 continue;
             }
             self.advance(&payment, State::Sending, None)?;
-            self.jobs.done(&Job::Send(payment.payment));
+            self.jobs.asked(Job::Send(payment.payment), self.now.monotonic);
+            self.jobs.asked(Job::LookUp(payment.hash), self.now.monotonic);
             let PaymentRow { hash, bolt11, fee_max, .. } = payment;
             self.effects.push(Effect::Send { hash, bolt11, fee_max });
             return Ok(());
@@ -172,11 +226,12 @@ impl Step<'_> {
     }
 
     /// Gives up an intent: nothing left this machine, so the reservation is released.
-    fn cancel(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
+    pub(super) fn cancel(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
         self.advance(payment, State::Cancelled, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::Send(payment.payment));
         self.jobs.again(Job::Bill(payment.purchase), self.now.monotonic);
+        self.tx.set_refusal(payment.purchase, Some(why))?;
         self.record(json!({"event": "cancelled", "payment": payment.payment, "why": why}))
     }
 
@@ -196,11 +251,10 @@ impl Step<'_> {
         Ok((!live).then_some(row))
     }
 
-    /// The newest attempt, when it failed and its invoice could still be paid.
-    pub(super) fn unexpired_failure(&self, purchase: i64) -> Result<Option<PaymentRow>, StoreError> {
-        let margin = self.now.wall.plus(EXPIRY_MARGIN_MS);
-        let newest = self.tx.newest_payment_of(purchase)?;
-        Ok(newest.filter(|newest| newest.state == State::Failed && newest.expires_at > margin))
+    /// The same, if no failed invoice could still be paid: answers that come late or twice must not bring a second one.
+    fn wants_new_invoice(&self, purchase: i64) -> Result<Option<PurchaseRow>, StoreError> {
+        let failed = self.tx.unexpired_failure(purchase, self.now.wall)?;
+        Ok(self.wants_invoice(purchase)?.filter(|_| failed.is_none()))
     }
 
     fn refuse_and_retry(&mut self, purchase: &PurchaseRow, why: &str) -> Result<(), StoreError> {
@@ -209,7 +263,9 @@ impl Step<'_> {
     }
 
     pub(super) fn refuse(&mut self, purchase: &PurchaseRow, why: &str) -> Result<(), StoreError> {
-        self.tx.set_refusal(purchase.purchase, Some(why))?;
+        if !self.tx.set_refusal(purchase.purchase, Some(why))? {
+            return Ok(());
+        }
         self.record(json!({"event": "refused", "purchase": purchase.purchase, "payee": purchase.payee, "why": why}))
     }
 
@@ -231,7 +287,12 @@ const OTHER_PAYEE: &str = "The invoice comes from another Lightning node than th
     paid; if the payee moved, change payee_key in the configuration.";
 const OTHER_TICKET: &str = "The seller's ticket belongs to another invoice than the one beside it. It was not paid, \
     because the ticket would not open anything.";
-/// Attempts at one invoice before waiting for its expiry.
-const ATTEMPTS_MAX: u32 = 5;
+const EXPIRED_WAITING: &str = "The invoice expired before it could be sent. Nothing was paid; a new one will be asked \
+    for.";
+/// Attempts at one invoice before it rests for a day between any two further ones.
+pub(super) const ATTEMPTS_MAX: u32 = 12;
+const ATTEMPTS_REST_MS: u64 = 86_400_000;
+/// A payee that takes no amount this small is left alone this long, unless more is owed.
+const WITHDRAWN_REST_MS: u64 = 86_400_000;
 /// An intent is not sent when its invoice expires this soon.
 const SEND_MARGIN_MS: u64 = 30_000;

@@ -1,9 +1,10 @@
 //! From a closed interval to a purchase that wants an invoice.
 
+use kilosat_drivers::reading::MilliwattHours;
 use serde_json::json;
 
+use super::Step;
 use super::jobs::Job;
-use super::{Effect, Step};
 use crate::config::Agreement;
 use crate::domain::meter::{Accrual, MeterState, accrue};
 use crate::domain::money::Msat;
@@ -14,7 +15,8 @@ impl Step<'_> {
     /// Advances the virtual meter, prices the energy for each agreement on it, and bills what is due.
     pub(super) fn on_interval(&mut self, meter: &str, state: MeterState, samples: u32) -> Result<(), StoreError> {
         let was = self.tx.meter(meter)?;
-        if was.is_some_and(|was| state.total < was.total || state.generation < was.generation) {
+        let shrank = was.is_some_and(|was| state.total < was.total || state.generation < was.generation);
+        if shrank || state.total.0 > COUNTER_MAX_MWH || state.raw.0 > COUNTER_MAX_MWH {
             return self.record(json!({"event": "interval_refused", "meter": meter, "total_mwh": state.total.0}));
         }
         self.tx.close_interval(meter, was, state, samples)?;
@@ -24,8 +26,8 @@ impl Step<'_> {
         }))?;
         let rules = self.rules;
         for agreement in rules.agreements.iter().filter(|agreement| agreement.meter == meter) {
-            self.price(agreement, state)?;
-            self.bill_if_due(agreement, agreement.slice)?;
+            self.price(agreement, was, state)?;
+            self.bill_if_due(agreement)?;
         }
         Ok(())
     }
@@ -33,18 +35,24 @@ impl Step<'_> {
     /// Bills whatever whole satoshis are owed, on the owner's word.
     pub(super) fn settle_up(&mut self) -> Result<(), StoreError> {
         let rules = self.rules;
-        rules.agreements.iter().try_for_each(|agreement| self.bill_if_due(agreement, Msat(1_000)))
+        rules.agreements.iter().try_for_each(|agreement| self.bill(agreement, Asked::ByOwner))
     }
 
-    fn price(&mut self, agreement: &Agreement, state: MeterState) -> Result<(), StoreError> {
-        let row = self.tx.agreement(&agreement.id)?.unwrap_or_else(|| AgreementRow {
-            agreement: agreement.id.clone(),
-            meter: agreement.meter.clone(),
-            start_total: state.total,
-            accrual: Accrual { billed_to: state.total, ..Accrual::default() },
-        });
+    /// Opens a purchase when at least a slice is owed, or anything at all for longer than the agreement's period.
+    pub(super) fn bill_if_due(&mut self, agreement: &Agreement) -> Result<(), StoreError> {
+        self.bill(agreement, Asked::ByTerms)
+    }
+
+    fn price(&mut self, agreement: &Agreement, was: Option<MeterState>, state: MeterState) -> Result<(), StoreError> {
+        let row = match self.tx.agreement(&agreement.id)? {
+            Some(row) => self.in_force(row, agreement, was, state)?,
+            None => began(agreement, state),
+        };
         match accrue(row.accrual, state.total, agreement.price) {
-            Ok(accrual) => self.tx.put_agreement(&AgreementRow { accrual, ..row }),
+            Ok(accrual) => {
+                self.notices.remove(&agreement.id);
+                self.tx.put_agreement(&AgreementRow { accrual, ..row })
+            }
             Err(fault) => {
                 self.notices.insert(agreement.id.clone(), fault.to_string());
                 self.record(json!({"event": "not_priced", "agreement": agreement.id, "why": fault.to_string()}))
@@ -52,11 +60,38 @@ impl Step<'_> {
         }
     }
 
-    /// Opens a purchase when at least `slice` is owed, or anything at all for longer than the agreement's period.
-    ///
+    /// The account without what it must not pay for: another meter's energy, or energy counted while the agreement was
+    /// out of the configuration.
+    fn in_force(
+        &self,
+        mut row: AgreementRow,
+        agreement: &Agreement,
+        was: Option<MeterState>,
+        state: MeterState,
+    ) -> Result<AgreementRow, StoreError> {
+        if row.meter != agreement.meter {
+            self.record(json!({
+                "event": "meter_changed", "agreement": agreement.id, "from": row.meter, "to": agreement.meter,
+                "billed_mwh": row.accrual.billed_to.0.saturating_sub(row.start_total.0), "owed_msat": row.accrual.owed.0,
+            }))?;
+            let Accrual { owed, remainder, .. } = row.accrual;
+            row = began(agreement, state);
+            row.accrual = Accrual { owed, remainder, ..row.accrual };
+            return Ok(row);
+        }
+        let known = was.map_or(row.accrual.billed_to, |was| was.total);
+        let missed = known.0.saturating_sub(row.accrual.billed_to.0);
+        if missed > 0 {
+            self.record(json!({"event": "not_in_force", "agreement": agreement.id, "energy_mwh": missed}))?;
+            row.start_total = MilliwattHours(row.start_total.0.saturating_add(missed));
+            row.accrual.billed_to = known;
+        }
+        Ok(row)
+    }
+
     /// One purchase at a time: while one is open, nothing else is billed for this agreement. Whole satoshis are billed,
     /// rounded down; the rest stays owed.
-    pub(super) fn bill_if_due(&mut self, agreement: &Agreement, slice: Msat) -> Result<(), StoreError> {
+    fn bill(&mut self, agreement: &Agreement, asked: Asked) -> Result<(), StoreError> {
         let Some(row) = self.tx.agreement(&agreement.id)? else {
             return Ok(());
         };
@@ -64,37 +99,66 @@ impl Step<'_> {
         if owed == Msat::ZERO || !self.tx.open_purchases(Some(&agreement.id))?.is_empty() {
             return Ok(());
         }
-        let overdue = self
-            .tx
-            .billing_began(&agreement.id, &agreement.meter)?
-            .is_some_and(|began| self.now.wall.since(began) >= agreement.pay_every_ms);
-        if owed < slice && !overdue {
+        if asked == Asked::ByTerms && owed < agreement.slice && !self.is_overdue(agreement)? {
             return Ok(());
         }
-        let amount = affordable(owed, &agreement.budget, self.rules.fees)
-            .min(affordable(owed, &self.rules.house, self.rules.fees))
-            .whole_sats();
+        let amount = self.fitting(owed, agreement);
         if amount == Msat::ZERO {
-            let text =
-                "The limit per payment leaves no room for one satoshi and its fee. Raise it to pay this agreement.";
-            self.notices.insert(agreement.id.clone(), text.to_owned());
+            self.notices.insert(agreement.id.clone(), NO_ROOM.to_owned());
             return Ok(());
         }
         let (number, paid) = self.tx.paid_purchases(&agreement.id)?;
         let need = format!("energy:{}:{number}:{}", agreement.id, paid.0);
-        let kind = PurchaseKind::Energy;
+        if let Some(withdrawn) = self.tx.purchase_for(&need)?
+            && withdrawn.amount >= amount
+            && asked == Asked::ByTerms
+            && self.jobs.waits(&Job::Bill(withdrawn.purchase), self.now.monotonic)
+        {
+            return Ok(()); // The payee takes no amount this small; it is asked again for more, or another day.
+        }
+        let payee = agreement.payee.to_string();
         let purchase =
-            self.tx.open_purchase(&need, kind, &agreement.id, &agreement.payee.to_string(), amount, self.now.wall)?;
+            self.tx.open_purchase(&need, PurchaseKind::Energy, &agreement.id, &payee, amount, self.now.wall)?;
         self.record(json!({
             "event": "due", "agreement": agreement.id, "purchase": purchase.purchase,
             "billed_to_mwh": row.accrual.billed_to.0, "owed_msat": row.accrual.owed.0, "amount_msat": purchase.amount.0,
         }))?;
-        self.jobs.asked(Job::Bill(purchase.purchase), self.now.monotonic);
-        self.effects.push(Effect::RequestBill {
-            purchase: purchase.purchase,
-            agreement: agreement.id.clone(),
-            amount: purchase.amount,
-        });
-        Ok(())
+        self.bill_or_retry(purchase.purchase)
+    }
+
+    fn is_overdue(&self, agreement: &Agreement) -> Result<bool, StoreError> {
+        let began = self.tx.billing_began(&agreement.id, &agreement.meter)?;
+        Ok(began.is_some_and(|began| self.now.wall.since(began) >= agreement.pay_every_ms))
+    }
+
+    /// The most of `wanted` that the limits of the agreement and of the house can ever let through at once.
+    pub(super) fn fitting(&self, wanted: Msat, agreement: &Agreement) -> Msat {
+        affordable(wanted, &agreement.budget, self.rules.fees)
+            .min(affordable(wanted, &self.rules.house, self.rules.fees))
+            .whole_sats()
     }
 }
+
+fn began(agreement: &Agreement, state: MeterState) -> AgreementRow {
+    AgreementRow {
+        agreement: agreement.id.clone(),
+        meter: agreement.meter.clone(),
+        start_total: state.total,
+        accrual: Accrual { billed_to: state.total, ..Accrual::default() },
+    }
+}
+
+/// Who wants the bill.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The agreement's slice or period.
+    ByTerms,
+    /// The owner, who wants everything paid now.
+    ByOwner,
+}
+
+/// Shown when no payment at all would fit.
+pub(super) const NO_ROOM: &str =
+    "The limits leave no room for one satoshi and its fee. Raise them to pay this agreement.";
+/// What SQLite's signed integers hold; no real counter comes near.
+const COUNTER_MAX_MWH: u64 = i64::MAX as u64;

@@ -56,8 +56,12 @@ impl Step<'_> {
                 self.jobs.at(job, self.now.monotonic.saturating_add(feed.every_ms));
                 Ok(())
             }
-            FeedAnswer::PaymentRequired(offer) => self.buy(feed, &offer),
+            FeedAnswer::PaymentRequired(offer) => {
+                self.notices.remove(&feed.id);
+                self.buy(feed, &offer)
+            }
             FeedAnswer::TicketRefused(offer) => {
+                self.notices.remove(&feed.id);
                 self.tx.note_ticket(&feed.id, false)?;
                 self.record(json!({"event": "ticket_refused", "feed": feed.id}))?;
                 match offer {
@@ -78,9 +82,13 @@ impl Step<'_> {
 
     fn buy(&mut self, feed: &Feed, offer: &Challenge) -> Result<(), StoreError> {
         self.jobs.at(Job::Fetch(feed.id.clone()), self.now.monotonic.saturating_add(feed.every_ms));
-        if self.tx.ticket(&feed.id)?.is_some_and(|ticket| ticket.refused_unused >= REFUSED_TICKETS_MAX) {
+        let ticket = self.tx.ticket(&feed.id)?;
+        if ticket.as_ref().is_some_and(|ticket| ticket.refused_unused >= REFUSED_TICKETS_MAX) {
             self.notices.insert(feed.id.clone(), SELLER_CHEATS.to_owned());
             return Ok(());
+        }
+        if ticket.is_some_and(|ticket| ticket.usable) {
+            return Ok(()); // The question was asked before this ticket was paid for.
         }
         let (number, _) = self.tx.paid_purchases(&feed.id)?;
         let need = format!("data:{}:{number}", feed.id);
@@ -88,7 +96,7 @@ impl Step<'_> {
         let payee = feed.url.as_str();
         let purchase = self.tx.open_purchase(&need, kind, &feed.id, payee, feed.price_max, self.now.wall)?;
         let busy = self.tx.newest_payment_of(purchase.purchase)?.is_some_and(|newest| newest.state.is_open());
-        if purchase.state != "open" || busy || self.unexpired_failure(purchase.purchase)?.is_some() {
+        if purchase.state != "open" || busy || self.tx.unexpired_failure(purchase.purchase, self.now.wall)?.is_some() {
             return Ok(());
         }
         if let Err(refusal) = offer.covers(feed.url.path(), self.now.wall.0 / 1_000) {

@@ -15,6 +15,8 @@ pub(super) enum Job {
     LookUp(PaymentHash),
     /// Ask a data seller.
     Fetch(String),
+    /// See whether an agreement owes enough, or for long enough, although its meter stands still.
+    Owed(String),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +40,22 @@ impl Jobs {
     /// Puts `job` later than last time: doubling from its first wait up to its longest, plus up to a quarter of jitter.
     pub(super) fn again(&mut self, job: Job, now: u64) {
         let attempts = self.due.get(&job).map_or(0, |due| due.attempts).saturating_add(1);
+        self.after(job, attempts, now);
+    }
+
+    /// Puts `job` where it belongs after `attempts` attempts, for whoever counts them elsewhere.
+    pub(super) fn after(&mut self, job: Job, attempts: u32, now: u64) {
         let (first, longest) = job.waits();
-        let wait = first.saturating_mul(1 << (attempts - 1).min(20)).min(longest);
+        let doublings = attempts.saturating_sub(1).min(20);
+        let wait = first.saturating_mul(1 << doublings).min(longest);
         let at = now.saturating_add(wait).saturating_add(jitter(wait / 4));
         self.due.insert(job, Due { at, attempts });
+    }
+
+    /// Makes `job` due at `now` and remembers its attempts.
+    pub(super) fn ready(&mut self, job: Job, now: u64) {
+        let attempts = self.due.get(&job).map_or(0, |due| due.attempts);
+        self.due.insert(job, Due { at: now, attempts });
     }
 
     /// Notes that `job`'s question was just asked: it comes back only if the answer gets lost.
@@ -58,6 +72,12 @@ impl Jobs {
     /// Whether `job` waits for a later instant than `now`.
     pub(super) fn waits(&self, job: &Job, now: u64) -> bool {
         self.due.get(job).is_some_and(|due| due.at > now)
+    }
+
+    /// When the next job comes due.
+    #[cfg(test)]
+    pub(super) fn next(&self) -> Option<u64> {
+        self.due.values().map(|due| due.at).min()
     }
 
     /// The jobs whose time has come. Each is put off by the longest time its answer can take, in case that gets lost.
@@ -79,12 +99,16 @@ impl Job {
             Job::Send(_) => (1_000, 10_000),
             Job::LookUp(_) => (1_000, 600_000),
             Job::Fetch(_) => (5_000, 3_600_000),
+            Job::Owed(_) => (600_000, 600_000),
         }
     }
 }
 
-/// Spreads retries so that a thousand hubs do not come back at the same instant.
+/// Spreads retries so that a thousand hubs do not come back at the same instant. Tests repeat from their seed alone.
 fn jitter(below: u64) -> u64 {
+    if cfg!(test) {
+        return below / 2;
+    }
     let mut random = [0; 8];
     match getrandom::fill(&mut random) {
         Ok(()) => u64::from_le_bytes(random) % below.max(1),

@@ -8,6 +8,7 @@ mod energy;
 mod feeds;
 mod jobs;
 mod outcomes;
+mod recovery;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -21,10 +22,9 @@ use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
 use crate::domain::meter::MeterState;
 use crate::domain::money::Msat;
-use crate::domain::payment::State;
 use crate::domain::policy::{Budget, FeeRule};
 use crate::store::{PurchaseRow, Store, StoreError, Tx};
-use jobs::{Job, Jobs};
+use jobs::Jobs;
 pub use snapshot::{AgreementSnapshot, Snapshot};
 
 /// What the owner allowed; taken from the configuration, replaced as a whole.
@@ -235,24 +235,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`].
     pub fn start(&mut self, now: Now) -> Result<Vec<Effect>, EngineError> {
-        self.transact(now, |step| {
-            for payment in step.tx.open_payments()? {
-                if payment.state == State::Sending {
-                    let unclear = "the program stopped while this payment was being sent";
-                    step.tx.set_payment_state(payment.payment, State::Unknown, Some(unclear), now.wall)?;
-                }
-                if payment.state.may_be_moving() {
-                    step.look_up(payment.hash);
-                }
-            }
-            for purchase in step.tx.open_purchases(None)? {
-                step.jobs.at(Job::Bill(purchase.purchase), now.monotonic);
-            }
-            for feed in &step.rules.feeds {
-                step.jobs.at(Job::Fetch(feed.id.clone()), now.monotonic);
-            }
-            step.send_next()
-        })
+        self.transact(now, |step| step.recover())
     }
 
     /// Handles one event in one transaction. What it returns may be lost; what it committed may not.
@@ -305,31 +288,19 @@ impl Engine {
 }
 
 impl Step<'_> {
-    /// What a job that came due asks for.
-    fn on_due(&mut self, job: Job) -> Result<(), StoreError> {
-        match job {
-            Job::Bill(purchase) => self.bill_or_retry(purchase),
-            Job::Send(_) => self.send_next(),
-            Job::LookUp(hash) => {
-                if self.tx.payment_by_hash(&hash)?.is_some_and(|payment| payment.state.may_be_moving()) {
-                    self.effects.push(Effect::LookUp { hash });
-                } else {
-                    self.jobs.done(&Job::LookUp(hash));
-                }
-                Ok(())
-            }
-            Job::Fetch(feed) => self.fetch(&feed),
-        }
-    }
-
     fn record(&self, payload: serde_json::Value) -> Result<(), StoreError> {
         self.tx.record(self.now.wall, &payload)
     }
 
-    /// Stops automatic payments until the owner has looked.
+    /// Stops automatic payments until the owner has looked. Every reason is kept, each once.
     fn lock(&self, reason: &str) -> Result<(), StoreError> {
+        let text = match self.tx.meta(LOCK)? {
+            Some(known) if known.contains(reason) || known.len() > LOCK_BYTES_MAX => return Ok(()),
+            Some(known) => format!("{known} {reason}"),
+            None => reason.to_owned(),
+        };
         self.record(json!({"event": "locked", "reason": reason}))?;
-        self.tx.set_meta(LOCK, reason)
+        self.tx.set_meta(LOCK, &text)
     }
 
     fn rule_budget(&self, purchase: &PurchaseRow) -> Option<Budget> {
@@ -340,6 +311,8 @@ impl Step<'_> {
 }
 
 const LOCK: &str = "lock";
+/// A lock that says this much already needs no further reasons.
+const LOCK_BYTES_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests;

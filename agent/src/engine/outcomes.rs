@@ -5,7 +5,7 @@ use serde_json::json;
 use super::bills::signed;
 use super::jobs::Job;
 use super::{Effect, Found, PayOutcome, Step};
-use crate::domain::invoice::{PaymentHash, Preimage};
+use crate::domain::invoice::{EXPIRY_MARGIN_MS, PaymentHash, Preimage};
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
 use crate::store::{AgreementRow, PaymentRow, Posting, PurchaseKind, StoreError};
@@ -13,6 +13,22 @@ use crate::store::{AgreementRow, PaymentRow, Posting, PurchaseKind, StoreError};
 impl Step<'_> {
     /// A pay call's answer or a later report. Reports may come twice, late, and in any order.
     pub(super) fn on_outcome(&mut self, hash: PaymentHash, outcome: PayOutcome) -> Result<(), StoreError> {
+        self.on_word(hash, outcome, Source::Report)
+    }
+
+    /// A look-up's answer. Only an explicit answer about this hash changes anything.
+    pub(super) fn on_found(&mut self, hash: PaymentHash, found: Found) -> Result<(), StoreError> {
+        match found {
+            Found::Outcome(outcome) => self.on_word(hash, outcome, Source::LookUp),
+            Found::NotFound => self.on_not_found(hash),
+            Found::Unavailable(_) => {
+                self.jobs.again(Job::LookUp(hash), self.now.monotonic);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_word(&mut self, hash: PaymentHash, outcome: PayOutcome, source: Source) -> Result<(), StoreError> {
         let Some(payment) = self.tx.payment_by_hash(&hash)? else {
             return match outcome {
                 PayOutcome::Paid { .. } => self.lock(&format!(
@@ -24,7 +40,7 @@ impl Step<'_> {
         };
         match outcome {
             PayOutcome::Paid { preimage, fee } => self.on_paid(&payment, preimage, fee)?,
-            PayOutcome::Failed(why) => self.on_failed(&payment, &why)?,
+            PayOutcome::Failed(why) => self.on_failed(&payment, &why, source)?,
             PayOutcome::NotSent(why) if payment.state == State::Sending => {
                 self.advance(&payment, State::Intent, Some(&why))?;
                 self.jobs.again(Job::Send(payment.payment), self.now.monotonic);
@@ -48,18 +64,6 @@ impl Step<'_> {
             }
         }
         self.send_next()
-    }
-
-    /// A look-up's answer. Only an explicit answer about this hash changes anything.
-    pub(super) fn on_found(&mut self, hash: PaymentHash, found: Found) -> Result<(), StoreError> {
-        match found {
-            Found::Outcome(outcome) => self.on_outcome(hash, outcome),
-            Found::NotFound => self.on_not_found(hash),
-            Found::Unavailable(_) => {
-                self.jobs.again(Job::LookUp(hash), self.now.monotonic);
-                Ok(())
-            }
-        }
     }
 
     pub(super) fn on_received(&mut self, hash: &PaymentHash, amount: Msat) -> Result<(), StoreError> {
@@ -88,26 +92,40 @@ impl Step<'_> {
     }
 
     fn on_paid(&mut self, payment: &PaymentRow, preimage: Preimage, fee: Option<Msat>) -> Result<(), StoreError> {
-        if payment.state.is_paid() {
+        let attempts = self.tx.attempts(&payment.hash)?;
+        if attempts.iter().any(|attempt| attempt.state.is_paid()) {
             return Ok(());
         }
         if !preimage.proves(&payment.hash) {
-            let text = "the service says paid but shows no valid proof; the money counts as spent and is looked up";
-            if payment.state == State::Sending {
-                self.advance(payment, State::Unknown, Some(text))?;
-            }
-            self.jobs.again(Job::LookUp(payment.hash), self.now.monotonic);
-            return self.record(json!({"event": "unproven", "payment": payment.payment, "why": text}));
+            return self.on_unproven(payment);
         }
         // A service that names no fee may have taken all it was allowed to.
         let fee = fee.unwrap_or(payment.fee_max);
-        match payment.state {
-            State::Failed => self.settle_late(payment, &preimage, fee),
-            State::Intent | State::Cancelled => {
-                self.lock("the Lightning service settled a payment that was never sent to it. Check the wallet.")
-            }
-            _ => self.settle(payment, &preimage, fee),
+        if payment.state.may_be_moving() {
+            return self.settle(payment, &preimage, fee);
         }
+        // Nothing of this hash is on its way, so an attempt that had failed has not, or nobody should have paid it.
+        if payment.state == State::Intent {
+            self.cancel(payment, "the invoice was settled before it was sent")?;
+        }
+        match attempts.iter().find(|attempt| attempt.state == State::Failed) {
+            Some(failed) => self.settle_late(failed, &preimage, fee),
+            None => self.settle_stray(payment, &preimage, fee),
+        }
+    }
+
+    fn on_unproven(&mut self, payment: &PaymentRow) -> Result<(), StoreError> {
+        if !payment.state.may_be_moving() {
+            return Ok(());
+        }
+        if payment.state == State::Sending {
+            self.advance(payment, State::Unknown, Some(UNPROVEN))?;
+        }
+        self.jobs.again(Job::LookUp(payment.hash), self.now.monotonic);
+        if self.tx.set_refusal(payment.purchase, Some(UNPROVEN))? {
+            self.record(json!({"event": "unproven", "payment": payment.payment, "why": UNPROVEN}))?;
+        }
+        Ok(())
     }
 
     fn settle(&mut self, payment: &PaymentRow, preimage: &Preimage, fee: Msat) -> Result<(), StoreError> {
@@ -148,7 +166,7 @@ impl Step<'_> {
         self.tx.put_agreement(&AgreementRow { ..row })?;
         let rules = self.rules;
         match rules.agreements.iter().find(|known| known.id == agreement) {
-            Some(known) => self.bill_if_due(known, known.slice),
+            Some(known) => self.bill_if_due(known),
             None => Ok(()),
         }
     }
@@ -182,14 +200,61 @@ impl Step<'_> {
         ))
     }
 
-    fn on_failed(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
+    /// The service settled an invoice that was never handed to it: the money is gone, nobody knows what for.
+    fn settle_stray(&mut self, payment: &PaymentRow, preimage: &Preimage, fee: Msat) -> Result<(), StoreError> {
+        if !self.tx.keep_stray_proof(payment.payment, preimage, fee)? {
+            return Ok(());
+        }
+        let (amount, fee_paid) = (signed(payment.amount)?, signed(fee)?);
+        let sides = [
+            Posting(Posting::WALLET, -(amount + fee_paid)),
+            Posting(Posting::SUSPENSE, amount),
+            Posting(Posting::FEES, fee_paid),
+        ];
+        self.tx.post(self.now.wall, Some(payment.payment), &sides)?;
+        if self.tx.purchase(payment.purchase)?.is_some_and(|purchase| purchase.state != "paid") {
+            self.tx.set_purchase_state(payment.purchase, "frozen")?;
+        }
+        self.record(json!({
+            "event": "stray", "payment": payment.payment, "hash": payment.hash.to_string(),
+            "preimage": preimage.to_string(), "amount_msat": payment.amount.0, "fee_msat": fee.0,
+        }))?;
+        self.lock(&format!(
+            "the Lightning service settled payment {}, which was never sent to it. Check the wallet.",
+            payment.hash
+        ))
+    }
+
+    /// The service says that it failed. All attempts at an invoice share its hash, and reports come late and twice: for a
+    /// second attempt only a look-up after its pay call tells whose failure this is (rules 1.5a and 1.12).
+    fn on_failed(&mut self, payment: &PaymentRow, why: &str, source: Source) -> Result<(), StoreError> {
         if !payment.state.may_be_moving() {
             return Ok(());
         }
+        if payment.attempt == 1 {
+            return self.fail(payment, why);
+        }
+        match (source, payment.state) {
+            (Source::LookUp, State::Sending) => Ok(()),
+            (Source::LookUp, _) => self.fail(payment, why),
+            (Source::Report, State::Sending) => {
+                self.advance(payment, State::Unknown, Some(why))?;
+                self.jobs.again(Job::LookUp(payment.hash), self.now.monotonic);
+                Ok(())
+            }
+            (Source::Report, _) => {
+                self.look_up(payment.hash);
+                Ok(())
+            }
+        }
+    }
+
+    /// Releases the reservation. The next attempt waits longer than the one before.
+    fn fail(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
         self.advance(payment, State::Failed, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::LookUp(payment.hash));
-        self.jobs.again(Job::Bill(payment.purchase), self.now.monotonic);
+        self.jobs.after(Job::Bill(payment.purchase), payment.attempt, self.now.monotonic);
         self.tx.set_refusal(payment.purchase, Some(&format!("The payment failed: {why}. It will be tried again.")))?;
         self.record(json!({"event": "failed", "payment": payment.payment, "why": why}))
     }
@@ -201,26 +266,42 @@ impl Step<'_> {
             self.jobs.done(&Job::LookUp(hash));
             return Ok(());
         };
-        let now = self.now.wall;
-        let locked = self.tx.meta(super::LOCK)?.is_some();
-        if payment.state == State::Unknown
-            && self.rules.service_refuses_duplicates
-            && !locked
-            && now.plus(crate::domain::invoice::EXPIRY_MARGIN_MS) < payment.expires_at
-        {
-            self.jobs.again(Job::LookUp(hash), self.now.monotonic);
+        if payment.state == State::Sending {
+            return Ok(()); // An answer about an attempt before; this one has its own answer or time limit.
+        }
+        self.jobs.again(Job::LookUp(hash), self.now.monotonic);
+        let lives = self.now.wall.plus(EXPIRY_MARGIN_MS) < payment.expires_at;
+        let again = payment.state == State::Unknown && self.rules.service_refuses_duplicates && lives;
+        if again && self.refused_now(&payment)?.is_none() {
             self.effects.push(Effect::Send { hash, bolt11: payment.bolt11, fee_max: payment.fee_max });
             return Ok(());
         }
-        if now.since(payment.not_found_at) >= NOT_FOUND_APART_MS {
-            self.tx.count_not_found(payment.payment, now)?;
-            let count = payment.not_found_count.saturating_add(1);
-            if count >= NOT_FOUND_MIN && now.since(payment.expires_at) >= NOT_FOUND_APART_MS {
-                return self.on_failed(&payment, "the invoice expired and the service never knew the payment");
-            }
+        self.count_not_found(&payment)
+    }
+
+    fn count_not_found(&mut self, payment: &PaymentRow) -> Result<(), StoreError> {
+        let now = self.now.wall;
+        if now < payment.not_found_at {
+            // The clock went back; the spacing starts again from here.
+            return self.tx.set_not_found(payment.payment, payment.not_found_count, now);
         }
-        self.jobs.again(Job::LookUp(hash), self.now.monotonic);
-        Ok(())
+        if now.since(payment.not_found_at) < NOT_FOUND_APART_MS {
+            return Ok(());
+        }
+        let count = payment.not_found_count.saturating_add(1);
+        self.tx.set_not_found(payment.payment, count, now)?;
+        if count < NOT_FOUND_MIN || now.since(payment.expires_at) < NOT_FOUND_APART_MS {
+            return Ok(());
+        }
+        if payment.state == State::InFlight {
+            return self.lock(&format!(
+                "the Lightning service had payment {} on its way and now does not know it. Was its wallet restored from a \
+                 backup? The payment stays open; compare the wallet's history with the ledger.",
+                payment.hash
+            ));
+        }
+        self.fail(payment, "the invoice expired and the service never knew the payment")?;
+        self.send_next()
     }
 }
 
@@ -231,6 +312,17 @@ fn expense(kind: PurchaseKind) -> &'static str {
     }
 }
 
+/// Who says what became of a payment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The pay call or a later report.
+    Report,
+    /// A look-up by hash.
+    LookUp,
+}
+
+const UNPROVEN: &str = "The Lightning service says paid but shows no valid proof. The money counts as spent, and the \
+    payment is looked up until the proof is there.";
 /// Look-ups that must have said "not found" before that counts, and the time between two of them.
 const NOT_FOUND_MIN: u32 = 3;
 const NOT_FOUND_APART_MS: u64 = 600_000;

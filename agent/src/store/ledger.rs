@@ -23,6 +23,8 @@ impl Posting {
     pub const FEES: &'static str = "expense:fee";
     /// Money that came in.
     pub const INCOME: &'static str = "income:received";
+    /// Gone without a payment of ours that could have moved it; the owner has to look.
+    pub const SUSPENSE: &'static str = "suspense";
 }
 
 impl Tx<'_> {
@@ -48,20 +50,22 @@ impl Tx<'_> {
     /// Spent plus reserved by `rule`, or by the whole house when `None`, in the windows that end `now`.
     ///
     /// A payment belongs to the window in which it was reserved, also when it settles later. Payments stamped later than
-    /// `now` (the clock went back) still count.
+    /// `now` (the clock went back) still count. `except` names a payment that is left out.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn committed(&self, rule: Option<&str>, now: UnixMillis) -> Result<Committed, StoreError> {
-        let mut statement = self.sql.prepare_cached(
-            "SELECT ifnull(sum(l.amount_msat), 0)
-             FROM payments p JOIN purchases u USING (purchase) JOIN ledger l ON l.payment = p.payment
-             WHERE p.created_ms > ?1 AND l.account <> 'wallet' AND (?2 IS NULL OR u.rule = ?2)",
-        )?;
-        let mut since = |window_ms: u64| -> Result<Msat, StoreError> {
-            Ok(Msat(statement.query_row(params![now.0.saturating_sub(window_ms), rule], |row| row.get(0))?))
-        };
-        Ok(Committed { hour: since(HOUR_MS)?, day: since(DAY_MS)?, month: since(MONTH_MS)? })
+    pub fn committed(&self, rule: Option<&str>, except: Option<i64>, now: UnixMillis) -> Result<Committed, StoreError> {
+        let since = |window_ms: u64| now.0.saturating_sub(window_ms);
+        let sql = "SELECT ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?1), 0),
+                          ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?2), 0),
+                          ifnull(sum(l.amount_msat), 0)
+                   FROM payments p JOIN purchases u USING (purchase) JOIN ledger l ON l.payment = p.payment
+                   WHERE p.created_ms > ?3 AND l.account <> 'wallet' AND (?4 IS NULL OR u.rule = ?4)
+                       AND p.payment IS NOT ?5";
+        let windows = params![since(HOUR_MS), since(DAY_MS), since(MONTH_MS), rule, except];
+        Ok(self.sql.prepare_cached(sql)?.query_row(windows, |row| {
+            Ok(Committed { hour: Msat(row.get(0)?), day: Msat(row.get(1)?), month: Msat(row.get(2)?) })
+        })?)
     }
 
     /// The balance of `account`, in msat.

@@ -14,7 +14,7 @@ pub struct AgreementRow {
     pub agreement: String,
     /// The meter it pays for.
     pub meter: String,
-    /// The meter's total when the agreement began.
+    /// The meter's total when the agreement began, plus the energy counted while it was not in force.
     pub start_total: MilliwattHours,
     /// Priced energy and the amount still owed.
     pub accrual: Accrual,
@@ -105,7 +105,8 @@ impl Tx<'_> {
             .prepare_cached(
                 "INSERT INTO agreements (agreement, meter, start_total_mwh, billed_to_mwh, owed_msat, remainder)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (agreement) DO UPDATE SET billed_to_mwh = excluded.billed_to_mwh,
+                 ON CONFLICT (agreement) DO UPDATE SET meter = excluded.meter,
+                     start_total_mwh = excluded.start_total_mwh, billed_to_mwh = excluded.billed_to_mwh,
                      owed_msat = excluded.owed_msat, remainder = excluded.remainder",
             )?
             .execute(params![

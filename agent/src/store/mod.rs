@@ -4,6 +4,7 @@ mod journal;
 mod ledger;
 mod meters;
 mod payments;
+mod tickets;
 mod totals;
 
 use std::path::Path;
@@ -12,7 +13,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use ledger::Posting;
 pub use meters::AgreementRow;
-pub use payments::{NewPayment, PaymentRow, PurchaseKind, PurchaseRow, TicketRow};
+pub use payments::{NewPayment, PaymentRow, PurchaseKind, PurchaseRow};
+pub use tickets::TicketRow;
 pub use totals::{PaymentSummary, Totals};
 
 /// The money database, open for writing.

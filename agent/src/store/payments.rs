@@ -1,4 +1,4 @@
-//! Purchases (the thing owed), payments (the attempts to settle it) and paid tickets.
+//! Purchases (the thing owed), payments (the attempts to settle it) and what came in.
 
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
@@ -59,6 +59,8 @@ pub struct PaymentRow {
     pub not_found_count: u32,
     /// When it last did not.
     pub not_found_at: UnixMillis,
+    /// When its state last changed.
+    pub changed_at: UnixMillis,
     /// The L402 ticket this payment buys: scheme and token.
     pub ticket: Option<(String, String)>,
 }
@@ -76,23 +78,6 @@ pub struct NewPayment<'a> {
     pub service: &'static str,
     /// The L402 ticket it buys: scheme and token.
     pub ticket: Option<(&'a str, &'a str)>,
-}
-
-/// A paid L402 ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TicketRow {
-    /// `L402` or `LSAT`, as the seller wrote it.
-    pub scheme: String,
-    /// The macaroon, in the seller's characters.
-    pub token: String,
-    /// The proof of payment.
-    pub preimage: Preimage,
-    /// How often it was accepted.
-    pub uses: u32,
-    /// The seller has not refused it yet.
-    pub usable: bool,
-    /// Tickets in a row that the seller refused although they were paid and never used.
-    pub refused_unused: u32,
 }
 
 impl Tx<'_> {
@@ -117,8 +102,7 @@ impl Tx<'_> {
                      payee = excluded.payee WHERE state = 'withdrawn'",
             )?
             .execute(params![idem_key, kind.name(), rule, payee, amount.0, now.0])?;
-        let sql = format!("{PURCHASE} WHERE idem_key = ?1");
-        Ok(self.sql.prepare_cached(&sql)?.query_row([idem_key], purchase_row)?)
+        self.purchase_for(idem_key)?.ok_or_else(|| StoreError::Damaged(format!("purchase {idem_key} was not written")))
     }
 
     /// The purchase with this number.
@@ -129,6 +113,15 @@ impl Tx<'_> {
         optional(
             self.sql.prepare_cached(&format!("{PURCHASE} WHERE purchase = ?1"))?.query_row([purchase], purchase_row),
         )
+    }
+
+    /// The purchase for the need `idem_key`, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn purchase_for(&self, idem_key: &str) -> Result<Option<PurchaseRow>, StoreError> {
+        let sql = format!("{PURCHASE} WHERE idem_key = ?1");
+        optional(self.sql.prepare_cached(&sql)?.query_row([idem_key], purchase_row))
     }
 
     /// Purchases that are not settled yet, oldest first; of one rule when given.
@@ -172,14 +165,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Remembers why a purchase is not paid yet; `None` clears it.
+    /// Remembers why a purchase is not paid yet; `None` clears it. False when that is known already.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn set_refusal(&self, purchase: i64, refusal: Option<&str>) -> Result<(), StoreError> {
-        let sql = "UPDATE purchases SET refusal = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, refusal])?;
-        Ok(())
+    pub fn set_refusal(&self, purchase: i64, refusal: Option<&str>) -> Result<bool, StoreError> {
+        let sql = "UPDATE purchases SET refusal = ?2 WHERE purchase = ?1 AND refusal IS NOT ?2";
+        Ok(self.sql.prepare_cached(sql)?.execute(params![purchase, refusal])? == 1)
     }
 
     /// Writes a payment as intent. The database refuses a second live one for the purchase or the hash.
@@ -215,8 +207,29 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn payment_by_hash(&self, hash: &PaymentHash) -> Result<Option<PaymentRow>, StoreError> {
-        let sql = format!("{PAYMENT} WHERE hash = ?1 ORDER BY attempt DESC LIMIT 1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([hash.0], payment_row))
+        Ok(self.attempts(hash)?.into_iter().next())
+    }
+
+    /// Every attempt at `hash`, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn attempts(&self, hash: &PaymentHash) -> Result<Vec<PaymentRow>, StoreError> {
+        let sql = format!("{PAYMENT} WHERE hash = ?1 ORDER BY attempt DESC");
+        let mut statement = self.sql.prepare_cached(&sql)?;
+        let rows = statement.query_map([hash.0], payment_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The newest failed attempt at `purchase` whose invoice is still valid at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unexpired_failure(&self, purchase: i64, now: UnixMillis) -> Result<Option<PaymentRow>, StoreError> {
+        let sql = format!(
+            "{PAYMENT} WHERE purchase = ?1 AND state = 'failed' AND expires_ms > ?2 ORDER BY payment DESC LIMIT 1"
+        );
+        optional(self.sql.prepare_cached(&sql)?.query_row(params![purchase, now.0], payment_row))
     }
 
     /// The newest attempt at `purchase`.
@@ -272,67 +285,32 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Counts one more look-up that did not find the payment.
+    /// Notes a look-up that did not find the payment, as the `count`th that counts.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn count_not_found(&self, payment: i64, now: UnixMillis) -> Result<(), StoreError> {
-        let sql = "UPDATE payments SET not_found_count = not_found_count + 1, not_found_ms = ?2 WHERE payment = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![payment, now.0])?;
+    pub fn set_not_found(&self, payment: i64, count: u32, now: UnixMillis) -> Result<(), StoreError> {
+        let sql = "UPDATE payments SET not_found_count = ?2, not_found_ms = ?3 WHERE payment = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![payment, count, now.0])?;
         Ok(())
     }
 
-    /// The newest ticket of `feed`.
+    /// Keeps the proof that a cancelled payment was settled all the same; false when it is kept already.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn ticket(&self, feed: &str) -> Result<Option<TicketRow>, StoreError> {
-        let sql = "SELECT scheme, token, preimage, uses, usable, refused_unused FROM tickets WHERE feed = ?1";
-        optional(self.sql.prepare_cached(sql)?.query_row([feed], |row| {
-            Ok(TicketRow {
-                scheme: row.get(0)?,
-                token: row.get(1)?,
-                preimage: Preimage(row.get(2)?),
-                uses: row.get(3)?,
-                usable: row.get(4)?,
-                refused_unused: row.get(5)?,
-            })
-        }))
+    pub fn keep_stray_proof(&self, payment: i64, preimage: &Preimage, fee: Msat) -> Result<bool, StoreError> {
+        let sql = "UPDATE payments SET preimage = ?2, fee_msat = ?3 WHERE payment = ?1 AND preimage IS NULL";
+        Ok(self.sql.prepare_cached(sql)?.execute(params![payment, preimage.0, fee.0])? == 1)
     }
 
-    /// Keeps a freshly paid ticket in place of the feed's old one.
+    /// Whether money came in under `hash`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn put_ticket(
-        &self,
-        feed: &str,
-        (scheme, token): (&str, &str),
-        preimage: &Preimage,
-        payment: i64,
-    ) -> Result<(), StoreError> {
-        self.sql
-            .prepare_cached(
-                "INSERT INTO tickets (feed, scheme, token, preimage, payment, uses, usable) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1)
-                 ON CONFLICT (feed) DO UPDATE SET scheme = excluded.scheme, token = excluded.token,
-                     preimage = excluded.preimage, payment = excluded.payment, uses = 0, usable = 1",
-            )?
-            .execute(params![feed, scheme, token, preimage.0, payment])?;
-        Ok(())
-    }
-
-    /// Counts one use of the feed's ticket, or its refusal by the seller.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn note_ticket(&self, feed: &str, accepted: bool) -> Result<(), StoreError> {
-        let sql = if accepted {
-            "UPDATE tickets SET uses = uses + 1, refused_unused = 0 WHERE feed = ?1"
-        } else {
-            "UPDATE tickets SET usable = 0, refused_unused = refused_unused + (uses = 0) WHERE feed = ?1 AND usable = 1"
-        };
-        self.sql.prepare_cached(sql)?.execute([feed])?;
-        Ok(())
+    pub fn was_received(&self, hash: &PaymentHash) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM received WHERE hash = ?1)";
+        Ok(self.sql.prepare_cached(sql)?.query_row([hash.0], |row| row.get(0))?)
     }
 
     /// Notes money that came in; false when this hash was noted before.
@@ -385,12 +363,13 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         expires_at: UnixMillis(row.get(8)?),
         not_found_count: row.get(9)?,
         not_found_at: UnixMillis(row.get(10)?),
+        changed_at: UnixMillis(row.get(13)?),
         ticket: scheme.zip(token),
     })
 }
 
 const PURCHASE: &str = "SELECT purchase, kind, rule, payee, amount_msat, state FROM purchases";
 const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
-    not_found_count, not_found_ms, ticket_scheme, ticket FROM payments";
+    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms FROM payments";
 /// The largest time SQLite's signed integers hold.
 const TIME_MAX: u64 = i64::MAX as u64;

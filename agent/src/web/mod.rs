@@ -2,6 +2,8 @@
 
 mod show;
 
+use std::net::SocketAddr;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,14 +12,20 @@ use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{Html, IntoResponse as _, Json, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
 pub async fn serve(listener: TcpListener, source: StatusSource) {
-    let port = listener.local_addr().map_or(0, |address| address.port());
-    let router = router(port).with_state(source);
-    if let Err(error) = axum::serve(listener, router).await {
+    let served = async {
+        let router = router(listener.local_addr()?).with_state(source);
+        // Open connections end with this future; an engine that one of them held on to could not stop.
+        let (_held, dropped) = oneshot::channel::<()>();
+        let ended = async move { drop(dropped.await) };
+        axum::serve(listener, router).with_graceful_shutdown(ended).await
+    };
+    if let Err(error) = served.await {
         tracing::error!(%error, "the page stopped");
     }
 }
@@ -29,15 +37,17 @@ struct Home<'a> {
     status: &'a Status,
 }
 
-fn router(port: u16) -> Router<StatusSource> {
+fn router(address: SocketAddr) -> Router<StatusSource> {
     Router::new()
         .route("/", get(home))
         .route("/status.json", get(status_json))
         .route("/static/kilosat.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/static/live.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
+        .layer(from_fn(move |request, next| known_host(address, request, next)))
+        // Outermost, so that refusals carry them too.
         .layer(map_response(with_headers))
-        .layer(from_fn(move |request, next| known_host(port, request, next)))
 }
 
 async fn home(State(source): State<StatusSource>) -> Response {
@@ -69,15 +79,24 @@ async fn asset(kind: &'static str, content: &'static str) -> Response {
 }
 
 /// Refuses names that are not ours before anything else: the defence against DNS rebinding.
-async fn known_host(port: u16, request: Request, next: Next) -> Response {
+async fn known_host(address: SocketAddr, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let ours = ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == format!("{name}:{port}"));
-    if ours {
+    if is_ours(host, address) {
         next.run(request).await
     } else {
-        let text = format!("Open this page as http://localhost:{port}/");
-        (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        (StatusCode::MISDIRECTED_REQUEST, format!("Open this page as http://{address}/")).into_response()
     }
+}
+
+/// Browsers leave the port out when it is the one of http.
+fn is_ours(host: &str, address: SocketAddr) -> bool {
+    let name = match host.strip_suffix(&format!(":{}", address.port())) {
+        Some(name) => name,
+        None if address.port() == HTTP_PORT => host,
+        None => return false,
+    };
+    let own = SocketAddr::new(address.ip(), 0).to_string();
+    [LOCALHOST.as_slice(), &[own.trim_end_matches(":0")]].concat().contains(&name)
 }
 
 async fn with_headers(mut response: Response) -> Response {
@@ -87,7 +106,7 @@ async fn with_headers(mut response: Response) -> Response {
     response
 }
 
-const HEADERS: [(HeaderName, &str); 5] = [
+const HEADERS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; \
@@ -96,7 +115,14 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
 ];
 const STYLE: &str = include_str!("../../web/static/kilosat.css");
 const SCRIPT: &str = include_str!("../../web/static/live.js");
+const ICON: &str = include_str!("../../web/static/icon.svg");
+const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+const HTTP_PORT: u16 = 80;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -10,24 +10,47 @@ pub fn sat(msat: &u64) -> String {
     format!("{}{rest}", grouped(whole))
 }
 
-/// Kilowatt-hours with three decimals, rounded down.
+/// Kilowatt-hours with three decimals, cut off.
 pub fn kwh(mwh: &u64) -> String {
     format!("{}.{:03} kWh", grouped(&(mwh / 1_000_000).to_string()), mwh % 1_000_000 / 1_000)
 }
 
+/// A meter's counter, which some meters let run below zero.
+pub fn counter(mwh: &i64) -> String {
+    format!("{}{}", sign(*mwh), kwh(&mwh.unsigned_abs()))
+}
+
 /// Watts, or kilowatts above one.
 pub fn watts(mw: &i64) -> String {
-    let sign = if *mw < 0 { "−" } else { "" };
+    let sign = sign(*mw);
     let w = mw.unsigned_abs() / 1_000;
-    if w < 1_000 { format!("{sign}{w} W") } else { format!("{sign}{}.{:02} kW", w / 1_000, w % 1_000 / 10) }
+    if w < 1_000 {
+        format!("{sign}{w} W")
+    } else {
+        format!("{sign}{}.{:02} kW", grouped(&(w / 1_000).to_string()), w % 1_000 / 10)
+    }
 }
 
 /// Thousandths as a decimal number without needless zeros.
 pub fn milli(milli: &i64) -> String {
-    let sign = if *milli < 0 { "−" } else { "" };
     let (whole, rest) = (milli.unsigned_abs() / 1_000, milli.unsigned_abs() % 1_000);
-    let text = format!("{sign}{whole}.{rest:03}");
+    let text = format!("{}{}.{rest:03}", sign(*milli), grouped(&whole.to_string()));
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A quantity's number and its unit, which are set in two sizes.
+pub fn parts(quantity: &str) -> (&str, &str) {
+    quantity.rsplit_once(' ').unwrap_or((quantity, ""))
+}
+
+/// Whether a number needs a smaller size to stay on its line.
+pub fn is_wide(number: &str) -> bool {
+    number.chars().count() > FIGURE_CHARS_MAX
+}
+
+/// A count and what is counted; `many` is the plural.
+pub fn count(number: &u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(&number.to_string()), if *number == 1 { one } else { many })
 }
 
 /// A span of time in its largest unit.
@@ -36,7 +59,7 @@ pub fn span(ms: &u64) -> String {
         s @ 0..=119 => format!("{s} s"),
         s @ 120..=7_199 => format!("{} min", s / 60),
         s @ 7_200..=172_799 => format!("{} h", s / 3_600),
-        s => format!("{} days", s / 86_400),
+        s => format!("{} days", grouped(&(s / 86_400).to_string())),
     }
 }
 
@@ -60,6 +83,20 @@ pub fn state(name: &str) -> &'static str {
     }
 }
 
+/// A meter's state in words.
+pub fn meter_state(name: &str) -> &'static str {
+    match name {
+        "good" => "reads well",
+        "waiting" => "waits for its first reading",
+        "doubtful" => "sends values that cannot be true",
+        _ => "does not answer",
+    }
+}
+
+fn sign(number: i64) -> &'static str {
+    if number < 0 { "−" } else { "" }
+}
+
 fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -71,6 +108,8 @@ fn grouped(digits: &str) -> String {
     text
 }
 
+const FIGURE_CHARS_MAX: usize = 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,9 +120,33 @@ mod tests {
         assert_eq!(sat(&12_345), "12.345 sat");
         assert_eq!(sat(&0), "0 sat");
         assert_eq!(kwh(&1_234_567_890), "1\u{202f}234.567 kWh");
+        assert_eq!(counter(&-1_234_000), "−1.234 kWh");
         assert_eq!(watts(&450_999), "450 W");
         assert_eq!(watts(&-2_345_000), "−2.34 kW");
-        assert_eq!((milli(&21_500), milli(&-40), milli(&3_000)), ("21.5".into(), "−0.04".into(), "3".into()));
-        assert_eq!((span(&90_000), span(&600_000), span(&90_000_000)), ("90 s".into(), "10 min".into(), "25 h".into()));
+        assert_eq!(parts("−2.34 kW"), ("−2.34", "kW"));
+        assert_eq!(count(&1, "payment", "payments"), "1 payment");
+        assert_eq!(count(&1_200, "payment", "payments"), "1\u{202f}200 payments");
+        assert_eq!(
+            (milli(&21_500), milli(&-40), milli(&3_000)),
+            ("21.5".to_owned(), "−0.04".to_owned(), "3".to_owned())
+        );
+        assert_eq!(
+            (span(&90_000), span(&600_000), span(&90_000_000)),
+            ("90 s".to_owned(), "10 min".to_owned(), "25 h".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_largest_numbers_there_are_can_be_shown() {
+        assert_eq!(kwh(&u64::MAX), "18\u{202f}446\u{202f}744\u{202f}073\u{202f}709.551 kWh");
+        assert!(watts(&i64::MIN).starts_with('−') && counter(&i64::MIN).starts_with('−'));
+        assert!(sat(&u64::MAX).ends_with(".615 sat"));
+    }
+
+    #[test]
+    fn every_state_has_its_words() {
+        for name in ["intent", "sending", "in_flight", "settled", "failed", "late_settled", "cancelled"] {
+            assert_ne!(state(name), "unknown");
+        }
     }
 }

@@ -1,18 +1,37 @@
 // Fetches this page again while it is visible and replaces its live part. Without this script a reload does the same.
 "use strict";
+const PAUSE_MS = 2000;
+const ANSWER_WAIT_MS = 10000;
+
+// Whoever is selecting text is not disturbed.
+function isBusy() {
+  return document.hidden || !document.getSelection().isCollapsed;
+}
+
+function replaceLive(page) {
+  const fresh = page.getElementById("live");
+  for (const open of document.querySelectorAll("#live details[open]")) {
+    const same = fresh.querySelector("#" + CSS.escape(open.id));
+    if (same) same.open = true;
+  }
+  const focused = document.activeElement && document.activeElement.closest("#live details");
+  document.getElementById("live").replaceWith(fresh);
+  if (focused) document.querySelector("#" + CSS.escape(focused.id) + " summary")?.focus({ preventScroll: true });
+}
+
 async function refresh() {
-  if (!document.hidden) {
+  if (!isBusy()) {
     try {
-      const answer = await fetch(location.pathname, { cache: "no-store" });
-      if (answer.ok) {
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        document.getElementById("live").replaceWith(page.getElementById("live"));
-        document.body.classList.remove("stale");
-      }
+      const signal = AbortSignal.timeout(ANSWER_WAIT_MS);
+      const answer = await fetch(location.pathname, { cache: "no-store", signal });
+      if (!answer.ok) throw new Error("status " + answer.status);
+      const text = await answer.text();
+      if (!isBusy()) replaceLive(new DOMParser().parseFromString(text, "text/html"));
+      document.body.classList.remove("stale");
     } catch {
       document.body.classList.add("stale");
     }
   }
-  setTimeout(refresh, 2000);
+  setTimeout(refresh, PAUSE_MS);
 }
-setTimeout(refresh, 2000);
+setTimeout(refresh, PAUSE_MS);

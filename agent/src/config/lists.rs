@@ -1,0 +1,240 @@
+//! The sections that may exist several times: meters, agreements, feeds.
+
+use kilosat_drivers::profiles;
+use url::Url;
+
+use super::reader::Absent::IsWrong;
+use super::reader::{Absent, Section};
+use super::sections::{AMOUNT_MAX_MSAT, OWN_DEFAULTS, read_budget, read_host, read_node_key, read_port, require_room};
+use super::{Agreement, Feed, Meter};
+use crate::domain::money::{Msat, MsatPerKwh};
+use crate::domain::policy::{Budget, FeeRule};
+use crate::payees::http::{HttpFault, Limits, Reach, StrictClient};
+use crate::payees::json::DEPTH_MAX;
+use crate::payees::l402::PointRule;
+use crate::payees::lnurl::{LnurlFault, PayTarget};
+
+pub(super) fn read_meter(section: &Section<'_>) -> Option<Meter> {
+    let id = read_id(section, "main");
+    let profile = section.parsed("profile", IsWrong("schneider-iem3155"), |name| {
+        profiles::find(name).ok_or_else(|| {
+            let mut known: Vec<_> = profiles::all().iter().map(|profile| profile.name).collect();
+            known.sort_unstable();
+            format!("there is no profile {name:?}; this version knows {}", known.join(", "))
+        })
+    });
+    let host = section.parsed("host", IsWrong("192.168.1.50"), read_host);
+    let port = read_port(section, 502);
+    let unit = section.number("unit", 0..=255, Some(1));
+    let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
+    let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
+    let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
+    let interval_wh = section.number("interval_wh", 1..=1_000_000, Some(100));
+    let interval_s = section.number("interval_s", 1..=86_400, Some(900));
+    section.finish();
+    Some(Meter {
+        id: id?,
+        profile: profile?,
+        host: host?,
+        port: port?,
+        unit: u8::try_from(unit?).expect("at most 255"),
+        poll_interval_ms: poll_interval_ms?,
+        answer_timeout_ms: answer_timeout_ms?,
+        power_max_mw: power_max_w?.saturating_mul(MILLI),
+        interval_mwh: interval_wh?.saturating_mul(MILLI),
+        interval_ms: interval_s?.saturating_mul(MILLI),
+    })
+}
+
+pub(super) fn read_agreement(section: &Section<'_>, fees: Option<FeeRule>) -> Option<Agreement> {
+    let id = read_id(section, "electricity");
+    let meter = section.text("meter", IsWrong("main"));
+    let reach = read_reach(section);
+    let payee =
+        section.parsed("payee", IsWrong("electricity@utility.example"), |text| read_payee(text, reach.as_ref()));
+    let payee_key = section.optional("payee_key", read_node_key);
+    let price = section.number("price_msat_per_kwh", 0..=AMOUNT_MAX_MSAT, None);
+    let slice = section.number("slice_msat", 1_000..=AMOUNT_MAX_MSAT, Some(500_000));
+    let pay_every_s = section.number("pay_every_s", 60..=31_536_000, Some(86_400));
+    let budget = read_limits(section, fees);
+    section.finish();
+    Some(Agreement {
+        id: id?,
+        meter: meter?,
+        payee: payee?,
+        reach: reach?,
+        payee_key: payee_key?,
+        price: MsatPerKwh(price?),
+        slice: Msat(slice?),
+        pay_every_ms: pay_every_s?.saturating_mul(MILLI),
+        budget: budget?,
+    })
+}
+
+pub(super) fn read_feed(section: &Section<'_>, fees: Option<FeeRule>) -> Option<Feed> {
+    let id = read_id(section, "weather");
+    let reach = read_reach(section);
+    let url =
+        section.parsed("url", IsWrong("https://weather.example/v1/now"), |text| read_feed_url(text, reach.as_ref()));
+    let payee_key = section.optional("payee_key", read_node_key);
+    let every_s = section.number("every_s", 1..=2_592_000, Some(3_600));
+    let price_max = section.number("price_max_msat", 1..=AMOUNT_MAX_MSAT, None);
+    let points = read_points(section);
+    let budget = read_limits(section, fees);
+    section.finish();
+    Some(Feed {
+        id: id?,
+        url: url?,
+        reach: reach?,
+        payee_key: payee_key?,
+        every_ms: every_s?.saturating_mul(MILLI),
+        price_max: Msat(price_max?),
+        points: points?,
+        budget: budget?,
+    })
+}
+
+/// Ids are unique, and agreements name meters that exist. Looks at the text, so that other mistakes do not hide these.
+pub(super) fn check_references(root: &Section<'_>) {
+    let mut ids = Vec::new();
+    for section in ["meter", "agreement", "feed"].into_iter().flat_map(|kind| root.list(kind)) {
+        let Some(id) = section.peek("id") else { continue };
+        if ids.contains(&id) {
+            let text = format!("{id:?} is used twice; every meter, agreement and feed needs a name of its own");
+            section.wrong("id", text);
+        }
+        ids.push(id);
+    }
+    // A meter whose id cannot be read may be the one that is meant.
+    let Some(meters) = root.list("meter").iter().map(|meter| meter.peek("id")).collect::<Option<Vec<_>>>() else {
+        return;
+    };
+    for section in root.list("agreement") {
+        let Some(meter) = section.peek("meter").filter(|meter| !meters.contains(meter)) else {
+            continue;
+        };
+        let hint = if meters.is_empty() {
+            "add a [[meter]] section with this id".to_owned()
+        } else {
+            format!("known: {}", meters.join(", "))
+        };
+        section.wrong("meter", format!("there is no meter {meter:?}; {hint}"));
+    }
+}
+
+/// Strangers are reached over public https only; `lan` names the one origin in the owner's own network that is allowed.
+fn read_reach(section: &Section<'_>) -> Option<Reach> {
+    let lan = section.optional("lan", |text| {
+        let plain = Url::parse(text).is_ok_and(|url| url.path() == "/" && url.query().is_none());
+        let reach = Reach::lan(text).ok().filter(|_| plain);
+        reach.ok_or_else(|| {
+            format!("{text:?} is not the beginning of a web address, such as \"http://192.168.1.20:8080\"")
+        })
+    })?;
+    Some(lan.unwrap_or(Reach::Public))
+}
+
+/// `reach` is `None` after a mistake in `lan`; where the payee is cannot be judged then.
+fn read_payee(text: &str, reach: Option<&Reach>) -> Result<PayTarget, String> {
+    let words = |fault| match fault {
+        LnurlFault::NotATarget(reason) => {
+            format!(
+                "{text:?} cannot be paid: {reason}. Write a Lightning address such as \"rent@pay.example\" or an LNURL"
+            )
+        }
+        other => other.to_string(),
+    };
+    let target = PayTarget::parse(text).map_err(words)?;
+    if let Some(reach) = reach {
+        check_reach(&target.url(reach).map_err(words)?, reach)?;
+    }
+    Ok(target)
+}
+
+fn read_feed_url(text: &str, reach: Option<&Reach>) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|_| format!("{text:?} is not a web address such as \"https://weather.example/v1/now\""))?;
+    if let Some(reach) = reach {
+        check_reach(&url, reach)?;
+    }
+    Ok(url)
+}
+
+fn check_reach(url: &Url, reach: &Reach) -> Result<(), String> {
+    let client = StrictClient::new(reach.clone(), Limits::default()).map_err(|fault| fault.to_string())?;
+    let reason = match client.check(url) {
+        Ok(()) => return Ok(()),
+        Err(HttpFault::RefusedUrl { reason, .. }) => reason,
+        Err(HttpFault::PrivateAddress { .. }) => "it is an address in a private network",
+        Err(other) => return Err(other.to_string()),
+    };
+    let origin = url.origin().ascii_serialization();
+    let hint = if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        format!("; if it is a device of your own, allow it with lan = {origin:?}")
+    } else {
+        String::new()
+    };
+    Err(format!(
+        "this address is not used: {reason}. Strangers are reached only over https on the public internet{hint}"
+    ))
+}
+
+fn read_points(feed: &Section<'_>) -> Option<Vec<PointRule>> {
+    let section = feed.section("points");
+    let pairs = section.pairs();
+    for (point, pointer) in &pairs {
+        if let Err(text) = check_id(point) {
+            section.wrong(point, format!("is not a name for a value; {text}"));
+        } else if !pointer.starts_with('/') || pointer.matches('/').count() > DEPTH_MAX {
+            let text =
+                format!("{pointer:?} is not a place in JSON; write steps that begin with /, such as \"/now/price\"");
+            section.wrong(point, text);
+        }
+    }
+    match pairs.len() {
+        0 => {
+            feed.wrong(
+                "points",
+                "names no value, so data would be bought for nothing; add at least one under [feed.points]",
+            );
+            None
+        }
+        1..=POINTS_PER_FEED_MAX => {
+            Some(pairs.into_iter().map(|(point, pointer)| PointRule { point, pointer }).collect())
+        }
+        _ => {
+            feed.wrong("points", format!("holds more values than a feed may have; keep at most {POINTS_PER_FEED_MAX}"));
+            None
+        }
+    }
+}
+
+fn read_limits(section: &Section<'_>, fees: Option<FeeRule>) -> Option<Budget> {
+    let limits = section.section("limits");
+    let budget = read_budget(&limits, OWN_DEFAULTS);
+    limits.finish();
+    require_room(&limits, budget, fees);
+    budget
+}
+
+fn read_id(section: &Section<'_>, example: &str) -> Option<String> {
+    section.parsed("id", Absent::IsWrong(example), |text| match check_id(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(fault) => Err(format!("{text:?} is not an id; {fault}")),
+    })
+}
+
+fn check_id(text: &str) -> Result<(), &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    if (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err("use 1 to 32 lower-case letters, digits, - and _")
+    }
+}
+
+const ID_BYTES_MAX: usize = 32;
+/// As many as `payees::l402` reads from one page.
+const POINTS_PER_FEED_MAX: usize = 64;
+/// Milliseconds in a second, milliwatts in a watt, milliwatt-hours in a watt-hour.
+const MILLI: u64 = 1_000;

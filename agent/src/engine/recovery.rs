@@ -1,0 +1,77 @@
+//! What the rows and the jobs ask for: at start, and whenever an answer or a moment has passed.
+
+use super::jobs::Job;
+use super::{Effect, Step};
+use crate::domain::invoice::PaymentHash;
+use crate::domain::payment::State;
+use crate::store::{PaymentRow, StoreError};
+
+impl Step<'_> {
+    /// At start: every open row gets its effect or its job back.
+    pub(super) fn recover(&mut self) -> Result<(), StoreError> {
+        for payment in self.tx.open_payments()? {
+            if payment.state == State::Sending {
+                self.advance(&payment, State::Unknown, Some(STOPPED))?;
+            }
+            if payment.state.may_be_moving() {
+                self.look_up(payment.hash);
+            }
+        }
+        for purchase in self.tx.open_purchases(None)? {
+            self.jobs.at(Job::Bill(purchase.purchase), self.now.monotonic);
+        }
+        let rules = self.rules;
+        for feed in &rules.feeds {
+            self.jobs.at(Job::Fetch(feed.id.clone()), self.now.monotonic);
+        }
+        for agreement in &rules.agreements {
+            self.jobs.at(Job::Owed(agreement.id.clone()), self.now.monotonic);
+        }
+        self.send_next()
+    }
+
+    /// What a job that came due asks for.
+    pub(super) fn on_due(&mut self, job: Job) -> Result<(), StoreError> {
+        match job {
+            Job::Bill(purchase) => self.bill_or_retry(purchase),
+            Job::Send(payment) => self.send_waiting(payment),
+            Job::LookUp(hash) => self.look_up_waiting(hash),
+            Job::Fetch(feed) => self.fetch(&feed),
+            Job::Owed(agreement) => {
+                let rules = self.rules;
+                match rules.agreements.iter().find(|known| known.id == agreement) {
+                    Some(known) => {
+                        self.jobs.again(Job::Owed(agreement), self.now.monotonic);
+                        self.bill_if_due(known)
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn send_waiting(&mut self, payment: i64) -> Result<(), StoreError> {
+        let waits = |open: &PaymentRow| open.payment == payment && open.state == State::Intent;
+        if self.tx.open_payments()?.iter().any(waits) {
+            self.jobs.ready(Job::Send(payment), self.now.monotonic);
+        } else {
+            self.jobs.done(&Job::Send(payment));
+        }
+        self.send_next()
+    }
+
+    fn look_up_waiting(&mut self, hash: PaymentHash) -> Result<(), StoreError> {
+        let Some(payment) = self.tx.payment_by_hash(&hash)?.filter(|payment| payment.state.may_be_moving()) else {
+            self.jobs.done(&Job::LookUp(hash));
+            return Ok(());
+        };
+        if payment.state == State::Sending {
+            self.advance(&payment, State::Unknown, Some(NO_ANSWER))?;
+        }
+        self.effects.push(Effect::LookUp { hash });
+        self.send_next()
+    }
+}
+
+const STOPPED: &str = "the program stopped while this payment was being sent";
+const NO_ANSWER: &str = "the Lightning service did not say in time what became of it";

@@ -1,0 +1,39 @@
+//! The power fails at every commit in turn, before it and after it, and nothing is paid twice or lost.
+
+use super::checks::check;
+use super::service::Character;
+use super::town::{Cut, Town, tight_rules};
+use super::world::{HOUR, MINUTE};
+
+/// A few hours in which payments settle, fail, hang and get lost.
+fn story(seed: u64, cut: Option<Cut>) -> Town {
+    let mut town = Town::new(tight_rules(), seed, 20 * MINUTE);
+    town.character = Character { fails: 30, loses: 20, closed: 10, hangs: 5, repeats: 30, lies: 0 };
+    town.trouble = 15;
+    town.cut = cut;
+    town.run(3 * HOUR);
+    town
+}
+
+fn cut_everywhere(seed: u64, cut: fn(u64) -> Cut) {
+    let events = story(seed, None).events;
+    assert!((40..400).contains(&events), "{events} events");
+    for number in 1..=events {
+        let cut = cut(number);
+        let context = format!("seed {seed}, {cut:?}");
+        let mut town = story(seed, Some(cut));
+        check(&mut town.world, &context);
+        town.finish(&context);
+        assert!(town.world.snapshot().lock.is_none(), "{context}: locked without a reason");
+    }
+}
+
+#[test]
+fn a_power_cut_after_any_commit_pays_nothing_twice_and_loses_nothing() {
+    (1..=2).for_each(|seed| cut_everywhere(seed, Cut::After));
+}
+
+#[test]
+fn a_power_cut_before_any_commit_pays_nothing_twice_and_loses_nothing() {
+    (3..=4).for_each(|seed| cut_everywhere(seed, Cut::Before));
+}

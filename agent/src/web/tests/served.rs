@@ -1,0 +1,169 @@
+//! The page over a real socket, with a real engine behind it. Only the wallet is absent, which takes a build without it.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::{Engine, Rules};
+use crate::latest::Latest;
+use crate::lightning::LightningService;
+use crate::store::Store;
+use crate::tasks::EngineHandle;
+
+/// The example's house with an empty database, for as long as the folder lives.
+pub(crate) fn example_house() -> (StatusSource, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
+    let rules = Rules {
+        network: config.network,
+        service: "node",
+        service_refuses_duplicates: true,
+        house: config.house,
+        fees: config.fees,
+        agreements: config.agreements.clone(),
+        feeds: config.feeds.clone(),
+    };
+    let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
+    let clock = Clock::real();
+    // Effects that nobody performs are dropped, as they are when a queue is full.
+    let (effects, _) = mpsc::channel(1);
+    let (engine, _) = EngineHandle::start(Engine::new(store, rules), clock.clone(), effects);
+    let source = StatusSource {
+        config: Arc::new(config),
+        engine,
+        latest: Latest::default(),
+        lightning: LightningService::Absent,
+        clock,
+    };
+    (source, folder)
+}
+
+struct Served {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Served {
+    async fn start() -> Served {
+        let (source, folder) = example_house();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Served { address, server: tokio::spawn(serve(listener, source)), _folder: folder }
+    }
+
+    /// Status and the whole answer, head and body, to one request with this `Host`.
+    async fn ask(&self, method: &str, path: &str, host: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+        (status, answer)
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        self.ask("GET", path, &self.address.to_string()).await
+    }
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").unwrap().1
+}
+
+#[tokio::test]
+async fn the_page_and_its_parts_are_served() {
+    let served = Served::start().await;
+    for (path, kind, words) in [
+        ("/", "text/html; charset=utf-8", "<h1>My house</h1>"),
+        ("/static/kilosat.css", "text/css; charset=utf-8", ".tile"),
+        ("/static/live.js", "text/javascript; charset=utf-8", "use strict"),
+        ("/static/icon.svg", "image/svg+xml", "<svg"),
+    ] {
+        let (status, answer) = served.get(path).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(answer.contains(&format!("content-type: {kind}\r\n")), "{path}");
+        assert!(body(&answer).contains(words), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_protecting_headers() {
+    let served = Served::start().await;
+    let own = served.address.to_string();
+    for (method, path, host, expected) in [
+        ("GET", "/", own.as_str(), 200),
+        ("GET", "/status.json", &own, 200),
+        ("HEAD", "/", &own, 200),
+        ("GET", "/no/such/page", &own, 404),
+        ("POST", "/", &own, 405),
+        ("DELETE", "/status.json", &own, 405),
+        ("POST", "/static/live.js", &own, 405),
+        ("GET", "/", "evil.example", 421),
+        ("GET", "/status.json", "", 421),
+    ] {
+        let (status, answer) = served.ask(method, path, host).await;
+        assert_eq!(status, expected, "{method} {path} {host}");
+        for (name, value) in HEADERS {
+            assert!(answer.contains(&format!("{name}: {value}\r\n")), "{method} {path} {host}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_name_gets_nothing_but_the_right_address() {
+    let served = Served::start().await;
+    let port = served.address.port();
+    for path in ["/", "/status.json", "/static/live.js", "/no/such/page"] {
+        let (status, answer) = served.ask("GET", path, &format!("rebound.example:{port}")).await;
+        assert_eq!((status, body(&answer)), (421, format!("Open this page as http://127.0.0.1:{port}/").as_str()));
+    }
+    assert_eq!(served.ask("GET", "/", &format!("localhost:{port}")).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_json_is_the_status() {
+    let served = Served::start().await;
+    let (_, answer) = served.get("/status.json").await;
+    assert!(answer.contains("content-type: application/json\r\n"));
+    let json: serde_json::Value = serde_json::from_str(body(&answer)).unwrap();
+    for key in "name network version now_ms uptime_ms lock lightning meters agreements feeds totals payments \
+                open_payments journal_entries"
+        .split_whitespace()
+    {
+        assert!(json.get(key).is_some(), "{key}");
+    }
+    assert_eq!(json["meters"][0]["id"], "main");
+    assert_eq!(json["agreements"][0]["payee"], "electricity@utility.example");
+    let status: Status = serde_json::from_value(json).unwrap();
+    assert_eq!(status.name, "My house");
+}
+
+#[tokio::test]
+async fn an_open_page_does_not_keep_the_engine_running() {
+    let served = Served::start().await;
+    let mut browser = TcpStream::connect(served.address).await.unwrap();
+    let request = format!("GET /static/live.js HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+    browser.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(SCRIPT.as_bytes()) {
+        assert!(browser.read_buf(&mut answer).await.unwrap() > 0);
+    }
+    served.server.abort();
+    assert_eq!(browser.read(&mut [0]).await.unwrap(), 0, "the kept connection is closed");
+}
