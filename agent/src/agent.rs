@@ -247,6 +247,7 @@ fn start_servers(parts: &StatusSource, web: Option<TcpListener>, socket: UnixLis
     }
     servers.spawn(control::serve(socket, parts.clone()));
     servers.spawn(forward_reports(parts.lightning.clone(), parts.engine.clone()));
+    servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(tick(parts.engine.clone()));
     servers
 }
@@ -258,6 +259,15 @@ async fn forward_reports(lightning: LightningService, engine: EngineHandle) {
             return;
         }
         lightning.report_handled().await;
+    }
+}
+
+async fn announce_ready(lightning: LightningService, engine: EngineHandle) {
+    loop {
+        lightning.next_ready().await;
+        if engine.submit(Event::WalletReady).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The CLI's socket: one line of question, one line of JSON in answer. The CLI never opens the databases.
+//! The CLI's socket: one line of JSON asks, one line of JSON answers. The CLI never opens the databases.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::domain::money::Msat;
 use crate::status::{Status, StatusSource};
 
 /// Why the running Kilosat could not be asked.
@@ -26,8 +27,8 @@ pub enum ControlError {
     /// It did not answer.
     #[error("the running Kilosat did not answer within {} seconds; look at its log", ANSWER_WAIT.as_secs())]
     NoAnswer,
-    /// It cannot say.
-    #[error("the running Kilosat cannot tell its status: {0}")]
+    /// It said no.
+    #[error("{0}")]
     Refused(String),
     /// Its answer cannot be read.
     #[error("the running Kilosat sent an answer that cannot be read; is it another version?")]
@@ -83,53 +84,91 @@ pub async fn serve(listener: UnixListener, source: StatusSource) {
 /// # Errors
 /// [`ControlError`].
 pub async fn ask_status(path: &Path) -> Result<Status, ControlError> {
-    ask_within(path, ANSWER_WAIT).await
+    match ask(path, &Question::Status, ANSWER_WAIT).await? {
+        Answer::Status(status) => Ok(*status),
+        other => Err(other.unexpected()),
+    }
 }
 
-async fn ask_within(path: &Path, wait: Duration) -> Result<Status, ControlError> {
+/// Asks the running Kilosat for an invoice over `amount`, to put money into its wallet.
+///
+/// # Errors
+/// [`ControlError`].
+pub async fn ask_invoice(path: &Path, amount: Msat) -> Result<String, ControlError> {
+    match ask(path, &Question::Receive { amount_msat: amount.0 }, ANSWER_WAIT).await? {
+        Answer::Invoice { bolt11 } => Ok(bolt11),
+        other => Err(other.unexpected()),
+    }
+}
+
+/// What the CLI may ask.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Question {
+    Status,
+    Receive { amount_msat: u64 },
+}
+
+/// What it is told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Status(Box<Status>),
+    Invoice { bolt11: String },
+    Refused(String),
+}
+
+impl Answer {
+    fn unexpected(self) -> ControlError {
+        match self {
+            Answer::Refused(why) => ControlError::Refused(why),
+            Answer::Status(_) | Answer::Invoice { .. } => ControlError::Unreadable,
+        }
+    }
+}
+
+async fn ask(path: &Path, question: &Question, wait: Duration) -> Result<Answer, ControlError> {
     let connected = UnixStream::connect(path).await;
     let mut stream =
         connected.map_err(|source| ControlError::NotRunning { path: path.display().to_string(), source })?;
+    let line = serde_json::to_string(question).map_err(|_| ControlError::Unreadable)? + "\n";
     let exchange = async {
-        stream.write_all(b"status\n").await?;
+        stream.write_all(line.as_bytes()).await?;
         let mut text = String::new();
         stream.take(ANSWER_BYTES_MAX).read_to_string(&mut text).await?;
         Ok::<_, std::io::Error>(text)
     };
     let text = timeout(wait, exchange).await.map_err(|_| ControlError::NoAnswer)?;
     let text = text.map_err(|_| ControlError::Unreadable)?;
-    serde_json::from_str(&text).map_err(|_| match serde_json::from_str::<Refusal>(&text) {
-        Ok(refusal) => ControlError::Refused(refusal.error),
-        Err(_) => ControlError::Unreadable,
-    })
-}
-
-/// An answer other than a status.
-#[derive(Serialize, Deserialize)]
-struct Refusal {
-    error: String,
+    serde_json::from_str(&text).map_err(|_| ControlError::Unreadable)
 }
 
 async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut question = String::new();
-    BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut question).await?;
-    let answer = match question.trim() {
-        "status" => match source.status().await {
-            Ok(status) => serde_json::to_string(&status).unwrap_or_default(),
-            Err(gone) => refusal(gone.to_string()),
+    let mut line = String::new();
+    BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str(line.trim()) {
+        Ok(Question::Status) => match source.status().await {
+            Ok(status) => Answer::Status(Box::new(status)),
+            Err(gone) => Answer::Refused(gone.to_string()),
         },
-        other => refusal(format!("unknown question {other:?}")),
+        Ok(Question::Receive { amount_msat }) => {
+            match source.lightning.create(Msat(amount_msat), INVOICE_TEXT, INVOICE_EXPIRY_S).await {
+                Ok(bolt11) => Answer::Invoice { bolt11 },
+                Err(fault) => Answer::Refused(fault.to_string()),
+            }
+        }
+        Err(_) => Answer::Refused("this question is not known here; is the CLI another version?".to_owned()),
     };
-    writer.write_all(answer.as_bytes()).await?;
+    let text = serde_json::to_string(&answer).unwrap_or_default();
+    writer.write_all(text.as_bytes()).await?;
     writer.write_all(b"\n").await
 }
 
-fn refusal(error: String) -> String {
-    serde_json::to_string(&Refusal { error }).unwrap_or_default()
-}
-
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
+const INVOICE_TEXT: &str = "Spending money for Kilosat";
+const INVOICE_EXPIRY_S: u32 = 3_600;
+/// An LSP may take a while to say what a channel costs.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const ASKERS_MAX: usize = 8;
 const QUESTION_BYTES_MAX: u64 = 1_024;

@@ -11,6 +11,7 @@ use kilosat::agent::Agent;
 use kilosat::clock::Clock;
 use kilosat::config::Config;
 use kilosat::control;
+use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -35,6 +36,14 @@ enum Command {
         /// Print everything as JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Make an invoice that puts money into the running agent's wallet.
+    Receive {
+        /// How much, in satoshis.
+        #[arg(value_name = "SAT", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+        amount: u64,
+        #[command(flatten)]
+        config: ConfigFile,
     },
     /// Show the whole mission in a minute: a simulated house pays real Lightning invoices on a chain in memory.
     #[cfg(feature = "node")]
@@ -107,6 +116,12 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Status { config, json } => status(&config.config, json).await,
+        Command::Receive { amount, config } => {
+            let config = Config::load(&config.config)?;
+            let socket = control::socket_path(&config.state_directory);
+            say(&control::ask_invoice(&socket, Msat(amount * MSAT_PER_SAT)).await?);
+            Ok(ExitCode::SUCCESS)
+        }
         #[cfg(feature = "node")]
         Command::Demo(options) => demo(options).await,
     }

@@ -7,11 +7,12 @@ mod account;
 pub mod chain;
 pub mod esplora;
 pub mod house;
-mod miner;
+mod hub;
+pub mod miner;
 pub mod seller_gate;
-mod shops;
+pub mod shops;
 mod time;
-mod town;
+pub mod town;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,12 +31,12 @@ use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
-use crate::lightning::{LightningService, ServiceFault};
+use crate::lightning::{Balance, LightningService, ServiceFault};
 use crate::status::Status;
 use crate::tasks::EngineGone;
 use house::House;
 use miner::Miner;
-use time::{HouseTime, Kept};
+use time::{HouseTime, Kept, NEW_HOUSE};
 use town::Town;
 
 /// What the demo is asked to do.
@@ -111,18 +112,23 @@ pub async fn run(
     std::fs::create_dir_all(&directory)?;
     let directory = directory.canonicalize()?;
     tokio::pin!(stop);
-    let begun = tokio::select! {
-        begun = Demo::begin(options, &directory, narrator) => Some(begun?),
-        () = &mut stop => None,
+    let mut stopped = false;
+    let begin = Demo::begin(options, &directory, narrator);
+    tokio::pin!(begin);
+    // Nodes that are starting cannot be dropped half-way; a stop waits for them.
+    let mut demo = loop {
+        tokio::select! {
+            demo = &mut begin => break demo?,
+            () = &mut stop, if !stopped => {
+                narrator.say("Stopping as soon as everything has started.");
+                stopped = true;
+            }
+        }
     };
-    let Some(mut demo) = begun else {
-        narrator.say("Stopped before the network was up; nothing was bought.");
-        return Ok(Account::default());
-    };
-    demo.live(options, narrator, &mut stop).await?;
-    let account = demo.settle(narrator).await;
-    demo.end(&directory).await?;
-    account
+    let account = demo.story(options, narrator, stopped, &mut stop).await;
+    let ended = demo.end(&directory).await;
+    let account = account?;
+    ended.map(|()| account)
 }
 
 /// Everything that runs.
@@ -130,11 +136,12 @@ struct Demo {
     clock: Clock,
     time: HouseTime,
     house: Arc<Mutex<House>>,
-    counter_at_start: MilliwattHours,
     miner: Miner,
     town: Town,
     agent: Agent,
     servers: JoinSet<()>,
+    /// The weather page's door; it opens once the house can pay.
+    seller: Option<TcpListener>,
     first_payment_ms: Option<u64>,
 }
 
@@ -148,7 +155,7 @@ impl Demo {
         let chain_file = directory.join("chain");
         let miner = Miner::start(&options.chain, Some(&chain_file), clock.clone(), &mut servers).await?;
         say("Starting an LSP, a utility and a neighbour: three real Lightning nodes.");
-        let town = Town::open(directory, &miner, &clock, &mut servers, &say).await?;
+        let town = Town::open(directory, &miner, &mut servers, &say).await?;
 
         let time = HouseTime::new(clock.clone());
         let house = Arc::new(Mutex::new(House::new(kept.second_of_day, options.speed, kept.counter)));
@@ -162,20 +169,31 @@ impl Demo {
             }
         });
         let utility = shops::open_utility(town.utility.clone(), &mut servers).await?;
-        let weather =
-            shops::open_seller(town.neighbour.clone(), Arc::clone(&house), clock.clone(), &mut servers).await?;
-        let text = hub_config(directory, options.port, &miner, &town, meter_port, &utility, &weather);
+        let seller = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let weather = shops::weather_url(&seller)?;
+        let text = hub::config(directory, options.port, &miner, &town, meter_port, &utility, &weather);
         let config = Config::parse(&text).map_err(DemoError::Config)?;
-        let counter_at_start = house.lock().unwrap_or_else(PoisonError::into_inner).metered();
         say("Starting the house's Kilosat with a wallet that has no channel yet.");
         let agent = Agent::start(config, clock.clone()).await?;
         if let Some(address) = agent.web_address() {
             say(&format!("Its page is at http://{address}/"));
         }
-        let mut demo =
-            Demo { clock, time, house, counter_at_start, miner, town, agent, servers, first_payment_ms: None };
-        demo.fund_hub(narrator).await?;
-        Ok(demo)
+        let seller = Some(seller);
+        Ok(Demo { clock, time, house, miner, town, agent, servers, seller, first_payment_ms: None })
+    }
+
+    async fn story(
+        &mut self,
+        options: &Options,
+        narrator: &dyn Narrator,
+        stopped: bool,
+        stop: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Result<Account, DemoError> {
+        if !stopped {
+            self.fund_hub(narrator).await?;
+            self.live(options, narrator, stop).await?;
+        }
+        self.settle(narrator).await
     }
 
     /// The neighbour pays the house's first invoice; that payment opens its channel, bought just in time from the LSP.
@@ -189,7 +207,7 @@ impl Demo {
         }
         let mut told = false;
         let waiting = async {
-            while !(wallet.balance().await.spendable_msat > 0 && knows_the_way(&wallet)) {
+            while !(wallet.balance().await.spendable_msat > 0 && self.town.ways_from_lsp(wallet_node(&wallet)) >= 2) {
                 if !told && wallet.balance().await.spendable_msat > 0 {
                     narrator.progress("The channel is open; waiting for news of the other channels.");
                     told = true;
@@ -198,9 +216,22 @@ impl Demo {
             }
         };
         match timeout(FUNDING_WAIT, waiting).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(DemoError::Town("the house's channel did not open in time".to_owned())),
+            Ok(()) => {}
+            Err(_) => {
+                let Balance { channels, spendable_msat, .. } = wallet.balance().await;
+                return Err(DemoError::Town(format!(
+                    "the house has {channels} channel(s) with {} to spend and knows {} of 2 others after {} s",
+                    Msat(spendable_msat),
+                    self.town.ways_from_lsp(wallet_node(&wallet)),
+                    FUNDING_WAIT.as_secs(),
+                )));
+            }
         }
+        if let Some(door) = self.seller.take() {
+            let (node, house) = (self.town.neighbour.clone(), Arc::clone(&self.house));
+            shops::open_seller(door, node, house, self.clock.clone(), &mut self.servers)?;
+        }
+        Ok(())
     }
 
     /// The house lives; the agent does the rest.
@@ -290,7 +321,8 @@ impl Demo {
         }
         let status = source.status().await?;
         self.note_first_payment(&status, narrator);
-        let used = MilliwattHours(metered.0.saturating_sub(self.counter_at_start.0));
+        // A continued demo accounts for its whole life.
+        let used = MilliwattHours(metered.0.saturating_sub(NEW_HOUSE.counter.0));
         Ok(Account::draw(&status, used, self.town.utility.received_msat(), self.first_payment_ms))
     }
 
@@ -316,13 +348,9 @@ impl Demo {
     }
 }
 
-/// The house's node has heard of both directions of both channels between LSP, utility and neighbour.
-fn knows_the_way(wallet: &LightningService) -> bool {
+fn wallet_node(wallet: &LightningService) -> &ldk_node::Node {
     let LightningService::Node(node) = wallet;
-    let graph = node.ldk().network_graph();
-    let channels = graph.list_channels();
-    let known = channels.iter().filter_map(|scid| graph.channel(*scid));
-    known.filter(|channel| channel.one_to_two.is_some() && channel.two_to_one.is_some()).count() >= 2
+    node.ldk()
 }
 
 /// The meter shows whole watt-hours.
@@ -339,40 +367,6 @@ fn progress_line(status: &Status) -> String {
         status.totals.payments_settled,
         Msat(status.totals.owed_msat),
         status.totals.data_purchases,
-    )
-}
-
-/// The house's `kilosat.toml`, as its owner would write it.
-fn hub_config(
-    directory: &Path,
-    port: u16,
-    miner: &Miner,
-    town: &Town,
-    meter_port: u16,
-    utility: &str,
-    weather: &str,
-) -> String {
-    use crate::config::ChainSource;
-    let chain = match miner.source() {
-        ChainSource::Esplora(url) => format!("source = \"esplora\"\nurl = {url:?}"),
-        ChainSource::Electrum(url) => format!("source = \"electrum\"\nurl = {url:?}"),
-        ChainSource::Bitcoind { host, port, cookie_file } => {
-            format!("source = \"bitcoind\"\nhost = {host:?}\nport = {port}\ncookie_file = {cookie_file:?}")
-        }
-    };
-    let weather_origin = weather.rsplit_once('/').map_or(weather, |(origin, _)| origin);
-    format!(
-        include_str!("hub.toml"),
-        state_directory = directory.join("hub"),
-        port = port,
-        lsp = town.lsp.peer(),
-        chain = chain,
-        meter_profile = house::PROFILE,
-        meter_port = meter_port,
-        meter_unit = house::UNIT,
-        utility = utility,
-        weather = weather,
-        weather_origin = weather_origin,
     )
 }
 

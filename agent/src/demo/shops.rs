@@ -42,26 +42,33 @@ pub async fn open_utility(node: TownNode, servers: &mut JoinSet<()>) -> Result<S
     Ok(host)
 }
 
-/// Opens the neighbour's weather page; returns its URL.
+/// Where the neighbour's weather page will be.
+///
+/// # Errors
+/// [`DemoError::Io`].
+pub fn weather_url(door: &TcpListener) -> Result<String, DemoError> {
+    Ok(format!("http://{}{WEATHER_PATH}", door.local_addr()?))
+}
+
+/// Opens the neighbour's weather page.
 ///
 /// # Errors
 /// [`DemoError`].
-pub async fn open_seller(
+pub fn open_seller(
+    door: TcpListener,
     node: TownNode,
     house: Arc<Mutex<House>>,
     clock: Clock,
     servers: &mut JoinSet<()>,
-) -> Result<String, DemoError> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let url = format!("http://{}{WEATHER_PATH}", listener.local_addr()?);
+) -> Result<(), DemoError> {
     let office = TicketOffice::new("weather").map_err(|error| DemoError::Town(error.to_string()))?;
     let seller = Arc::new(Seller { node, office, house, clock });
     let router = Router::new().route(WEATHER_PATH, get(weather)).with_state(seller);
     servers.spawn(async move {
         // It ends with the demo.
-        let _ = axum::serve(listener, router).await;
+        let _ = axum::serve(door, router).await;
     });
-    Ok(url)
+    Ok(())
 }
 
 struct Utility {

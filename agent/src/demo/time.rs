@@ -91,7 +91,7 @@ impl Kept {
 
 const FILE: &str = "house.json";
 /// Nine in the morning, and a meter that has counted before.
-const NEW_HOUSE: Kept = Kept { counter: MilliwattHours(12_345_678_000), second_of_day: 9 * 3_600, house_ms: None };
+pub const NEW_HOUSE: Kept = Kept { counter: MilliwattHours(12_345_678_000), second_of_day: 9 * 3_600, house_ms: None };
 
 #[cfg(test)]
 mod tests {

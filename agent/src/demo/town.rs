@@ -9,17 +9,17 @@ use std::time::Duration;
 use bitcoin::{Address, Network};
 use ldk_node::config::Config as LdkConfig;
 use ldk_node::lightning::ln::msgs::SocketAddress;
+use ldk_node::lightning::routing::gossip::NodeId;
 use ldk_node::lightning_invoice::Bolt11Invoice;
 use ldk_node::liquidity::LSPS2ServiceConfig;
 use ldk_node::payment::{PaymentDirection, PaymentStatus};
 use ldk_node::{Builder, Event, Node};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::DemoError;
 use super::miner::Miner;
-use crate::clock::Clock;
 use crate::lightning::node::{ToTracing, set_chain_source};
 
 /// One node of the town.
@@ -119,7 +119,6 @@ impl Town {
     pub async fn open(
         directory: &Path,
         miner: &Miner,
-        clock: &Clock,
         tasks: &mut JoinSet<()>,
         say: &(dyn Fn(&str) + Sync),
     ) -> Result<Town, DemoError> {
@@ -130,11 +129,21 @@ impl Town {
         for node in town.nodes() {
             tasks.spawn(acknowledge(Arc::clone(&node.node)));
         }
-        if town.lsp.node.list_channels().is_empty() {
-            town.fund(miner, say).await?;
+        let ready = async {
+            if town.lsp.node.list_channels().is_empty() {
+                town.fund(miner, say).await?;
+            } else {
+                town.meet_again().await?;
+            }
+            town.wait_for_channels().await
+        };
+        match ready.await {
+            Ok(()) => Ok(town),
+            Err(error) => {
+                town.close().await;
+                Err(error)
+            }
         }
-        town.wait_for_channels(miner, clock).await?;
-        Ok(town)
     }
 
     /// Follows the chain to its tip, everyone.
@@ -174,33 +183,62 @@ impl Town {
         miner.mine(COINBASE_MATURITY, &burn_address()).await?;
         self.lsp.sync().await?;
         say("The LSP opens channels to the utility and to the neighbour.");
-        for (node, push_msat) in [(&self.utility, 0), (&self.neighbour, NEIGHBOUR_MSAT)] {
+        for (opened, (node, push_msat)) in
+            [(&self.utility, 0), (&self.neighbour, NEIGHBOUR_MSAT)].into_iter().enumerate()
+        {
             let (lsp, id, address) = (Arc::clone(&self.lsp.node), node.node.node_id(), node.address);
             let open = move || {
                 lsp.open_announced_channel(id, SocketAddress::from(address), CHANNEL_SAT, Some(push_msat), None)
             };
             on_thread(open).await?.map_err(|error| DemoError::Town(format!("no channel: {error}")))?;
+            // The next funding must not spend the same coins, so the wallet has to see this one first.
+            until("the LSP's funding did not reach the chain", async || Ok(miner.waiting().await? > opened)).await?;
+            self.lsp.sync().await?;
+        }
+        miner.mine(ANNOUNCE_DEPTH, &burn_address()).await?;
+        self.sync().await
+    }
+
+    /// A continued town listens at new ports; the LSP tells its node where the others are now.
+    async fn meet_again(&self) -> Result<(), DemoError> {
+        for node in [&self.utility, &self.neighbour] {
+            let (lsp, id, address) = (Arc::clone(&self.lsp.node), node.node.node_id(), node.address);
+            let connect = move || lsp.connect(id, SocketAddress::from(address), true);
+            on_thread(connect).await?.map_err(|error| DemoError::Town(error.to_string()))?;
         }
         Ok(())
     }
 
-    /// Mines until both channels work and are announced.
-    async fn wait_for_channels(&self, miner: &Miner, clock: &Clock) -> Result<(), DemoError> {
-        let began = clock.elapsed_ms();
-        while self.lsp.usable_channels() < 2 {
-            if clock.elapsed_ms() - began > CHANNELS_WAIT_MS {
-                return Err(DemoError::Town("the channels between LSP, utility and neighbour did not open".to_owned()));
-            }
-            if miner.waiting().await? > 0 {
-                // Both fundings at once where possible: the second follows the first within moments.
-                sleep(POLL).await;
-                miner.mine(ANNOUNCE_DEPTH, &burn_address()).await?;
-                self.sync().await?;
-            }
+    /// Waits until both channels work.
+    async fn wait_for_channels(&self) -> Result<(), DemoError> {
+        let fault = "the channels between LSP, utility and neighbour did not open";
+        until(fault, async || Ok(self.lsp.usable_channels() >= 2 && self.ways_from_lsp(&self.lsp.node) >= 2)).await
+    }
+
+    /// How many of the LSP's announced channels `observer` could pay over, as far as gossip has told it.
+    pub fn ways_from_lsp(&self, observer: &Node) -> usize {
+        let lsp = NodeId::from_pubkey(&self.lsp.node.node_id());
+        let graph = observer.network_graph();
+        let channels = graph.list_channels();
+        let known = channels.iter().filter_map(|scid| graph.channel(*scid));
+        known
+            .filter(|channel| {
+                (channel.node_one == lsp && channel.one_to_two.is_some())
+                    || (channel.node_two == lsp && channel.two_to_one.is_some())
+            })
+            .count()
+    }
+}
+
+/// Asks again and again until the answer is yes, for a minute at most.
+async fn until(fault: &str, done: impl AsyncFn() -> Result<bool, DemoError>) -> Result<(), DemoError> {
+    let asking = async {
+        while !done().await? {
             sleep(POLL).await;
         }
         Ok(())
-    }
+    };
+    timeout(STEP_WAIT, asking).await.unwrap_or_else(|_| Err(DemoError::Town(fault.to_owned())))
 }
 
 /// Reads the node's events so that its queue stays short; the demo looks at the node's lists instead.
@@ -257,5 +295,5 @@ const NEIGHBOUR_MSAT: u64 = 1_000_000_000;
 const COINBASE_MATURITY: u32 = 100;
 /// Channels are announced after this many blocks (`BOLT 7`).
 const ANNOUNCE_DEPTH: u32 = 6;
-const CHANNELS_WAIT_MS: u64 = 60_000;
+const STEP_WAIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);

@@ -3,7 +3,6 @@
 //! `BOLT 11`; order of the checks: `payment-protocols`, section 0; margins: `reliability-security`, section 3.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use bitcoin::Network;
 use bitcoin::hashes::Hash as _;
@@ -123,7 +122,8 @@ impl Invoice {
             }
             _ => {}
         }
-        if parsed.would_expire(Duration::from_millis(now.plus(EXPIRY_MARGIN_MS).0)) {
+        let expires_at = parsed.expires_at().map_or(u64::MAX, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
+        if expires_at <= now.plus(EXPIRY_MARGIN_MS).0 {
             return Err(InvoiceFault::Expired);
         }
         if parsed.min_final_cltv_expiry_delta() > CLTV_DELTA_MAX {
@@ -132,7 +132,6 @@ impl Invoice {
         if parsed.features().is_some_and(|features| features.requires_unknown_bits()) {
             return Err(InvoiceFault::UnknownFeature);
         }
-        let expires_at = parsed.expires_at().map_or(u64::MAX, |at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
         Ok(Invoice {
             bolt11: bolt11.to_owned(),
             hash: PaymentHash(parsed.payment_hash().to_byte_array()),
@@ -205,6 +204,8 @@ pub const EXPIRY_MARGIN_MS: u64 = 60_000;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
     use bitcoin::hashes::sha256;
     use bitcoin::secp256k1::{Secp256k1, SecretKey};
     use lightning_invoice::{InvoiceBuilder, PaymentSecret};

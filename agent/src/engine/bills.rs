@@ -225,6 +225,14 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Intents that waited for a wallet that could not pay are tried now.
+    pub(super) fn on_wallet_ready(&mut self) -> Result<(), StoreError> {
+        for payment in self.tx.open_payments()?.iter().filter(|payment| payment.state == State::Intent) {
+            self.jobs.at(Job::Send(payment.payment), self.now.monotonic);
+        }
+        self.send_next()
+    }
+
     /// Gives up an intent: nothing left this machine, so the reservation is released.
     pub(super) fn cancel(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
         self.advance(payment, State::Cancelled, Some(why))?;

@@ -109,6 +109,8 @@ pub enum Event {
         /// What arrived, after the LSP's fee.
         amount: Msat,
     },
+    /// The wallet can pay again; whatever waited for that is tried now.
+    WalletReady,
     /// The owner wants everything owed paid now, however little.
     SettleUp,
     /// Time passed; sent about twice a second.
@@ -259,6 +261,7 @@ impl Engine {
             Event::Found { hash, found } => step.on_found(hash, found),
             Event::Fetched { feed, answer } => step.on_fetched(&feed, answer),
             Event::Received { hash, amount } => step.on_received(&hash, amount),
+            Event::WalletReady => step.on_wallet_ready(),
             Event::SettleUp => step.settle_up(),
             Event::Tick => due.into_iter().try_for_each(|job| step.on_due(job)),
         })

@@ -50,9 +50,11 @@ impl Step<'_> {
         }
     }
 
+    /// An intent's wait is over. If another payment is being sent, its end brings this one on without a job.
     fn send_waiting(&mut self, payment: i64) -> Result<(), StoreError> {
+        let open = self.tx.open_payments()?;
         let waits = |open: &PaymentRow| open.payment == payment && open.state == State::Intent;
-        if self.tx.open_payments()?.iter().any(waits) {
+        if open.iter().any(waits) && !open.iter().any(|open| open.state == State::Sending) {
             self.jobs.ready(Job::Send(payment), self.now.monotonic);
         } else {
             self.jobs.done(&Job::Send(payment));

@@ -127,6 +127,16 @@ impl LightningService {
         }
     }
 
+    /// Returns each time the wallet can pay again after it could not.
+    pub async fn next_ready(&self) {
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Node(node) => node.next_ready().await,
+            #[cfg(not(feature = "node"))]
+            LightningService::Absent => std::future::pending().await,
+        }
+    }
+
     /// Stops the wallet; payments under way are found again by look-up at the next start.
     pub async fn stop(&self) {
         match self {

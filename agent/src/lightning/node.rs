@@ -6,7 +6,9 @@
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bitcoin::hashes::Hash as _;
 use bitcoin::hex::DisplayHex as _;
 use bitcoin::{Network, secp256k1::PublicKey};
 use ldk_node::config::{BackgroundSyncConfig, Config as LdkConfig, ElectrumSyncConfig, EsploraSyncConfig};
@@ -19,6 +21,7 @@ use ldk_node::logger::{LogLevel, LogRecord, LogWriter};
 use ldk_node::payment::{PaymentKind, PaymentStatus};
 use ldk_node::{Builder, Node, NodeError};
 use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 use super::{Balance, ServiceFault};
 use crate::config::{ChainSource, NodeConfig};
@@ -31,7 +34,7 @@ use crate::engine::{Event, Found, PayOutcome};
 pub struct NodeService {
     node: Arc<Node>,
     lsp_fee_max: Msat,
-    has_lsp: bool,
+    lsp: Option<(PublicKey, SocketAddress)>,
 }
 
 /// Why the node does not start.
@@ -72,22 +75,15 @@ impl NodeService {
         builder.set_runtime(runtime).set_entropy_seed_bytes(entropy).set_gossip_source_p2p();
         builder.set_custom_logger(Arc::new(ToTracing));
         set_chain_source(&mut builder, &config.chain)?;
-        if let Some((key, address)) = &config.lsp {
-            let (key, address) = lsp_peer(key, address)?;
+        let lsp = config.lsp.as_ref().map(|(key, address)| lsp_peer(key, address)).transpose()?;
+        if let Some((key, address)) = lsp.clone() {
             builder.set_liquidity_source_lsps2(key, address, None);
         }
         let store = SqliteStore::new(directory.to_owned(), Some("node.db".to_owned()), None)
             .map_err(|error| NodeFault::Store(error.to_string()))?;
         let node = builder.build_with_store(Arc::new(store)).map_err(NodeFault::Build)?;
         node.start().map_err(NodeFault::Start)?;
-        if let Some((key, address)) = &config.lsp {
-            let (key, address) = lsp_peer(key, address)?;
-            // An LSP that is away now is tried again by the node itself.
-            if let Err(error) = node.connect(key, address, true) {
-                tracing::warn!(%error, "the LSP does not answer yet");
-            }
-        }
-        Ok(NodeService { node: Arc::new(node), lsp_fee_max: config.lsp_fee_max, has_lsp: config.lsp.is_some() })
+        Ok(NodeService { node: Arc::new(node), lsp_fee_max: config.lsp_fee_max, lsp })
     }
 
     /// The node itself, for what only a built-in node has.
@@ -101,8 +97,8 @@ impl NodeService {
         };
         let route =
             RouteParametersConfig { max_total_routing_fee_msat: Some(fee_max.0), ..RouteParametersConfig::default() };
-        match self.on_thread(move |node| node.bolt11_payment().send(&invoice, Some(route))).await {
-            Some(result) => outcome_of_send(result),
+        match self.on_thread(move |node| send(node, &invoice, route)).await {
+            Some(outcome) => outcome,
             None => PayOutcome::Unknown("the node stopped while it was asked to pay".to_owned()),
         }
     }
@@ -126,7 +122,7 @@ impl NodeService {
         let fault = |error: &dyn std::fmt::Display| ServiceFault(error.to_string());
         let text = Description::new(text.to_owned()).map_err(|error| fault(&error))?;
         let description = Bolt11InvoiceDescription::Direct(text);
-        let jit = self.has_lsp && self.balance().await.receivable_msat < amount.0;
+        let jit = self.lsp.is_some() && self.balance().await.receivable_msat < amount.0;
         let fee_max = self.lsp_fee_max.0;
         let created = self.on_thread(move |node| {
             let payments = node.bolt11_payment();
@@ -178,6 +174,38 @@ impl NodeService {
         }
     }
 
+    /// Returns once payments work after they did not. Until then the LSP is called again and again: the node's own
+    /// attempts are a minute apart, and one that meets a connection the LSP has not given up yet is lost.
+    pub(super) async fn next_ready(&self) {
+        let mut was_ready = self.on_thread(is_ready).await.unwrap_or(false);
+        let mut wait = RECONNECT_FIRST;
+        loop {
+            sleep(wait).await;
+            let is_ready = self.on_thread(is_ready).await.unwrap_or(false);
+            if is_ready && !was_ready {
+                return;
+            }
+            was_ready = is_ready;
+            wait = if is_ready || self.meet_lsp().await { RECONNECT_FIRST } else { (wait * 2).min(RECONNECT_LONGEST) };
+        }
+    }
+
+    /// Connects to the LSP unless that is done already; false when it does not answer.
+    async fn meet_lsp(&self) -> bool {
+        let Some((key, address)) = self.lsp.clone() else { return true };
+        let met = self.on_thread(move |node| {
+            let connected = node.list_peers().iter().any(|peer| peer.node_id == key && peer.is_connected);
+            if connected { Ok(()) } else { node.connect(key, address, true) }
+        });
+        match met.await {
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the LSP does not answer; it is called again");
+                false
+            }
+            _ => true,
+        }
+    }
+
     pub(super) async fn stop(&self) {
         if let Some(Err(error)) = self.on_thread(|node| node.stop()).await {
             tracing::error!(%error, "the Lightning node did not stop cleanly");
@@ -191,9 +219,25 @@ impl NodeService {
     }
 }
 
-/// What `send` says: only an explicit refusal means that no money can move.
-fn outcome_of_send(result: Result<PaymentId, NodeError>) -> PayOutcome {
-    match result {
+fn is_ready(node: &Node) -> bool {
+    node.list_channels().iter().any(|channel| channel.is_usable)
+}
+
+/// Hands an invoice to the node. Only an explicit refusal means that no money can move.
+fn send(node: &Node, invoice: &Bolt11Invoice, route: RouteParametersConfig) -> PayOutcome {
+    // Right after a start, or while the LSP is away, a payment could only fail; it waits instead.
+    if !is_ready(node) {
+        return PayOutcome::NotSent("no Lightning channel is ready yet".to_owned());
+    }
+    // The node notes a payment only after it was handed out. A failure left from an earlier attempt would speak for
+    // this one if the power went in between, so it goes first: then the look-up says "not found", which is the truth.
+    let id = PaymentId(invoice.payment_hash().to_byte_array());
+    if node.payment(&id).is_some_and(|earlier| earlier.status == PaymentStatus::Failed)
+        && let Err(error) = node.remove_payment(&id)
+    {
+        return PayOutcome::NotSent(format!("the node cannot write ({error})"));
+    }
+    match node.bolt11_payment().send(invoice, Some(route)) {
         Ok(_) => PayOutcome::InFlight,
         Err(NodeError::DuplicatePayment) => PayOutcome::AlreadyKnown,
         Err(NodeError::NotRunning) => PayOutcome::NotSent("the node is not running".to_owned()),
@@ -280,6 +324,8 @@ impl LogWriter for ToTracing {
     }
 }
 
+const RECONNECT_FIRST: Duration = Duration::from_millis(500);
+const RECONNECT_LONGEST: Duration = Duration::from_secs(60);
 const ONCHAIN_SYNC_S: u64 = 80;
 const CHANNEL_SYNC_S: u64 = 30;
 const FEE_SYNC_S: u64 = 600;

@@ -12,6 +12,8 @@ use super::world::{DAY, HOUR, MINUTE, SECOND, World, rules_with_feed};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
 
+const EVENTS_MAX: u64 = 200_000;
+
 pub(super) struct Town {
     pub world: World,
     pub service: Service,
@@ -77,6 +79,7 @@ impl Town {
         }
         while let Some(at) = self.next().filter(|at| *at <= end) {
             self.pass(at);
+            assert!(self.events < EVENTS_MAX, "the engine turns in circles");
             self.report();
             if self.interval.is_some_and(|(due, _)| due <= at) {
                 self.use_energy();

@@ -30,6 +30,7 @@ pub(super) const DAY: u64 = 24 * HOUR;
 /// What a slice of the grid agreement costs, and the energy that costs it.
 pub(super) const SLICE: Msat = Msat(50_000);
 pub(super) const SLICE_MWH: u64 = 500_000;
+const TURNS_MAX: u32 = 20_000;
 
 pub(super) struct World {
     pub rules: Rules,
@@ -115,10 +116,12 @@ impl World {
     /// Lets `ms` pass and ticks whenever something comes due, as the real ticks would.
     pub(super) fn live(&mut self, ms: u64) -> Vec<Effect> {
         let end = self.now.monotonic + ms;
-        let mut effects = Vec::new();
+        let (mut effects, mut turns) = (Vec::new(), 0);
         while let Some(next) = self.engine().jobs.next().filter(|next| *next <= end) {
             let pause = next.saturating_sub(self.now.monotonic);
             effects.extend(self.wait(pause));
+            turns += 1;
+            assert!(turns < TURNS_MAX, "a job comes due again and again: {effects:?}");
         }
         let rest = end - self.now.monotonic;
         effects.extend(self.wait(rest));
