@@ -1,1 +1,7 @@
-fn main() {}
+//! The stories Kilosat must survive, one file each.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
+
+mod cli;
+mod crash;
+mod demo;
+mod meters;

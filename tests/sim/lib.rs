@@ -1,1 +1,8 @@
-//! x
+//! Real peers and faulty ones for the scenarios: Bitcoin Core, Modbus meters, the `kilosat` binary itself.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
+
+pub mod bitcoind;
+pub mod hub;
+pub mod meter;
+pub mod peer;
+pub mod wait;

@@ -52,10 +52,7 @@ impl MeterSim {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let mut meter = Self {
             addr: listener.local_addr()?,
-            shared: Arc::new(Shared {
-                profile,
-                state: Mutex::default(),
-            }),
+            shared: Arc::new(Shared { profile, state: Mutex::default() }),
             running: None,
         };
         meter.run(listener);
@@ -270,15 +267,8 @@ mod tests {
     use super::*;
 
     fn client(meter: &MeterSim) -> ModbusMeter {
-        let target = Target {
-            host: meter.addr().ip().to_string(),
-            port: meter.addr().port(),
-            unit: 1,
-        };
-        let timeouts = Timeouts {
-            answer: Duration::from_millis(200),
-            ..Timeouts::default()
-        };
+        let target = Target { host: meter.addr().ip().to_string(), port: meter.addr().port(), unit: 1 };
+        let timeouts = Timeouts { answer: Duration::from_millis(200), ..Timeouts::default() };
         ModbusMeter::new(target, meter.shared.profile, timeouts)
     }
 

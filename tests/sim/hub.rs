@@ -1,0 +1,131 @@
+//! The `kilosat` binary, started, asked and killed as its users and power cuts do.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use kilosat::control::{ask_invoice, ask_status, socket_path};
+use kilosat::domain::money::Msat;
+use kilosat::status::Status;
+use tokio::time::timeout;
+
+use crate::wait;
+
+/// One `kilosat run`.
+pub struct Hub {
+    child: Child,
+    config: PathBuf,
+    socket: PathBuf,
+}
+
+impl Hub {
+    /// Starts `kilosat run` on the configuration file at `config`, whose state directory is `state`.
+    pub fn start(config: &Path, state: &Path) -> Hub {
+        let log = std::fs::File::options().create(true).append(true).open(config.with_extension("log")).unwrap();
+        let child = Command::new(kilosat_exe())
+            .args(["run", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Hub { child, config: config.to_owned(), socket: socket_path(state) }
+    }
+
+    /// Its state, as soon as it answers.
+    ///
+    /// # Panics
+    /// When it ends or does not answer within a minute; the log is shown.
+    pub async fn status(&mut self) -> Status {
+        let status = wait::answer(async || match ask_status(&self.socket).await {
+            Ok(status) => Some(Ok(status)),
+            Err(_) => self.child.try_wait().unwrap().map(Err),
+        });
+        match status.await {
+            Some(Ok(status)) => status,
+            Some(Err(exit)) => panic!("kilosat run ended with {exit}:\n{}", self.log()),
+            None => panic!("kilosat run does not answer:\n{}", self.log()),
+        }
+    }
+
+    /// Waits until its state fits.
+    ///
+    /// # Panics
+    /// When that takes longer than a minute; the last state is shown.
+    pub async fn until(&mut self, what: &str, fits: impl Fn(&Status) -> bool) -> Status {
+        let mut last = None;
+        let status = wait::answer(async || {
+            let status = self.status().await;
+            let fit = fits(&status).then(|| status.clone());
+            last = Some(status);
+            fit
+        });
+        match status.await {
+            Some(status) => status,
+            None => panic!("waited in vain until {what}: {last:#?}\n{}", self.log()),
+        }
+    }
+
+    /// An invoice that puts money into its wallet.
+    ///
+    /// # Panics
+    /// When it makes none.
+    pub async fn invoice(&mut self, amount: Msat) -> String {
+        self.status().await;
+        ask_invoice(&self.socket, amount).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Pulls the plug: SIGKILL, no chance to write anything.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop as systemd does, and waits.
+    ///
+    /// # Panics
+    /// When it takes longer than twenty seconds.
+    pub async fn terminate(mut self) -> ExitStatus {
+        let sent = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let ended = wait::answer(async || self.child.try_wait().unwrap());
+        timeout(STOP_WAIT, ended).await.ok().flatten().expect("it stops within twenty seconds")
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.config.with_extension("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs `kilosat` with `arguments` to its end.
+pub fn kilosat(arguments: &[&str]) -> Output {
+    Command::new(kilosat_exe()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The binary: `KILOSAT_EXE`, else the one this build's cargo makes now.
+pub fn kilosat_exe() -> &'static Path {
+    static EXE: OnceLock<PathBuf> = OnceLock::new();
+    EXE.get_or_init(|| {
+        if let Some(exe) = std::env::var_os("KILOSAT_EXE") {
+            return exe.into();
+        }
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo).args(["build", "--workspace", "--bins"]).status().unwrap();
+        assert!(built.success(), "the kilosat binary does not build");
+        // target/debug/deps/scenarios-1234: the binary is two folders up.
+        let test = std::env::current_exe().unwrap();
+        test.parent().and_then(Path::parent).unwrap().join("kilosat")
+    })
+}
+
+const STOP_WAIT: Duration = Duration::from_secs(20);

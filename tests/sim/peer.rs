@@ -1,0 +1,60 @@
+//! Modbus servers that nobody here wrote.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// pymodbus playing an Eastron SDM630; ends when dropped.
+pub struct Pymodbus {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Pymodbus {
+    /// Starts the peer with `KILOSAT_PYTHON`, which `tests/run` sets up.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start() -> Pymodbus {
+        let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/pymodbus_meter.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the Python environment of tests/run works");
+        let orders = child.stdin.take();
+        let mut answers = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        answers.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("listening ").expect("the peer names its port").parse().unwrap();
+        Pymodbus { child, orders, answers, port }
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Changes a value: `energy KWH` or `power WATTS`.
+    ///
+    /// # Panics
+    /// When the peer does not understand.
+    pub fn order(&mut self, order: &str) {
+        let orders = self.orders.as_mut().expect("the peer runs");
+        writeln!(orders, "{order}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "ok");
+    }
+}
+
+impl Drop for Pymodbus {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.child.wait();
+    }
+}
