@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -136,7 +136,8 @@ impl Agent {
         }
     }
 
-    /// Stops: meters close their intervals, the payment being sent gets its answer, the node writes its state.
+    /// Stops: meters close their intervals, the node writes its state. A payment whose answer does not arrive in that time
+    /// is looked up at the next start.
     pub async fn stop(mut self) {
         self.stop_meters().await;
         self.servers.shutdown().await;
@@ -181,7 +182,8 @@ fn listen_control(directory: &Path) -> Result<UnixListener, AgentError> {
     control::listen(&path).map_err(|source| AgentError::StateDirectory { path: path.display().to_string(), source })
 }
 
-fn rules(config: &Config) -> Rules {
+/// What the configuration allows, as the engine needs it.
+pub(crate) fn rules(config: &Config) -> Rules {
     Rules {
         network: config.network,
         service: "node",
@@ -213,14 +215,22 @@ fn start_meters(
 
 #[cfg(feature = "node")]
 async fn start_lightning(config: &Config) -> Result<LightningService, AgentError> {
-    use crate::lightning::node::NodeService;
+    use crate::lightning::node::{NodeFault, NodeService};
     let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
     let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
     let runtime = tokio::runtime::Handle::current();
     let start = move || NodeService::start(&node, network, entropy, &directory, runtime);
-    match tokio::task::spawn_blocking(start).await {
-        Ok(node) => Ok(LightningService::Node(node?)),
-        Err(_) => Err(AgentError::EngineLost),
+    let mut wait = NODE_RETRY_FIRST;
+    loop {
+        match tokio::task::spawn_blocking(start.clone()).await {
+            Ok(Ok(node)) => return Ok(LightningService::Node(node)),
+            // Most often the network is not there yet after a power cut. Meters are read meanwhile.
+            Ok(Err(fault @ NodeFault::Start(_))) => tracing::warn!(%fault, "it is tried again in {} s", wait.as_secs()),
+            Ok(Err(fault)) => return Err(fault.into()),
+            Err(_) => return Err(AgentError::EngineLost),
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(NODE_RETRY_LONGEST);
     }
 }
 
@@ -282,6 +292,10 @@ async fn tick(engine: EngineHandle) {
     }
 }
 
+#[cfg(feature = "node")]
+const NODE_RETRY_FIRST: Duration = Duration::from_secs(5);
+#[cfg(feature = "node")]
+const NODE_RETRY_LONGEST: Duration = Duration::from_secs(60);
 const EFFECTS_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);

@@ -68,7 +68,7 @@ pub async fn serve(listener: UnixListener, source: StatusSource) {
                 let source = source.clone();
                 askers.spawn(async move {
                     // An asker that goes away or is slow loses its answer, nothing else.
-                    let _ = timeout(ANSWER_WAIT, answer(stream, source)).await;
+                    let _ = timeout(SERVE_WAIT, answer(stream, source)).await;
                 });
             }
             Err(error) => {
@@ -167,6 +167,8 @@ async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()>
 
 const INVOICE_TEXT: &str = "Spending money for Kilosat";
 const INVOICE_EXPIRY_S: u32 = 3_600;
+/// Shorter than the asker's, who else would take the end of the connection for an answer.
+const SERVE_WAIT: Duration = Duration::from_secs(28);
 /// An LSP may take a while to say what a channel costs.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

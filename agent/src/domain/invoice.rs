@@ -65,7 +65,7 @@ pub enum InvoiceFault {
         /// What the configuration says.
         expected: Network,
     },
-    /// The payer would have to choose the amount.
+    /// The payer would have to choose the amount, or it is zero.
     #[error("The invoice names no amount. It was not paid, because the payee could claim any amount was meant.")]
     NoAmount,
     /// More or less than was asked for.
@@ -112,7 +112,8 @@ impl Invoice {
         if parsed.currency() != currency_of(network) {
             return Err(InvoiceFault::WrongNetwork { found: currency_name(&parsed.currency()), expected: network });
         }
-        let amount = Msat(parsed.amount_milli_satoshis().ok_or(InvoiceFault::NoAmount)?);
+        let amount = parsed.amount_milli_satoshis().filter(|amount| *amount > 0);
+        let amount = Msat(amount.ok_or(InvoiceFault::NoAmount)?);
         match price {
             Price::Exactly(due) if amount != due => {
                 return Err(InvoiceFault::WrongAmount { billed: amount, due });
@@ -271,6 +272,8 @@ mod tests {
             &InvoiceFault::WrongNetwork { found: "bitcoin".to_owned(), expected: Network::Regtest },
         );
         refused(&bolt11(Currency::Regtest, None, 600, 40), due, &InvoiceFault::NoAmount);
+        let nothing = bolt11(Currency::Regtest, Some(0), 600, 40);
+        refused(&nothing, Price::AtMost(Msat(5_000)), &InvoiceFault::NoAmount);
         refused(&bolt11(Currency::Regtest, Some(5_000), 60, 40), due, &InvoiceFault::Expired);
         refused(&bolt11(Currency::Regtest, Some(5_000), 600, 289), due, &InvoiceFault::LockedTooLong(289));
         refused(&"l".repeat(5_000), due, &InvoiceFault::TooLong(5_000));

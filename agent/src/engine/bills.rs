@@ -53,11 +53,11 @@ impl Step<'_> {
     /// No second invoice while the first may still be paid (`reliability-security`, rules 1.5a and 1.8). A purchase whose
     /// agreement or feed is gone rests until a start that finds it again.
     pub(super) fn bill_or_retry(&mut self, purchase: i64) -> Result<(), StoreError> {
-        let row = self.wants_invoice(purchase)?;
-        let Some(row) = row.filter(|row| self.rule_budget(row).is_some()) else {
+        let Some(row) = self.wants_invoice(purchase)? else {
             self.jobs.done(&Job::Bill(purchase));
             return Ok(());
         };
+        let Some(row) = self.follow_payee(row)? else { return Ok(()) };
         if let Some(failed) = self.tx.unexpired_failure(purchase, self.now.wall)? {
             return self.retry(&row, &failed);
         }
@@ -70,6 +70,26 @@ impl Step<'_> {
                 self.fetch(&row.rule)
             }
         }
+    }
+
+    /// The purchase with the payee that its rule names now. A failed invoice of an earlier payee is waited out, because
+    /// it may still be paid; a purchase whose rule is gone rests.
+    pub(super) fn follow_payee(&mut self, row: PurchaseRow) -> Result<Option<PurchaseRow>, StoreError> {
+        let job = Job::Bill(row.purchase);
+        let Some((payee, _)) = self.rule(&row.rule) else {
+            self.jobs.done(&job);
+            return Ok(None);
+        };
+        if payee == row.payee {
+            return Ok(Some(row));
+        }
+        if let Some(failed) = self.tx.unexpired_failure(row.purchase, self.now.wall)? {
+            let left = failed.expires_at.since(self.now.wall);
+            self.jobs.at(job, self.now.monotonic.saturating_add(left));
+            return Ok(None);
+        }
+        self.tx.set_purchase_payee(row.purchase, &payee)?;
+        Ok(Some(PurchaseRow { payee, ..row }))
     }
 
     /// Asks the payee, unless the limits would refuse its invoice now. What can never fit any more is made smaller.
@@ -298,7 +318,7 @@ const OTHER_TICKET: &str = "The seller's ticket belongs to another invoice than 
 const EXPIRED_WAITING: &str = "The invoice expired before it could be sent. Nothing was paid; a new one will be asked \
     for.";
 /// Attempts at one invoice before it rests for a day between any two further ones.
-pub(super) const ATTEMPTS_MAX: u32 = 12;
+const ATTEMPTS_MAX: u32 = 12;
 const ATTEMPTS_REST_MS: u64 = 86_400_000;
 /// A payee that takes no amount this small is left alone this long, unless more is owed.
 const WITHDRAWN_REST_MS: u64 = 86_400_000;

@@ -99,6 +99,7 @@ impl Step<'_> {
         if purchase.state != "open" || busy || self.tx.unexpired_failure(purchase.purchase, self.now.wall)?.is_some() {
             return Ok(());
         }
+        let Some(purchase) = self.follow_payee(purchase)? else { return Ok(()) };
         if let Err(refusal) = offer.covers(feed.url.path(), self.now.wall.0 / 1_000) {
             return self.refuse(&purchase, &refusal.to_string());
         }

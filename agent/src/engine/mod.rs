@@ -306,10 +306,16 @@ impl Step<'_> {
         self.tx.set_meta(LOCK, &text)
     }
 
+    /// The limits of the purchase's rule, if that still allows the purchase's payee.
     fn rule_budget(&self, purchase: &PurchaseRow) -> Option<Budget> {
-        let agreements = self.rules.agreements.iter().map(|agreement| (&agreement.id, agreement.budget));
-        let feeds = self.rules.feeds.iter().map(|feed| (&feed.id, feed.budget));
-        agreements.chain(feeds).find(|(id, _)| **id == purchase.rule).map(|(_, budget)| budget)
+        self.rule(&purchase.rule).filter(|(payee, _)| *payee == purchase.payee).map(|(_, budget)| budget)
+    }
+
+    /// Payee and limits of an agreement or feed.
+    fn rule(&self, id: &str) -> Option<(String, Budget)> {
+        let agreements = self.rules.agreements.iter().map(|known| (&known.id, known.payee.to_string(), known.budget));
+        let feeds = self.rules.feeds.iter().map(|known| (&known.id, known.url.to_string(), known.budget));
+        agreements.chain(feeds).find(|(known, ..)| *known == id).map(|(_, payee, budget)| (payee, budget))
     }
 }
 

@@ -49,8 +49,9 @@ impl Step<'_> {
                 self.advance(&payment, State::InFlight, None)?;
                 self.jobs.again(Job::LookUp(hash), self.now.monotonic);
             }
-            PayOutcome::AlreadyKnown if payment.state == State::Sending => {
-                self.advance(&payment, State::Unknown, Some("the service had this payment already"))?;
+            // The service says that it has this very payment: from now on, not finding it is no proof of anything.
+            PayOutcome::AlreadyKnown if matches!(payment.state, State::Sending | State::Unknown) => {
+                self.advance(&payment, State::InFlight, Some("the service had this payment already"))?;
                 self.look_up(hash);
             }
             PayOutcome::Unknown(why) if payment.state == State::Sending => {
@@ -269,13 +270,15 @@ impl Step<'_> {
         if payment.state == State::Sending {
             return Ok(()); // An answer about an attempt before; this one has its own answer or time limit.
         }
-        self.jobs.again(Job::LookUp(hash), self.now.monotonic);
         let lives = self.now.wall.plus(EXPIRY_MARGIN_MS) < payment.expires_at;
         let again = payment.state == State::Unknown && self.rules.service_refuses_duplicates && lives;
         if again && self.refused_now(&payment)?.is_none() {
+            // No second copy while the first may still be under way to the service.
+            self.jobs.asked(Job::LookUp(hash), self.now.monotonic);
             self.effects.push(Effect::Send { hash, bolt11: payment.bolt11, fee_max: payment.fee_max });
             return Ok(());
         }
+        self.jobs.again(Job::LookUp(hash), self.now.monotonic);
         self.count_not_found(&payment)
     }
 

@@ -165,6 +165,16 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Changes whom a purchase is paid to, before anything was paid for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_purchase_payee(&self, purchase: i64, payee: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE purchases SET payee = ?2 WHERE purchase = ?1";
+        self.sql.prepare_cached(sql)?.execute(params![purchase, payee])?;
+        Ok(())
+    }
+
     /// Remembers why a purchase is not paid yet; `None` clears it. False when that is known already.
     ///
     /// # Errors
@@ -280,7 +290,8 @@ impl Tx<'_> {
         fee: Msat,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE payments SET state = ?2, preimage = ?3, fee_msat = ?4, changed_ms = ?5 WHERE payment = ?1";
+        let sql = "UPDATE payments SET state = ?2, preimage = ?3, fee_msat = ?4, changed_ms = ?5, fault = NULL
+                   WHERE payment = ?1";
         self.sql.prepare_cached(sql)?.execute(params![payment, state.name(), preimage.0, fee.0, now.0])?;
         Ok(())
     }

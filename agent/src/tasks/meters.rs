@@ -64,6 +64,7 @@ struct Watcher<'a> {
     gate: Gate,
     closed: Option<MeterState>,
     samples: u32,
+    read_before: bool,
     doubt: Option<Suspicion>,
 }
 
@@ -77,11 +78,25 @@ impl<'a> Watcher<'a> {
         let closed = engine.meter(&meter.id).await?;
         let raw = closed.map_or(MilliwattHours(0), |state| state.raw);
         let limits = MeterLimits { power_max_mw: meter.power_max_mw, quantum: meter.profile.energy_step(raw) };
-        Ok(Watcher { meter, engine, latest, clock, gate: Gate::new(limits, closed), closed, samples: 0, doubt: None })
+        Ok(Watcher {
+            meter,
+            engine,
+            latest,
+            clock,
+            gate: Gate::new(limits, closed),
+            closed,
+            samples: 0,
+            read_before: false,
+            doubt: None,
+        })
     }
 
     async fn on_readings(&mut self, readings: &[Reading]) -> Result<(), EngineGone> {
         let at_ms = self.clock.elapsed_ms();
+        if !self.read_before {
+            tracing::info!(meter = self.meter.id, after_ms = at_ms, "first reading");
+            self.read_before = true;
+        }
         for reading in readings {
             let unit = reading.quantity.unit().to_owned();
             self.latest.put(&self.meter.id, reading.quantity.name(), Value { milli: reading.milli, unit, at_ms });

@@ -141,6 +141,7 @@ fn a_stale_look_up_does_not_end_the_attempt_that_is_being_sent() {
         assert!(world.found(made.hash, found).is_empty());
         assert_eq!(world.state(made.hash), State::Sending);
     }
+    assert!(world.live(80 * SECOND).is_empty(), "the pay call still has its time");
 }
 
 #[test]
@@ -193,6 +194,9 @@ fn a_failure_taken_back_freezes_its_purchase() {
     let effects = world.live(2 * DAY);
     assert!(sent(&effects).is_empty() && bills(&effects).is_empty(), "{effects:?}");
     assert_eq!(settlements(&book(&mut world)).values().sum::<usize>(), 1);
+    let purchase = world.attempts(made.hash)[0].purchase;
+    let purchase = world.engine().store.begin().unwrap().purchase(purchase).unwrap().unwrap();
+    assert_eq!(purchase.state, "frozen", "also for the day when the owner unlocks");
     check(&mut world, "frozen");
 }
 

@@ -5,7 +5,7 @@ use bitcoin::Network;
 use super::super::{Event, FeedAnswer, Rules};
 use super::checks::check;
 use super::world::{
-    HOUR, MINUTE, SECOND, SLICE, SLICE_MWH, Terms, World, bill_of, bills, budget, offer, rules, rules_with_feed,
+    HOUR, MINUTE, SECOND, SLICE, SLICE_MWH, Terms, World, bill_of, bills, budget, failed, offer, rules, rules_with_feed,
 };
 use crate::domain::money::Msat;
 use crate::store::Posting;
@@ -172,6 +172,20 @@ fn a_used_up_limit_is_free_again_when_its_window_has_passed() {
     world.paid(&second);
     assert_eq!(world.owed(), Msat::ZERO);
     check(&mut world, "two hours");
+}
+
+#[test]
+fn an_invoice_that_failed_for_one_purchase_is_not_paid_for_another() {
+    let mut world = World::new(rules_with_feed());
+    let made = world.send_slice();
+    world.outcome(made.hash, failed());
+    world.rules.feeds[0].price_max = SLICE;
+    world.rules.feeds[0].budget.per_payment = Msat(100_000);
+    world.rules.agreements.clear();
+    world.restart();
+    let answer = FeedAnswer::PaymentRequired(offer(&made, "/prices"));
+    let sentence = refused(&mut world, Event::Fetched { feed: "prices".to_owned(), answer }, 1);
+    assert!(sentence.contains("used before"), "{sentence}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::world::{
 };
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::payment::State;
+use crate::payees::lnurl::PayTarget;
 use crate::store::Posting;
 
 fn owed_by_grid(world: &mut World) -> Msat {
@@ -27,6 +28,34 @@ fn a_payment_of_a_removed_agreement_is_still_credited() {
     assert!(world.restart().is_empty());
     assert!(world.live(48 * HOUR).is_empty(), "nothing is owed any more");
     check(&mut world, "credited");
+}
+
+#[test]
+fn a_changed_payee_is_paid_and_the_old_one_no_more() {
+    let mut world = World::new(rules());
+    let made = world.send_slice();
+    world.outcome(made.hash, PayOutcome::NotSent("connection refused".to_owned()));
+    world.rules.agreements[0].payee = PayTarget::parse("new@utility.example").unwrap();
+    assert!(sent(&world.restart()).is_empty(), "the old payee's invoice stays here");
+    assert_eq!((world.state(made.hash), world.account(Posting::PENDING)), (State::Cancelled, 0));
+    let purchase = world.attempts(made.hash)[0].purchase;
+    assert_eq!(bills(&world.live(MINUTE)), [(purchase, SLICE)], "the new payee is asked");
+    let fresh = world.send_bill(purchase, Terms::of(SLICE));
+    world.paid(&fresh);
+    check(&mut world, "new payee");
+}
+
+#[test]
+fn a_failed_invoice_of_an_earlier_payee_is_waited_out() {
+    let mut world = World::new(rules());
+    let purchase = bill_of(&world.consume(SLICE_MWH));
+    let made = world.send_bill(purchase, Terms::of(SLICE).for_seconds(600));
+    world.outcome(made.hash, failed());
+    world.rules.agreements[0].payee = PayTarget::parse("new@utility.example").unwrap();
+    let mut effects = world.restart();
+    effects.extend(world.live(9 * MINUTE));
+    assert!(sent(&effects).is_empty() && bills(&effects).is_empty(), "{effects:?}");
+    assert_eq!(bills(&world.live(5 * MINUTE)).first(), Some(&(purchase, SLICE)));
 }
 
 #[test]

@@ -201,3 +201,18 @@ fn a_settlement_that_this_ledger_does_not_know_locks() {
     let fails = world.invoice(Terms::of(SLICE));
     assert!(world.outcome(fails.hash, PayOutcome::InFlight).is_empty());
 }
+
+#[test]
+fn what_the_service_says_it_has_is_on_its_way_and_never_fails_by_not_being_found() {
+    let mut world = World::new(rules());
+    let made = world.send_slice();
+    world.outcome(made.hash, unknown());
+    world.outcome(made.hash, PayOutcome::AlreadyKnown);
+    assert_eq!(world.state(made.hash), State::InFlight);
+    for _ in 0..40 {
+        world.live(15 * MINUTE);
+        world.found(made.hash, Found::NotFound);
+    }
+    assert_eq!(world.state(made.hash), State::InFlight);
+    assert!(world.snapshot().lock.is_some(), "the owner is told");
+}

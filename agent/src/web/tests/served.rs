@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::engine::{Engine, Rules};
+use crate::engine::Engine;
 use crate::latest::Latest;
 use crate::lightning::LightningService;
 use crate::store::Store;
@@ -22,15 +22,7 @@ use crate::tasks::EngineHandle;
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
-    let rules = Rules {
-        network: config.network,
-        service: "node",
-        service_refuses_duplicates: true,
-        house: config.house,
-        fees: config.fees,
-        agreements: config.agreements.clone(),
-        feeds: config.feeds.clone(),
-    };
+    let rules = crate::agent::rules(&config);
     let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
     let clock = Clock::real();
     // Effects that nobody performs are dropped, as they are when a queue is full.
