@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -229,7 +229,7 @@ async fn start_lightning(config: &Config) -> Result<LightningService, AgentError
             Ok(Err(fault)) => return Err(fault.into()),
             Err(_) => return Err(AgentError::EngineLost),
         }
-        sleep(wait).await;
+        tokio::time::sleep(wait).await;
         wait = (wait * 2).min(NODE_RETRY_LONGEST);
     }
 }
