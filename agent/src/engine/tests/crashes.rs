@@ -30,10 +30,10 @@ fn cut_everywhere(seed: u64, cut: fn(u64) -> Cut) {
 
 #[test]
 fn a_power_cut_after_any_commit_pays_nothing_twice_and_loses_nothing() {
-    (1..=2).for_each(|seed| cut_everywhere(seed, Cut::After));
+    cut_everywhere(1, Cut::After);
 }
 
 #[test]
 fn a_power_cut_before_any_commit_pays_nothing_twice_and_loses_nothing() {
-    (3..=4).for_each(|seed| cut_everywhere(seed, Cut::Before));
+    cut_everywhere(3, Cut::Before);
 }
