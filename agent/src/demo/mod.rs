@@ -205,12 +205,17 @@ impl Demo {
             let bolt11 = wallet.create(TOP_UP, "First spending money", 3_600).await?;
             self.town.neighbour.pay(&bolt11).await?;
         }
-        let mut told = false;
         let waiting = async {
-            while !(wallet.balance().await.spendable_msat > 0 && self.town.ways_from_lsp(wallet_node(&wallet)) >= 2) {
-                if !told && wallet.balance().await.spendable_msat > 0 {
-                    narrator.progress("The channel is open; waiting for news of the other channels.");
-                    told = true;
+            for turn in 1_u32.. {
+                let funded = wallet.balance().await.spendable_msat > 0;
+                if funded && self.town.ways_from_lsp(wallet_node(&wallet)) >= 2 {
+                    return;
+                }
+                // News of a channel can get lost while its funding is still being verified. A new connection asks anew.
+                if funded && turn.is_multiple_of(GOSSIP_TURNS) {
+                    narrator.progress("The channel is open; asking again for news of the other channels.");
+                    // The agent calls the LSP again by itself; one that is away already needs no hanging up.
+                    let _ = wallet_node(&wallet).disconnect(self.town.lsp.ldk().node_id());
                 }
                 sleep(POLL).await;
             }
@@ -372,6 +377,8 @@ fn progress_line(status: &Status) -> String {
 
 const TOP_UP: Msat = Msat(200_000_000);
 const POLL: Duration = Duration::from_millis(100);
+/// Eight seconds in units of [`POLL`].
+const GOSSIP_TURNS: u32 = 80;
 const PROGRESS: Duration = Duration::from_secs(1);
 const FUNDING_WAIT: Duration = Duration::from_secs(60);
 const LAST_READING_WAIT: Duration = Duration::from_secs(5);
