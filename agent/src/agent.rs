@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bitcoin::hex::DisplayHex as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -16,11 +17,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::latest::Latest;
-use crate::lightning::LightningService;
+use crate::lightning::{LightningService, Remote, ServiceFault, Waits};
 use crate::status::StatusSource;
 use crate::store::{Store, StoreError};
 use crate::tasks::{EngineHandle, Performer, poll_meter};
-use crate::{control, keys, payees, web};
+use crate::{control, keys, web};
 
 /// Why the agent did not start or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +47,23 @@ pub enum AgentError {
     #[cfg(feature = "node")]
     #[error(transparent)]
     Node(#[from] crate::lightning::node::NodeFault),
+    /// The wallet's credential cannot be read.
+    #[error(
+        "the wallet's secret file {path} cannot be read ({source}). Nothing was started; put the credential there, \
+         readable by Kilosat alone"
+    )]
+    WalletSecret {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The wallet's client cannot be set up.
+    #[error(transparent)]
+    Wallet(#[from] ServiceFault),
     /// TLS cannot be set up.
     #[error(transparent)]
-    Http(#[from] payees::http::HttpFault),
+    Http(#[from] crate::http::HttpFault),
     /// The page's address is taken.
     #[error(
         "the page cannot be served at {address} ({source}). Nothing was started; choose another [web] listen address"
@@ -99,7 +114,7 @@ impl Agent {
         let latest = Latest::default();
         let (stop, stopped) = watch::channel(false);
         let meters = start_meters(&config, &engine, &latest, &clock, &stopped);
-        let lightning = start_lightning(&config).await?;
+        let lightning = start_lightning(&config, &clock).await?;
         let parts = StatusSource { config, engine, latest, lightning, clock };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -213,8 +228,36 @@ fn start_meters(
     meters
 }
 
+async fn start_lightning(config: &Config, clock: &Clock) -> Result<LightningService, AgentError> {
+    match wallet(config, clock)? {
+        Some(wallet) => Ok(wallet),
+        None => start_node(config).await,
+    }
+}
+
+/// The wallet outside this process, if the configuration names one; opens no connection.
+///
+/// # Errors
+/// [`AgentError::WalletSecret`], or what its client says.
+pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>, AgentError> {
+    let Some(wallet) = &config.wallet else { return Ok(None) };
+    let unreadable = |source| AgentError::WalletSecret { path: wallet.secret_file.display().to_string(), source };
+    let secret = std::fs::read(&wallet.secret_file).map_err(unreadable)?;
+    // A macaroon file is binary; everything else is text.
+    let secret = String::from_utf8(secret).unwrap_or_else(|error| error.as_bytes().to_lower_hex_string());
+    let remote = Remote {
+        url: wallet.url.clone(),
+        secret: keys::Secret::new(&secret),
+        pins: wallet.pins.clone(),
+        network: config.network,
+        clock: clock.clone(),
+        waits: Waits::default(),
+    };
+    Ok(Some(LightningService::remote(wallet.kind, remote)?))
+}
+
 #[cfg(feature = "node")]
-async fn start_lightning(config: &Config) -> Result<LightningService, AgentError> {
+async fn start_node(config: &Config) -> Result<LightningService, AgentError> {
     use crate::lightning::node::{NodeFault, NodeService};
     let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
     let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
@@ -235,7 +278,7 @@ async fn start_lightning(config: &Config) -> Result<LightningService, AgentError
 }
 
 #[cfg(not(feature = "node"))]
-async fn start_lightning(_: &Config) -> Result<LightningService, AgentError> {
+async fn start_node(_: &Config) -> Result<LightningService, AgentError> {
     tracing::warn!("this build has no Lightning wallet: meters are read, nothing is paid");
     Ok(LightningService::Absent)
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::domain::money::Msat;
+use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
 
 /// Why the running Kilosat could not be asked.
@@ -153,8 +154,14 @@ async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()>
             Err(gone) => Answer::Refused(gone.to_string()),
         },
         Ok(Question::Receive { amount_msat }) => {
-            match source.lightning.create(Msat(amount_msat), INVOICE_TEXT, INVOICE_EXPIRY_S).await {
-                Ok(bolt11) => Answer::Invoice { bolt11 },
+            let request = InvoiceRequest {
+                amount: Msat(amount_msat),
+                description: INVOICE_TEXT.to_owned(),
+                expiry_s: INVOICE_EXPIRY_S,
+                label: format!("kilosat-{}", source.clock.now().wall.0),
+            };
+            match source.lightning.create(&request).await {
+                Ok(invoice) => Answer::Invoice { bolt11: invoice.bolt11 },
                 Err(fault) => Answer::Refused(fault.to_string()),
             }
         }

@@ -16,6 +16,28 @@ pub struct Seed {
     mnemonic: Mnemonic,
 }
 
+/// A password, token or key of a wallet: nothing shows it by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `text` without the white space around it.
+    pub fn new(text: &str) -> Secret {
+        Secret(text.trim().to_owned())
+    }
+
+    /// The secret itself, for the request that needs it and for nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {

@@ -7,14 +7,17 @@ pub mod clock; // the only reader of the system clock
 pub mod config; // kilosat.toml as a checked Config
 pub mod control; // the CLI's socket
 #[cfg(feature = "node")]
-pub mod demo;
+pub mod demo; // a whole small economy in one process
 pub mod domain; // decisions: pure functions and plain data
 pub mod engine; // one event in, one transaction, effects out
+pub mod http; // the one HTTP client: payees and wallets are reached through it and nothing else
+pub mod json; // JSON from strangers, numbers read from their digits
 pub mod keys; // one mnemonic, separate keys
 pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
-pub mod payees; // LNURL, L402, and the strict HTTP client they share
+pub mod payees; // LNURL and L402
 pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other
 pub mod tasks; // perform effects, answer with events
-pub mod web; // the local page // a whole small economy in one process
+pub mod text; // strangers' words, made fit to show
+pub mod web; // the local page

@@ -150,7 +150,7 @@ impl StatusSource {
     /// [`EngineGone`].
     pub async fn status(&self) -> Result<Status, EngineGone> {
         let snapshot = self.engine.snapshot().await?;
-        let lightning = self.lightning.balance().await;
+        let lightning = self.lightning.balance().await.unwrap_or_default();
         Ok(assemble(&self.config, snapshot, &self.latest.copy(), lightning, self.clock.now()))
     }
 }

@@ -9,8 +9,8 @@ use super::sections::{AMOUNT_MAX_MSAT, OWN_DEFAULTS, read_budget, read_host, rea
 use super::{Agreement, Feed, Meter};
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{Budget, FeeRule};
-use crate::payees::http::{HttpFault, Limits, Reach, StrictClient};
-use crate::payees::json::DEPTH_MAX;
+use crate::http::{HttpFault, Limits, Reach, StrictClient};
+use crate::json::DEPTH_MAX;
 use crate::payees::l402::PointRule;
 use crate::payees::lnurl::{LnurlFault, PayTarget};
 

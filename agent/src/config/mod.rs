@@ -22,7 +22,8 @@ use syntax::read_document;
 
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{Budget, FeeRule};
-use crate::payees::http::Reach;
+use crate::http::{Fingerprint, Reach};
+use crate::lightning::ServiceKind;
 use crate::payees::l402::PointRule;
 use crate::payees::lnurl::PayTarget;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub fees: FeeRule,
     /// The built-in Lightning node.
     pub node: NodeConfig,
+    /// The wallet outside this process that pays instead of the node, if one does.
+    pub wallet: Option<WalletConfig>,
     /// Meters to read.
     pub meters: Vec<Meter>,
     /// Electricity to pay for.
@@ -62,6 +65,19 @@ pub struct NodeConfig {
     pub anchor_channels: bool,
     /// Where blocks and transactions come from.
     pub chain: ChainSource,
+}
+
+/// A wallet outside this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletConfig {
+    /// Which kind.
+    pub kind: ServiceKind,
+    /// Its address; for Nostr Wallet Connect unused.
+    pub url: Url,
+    /// The file that holds its credential.
+    pub secret_file: PathBuf,
+    /// The certificates it may show; none means those that public authorities vouch for.
+    pub pins: Vec<Fingerprint>,
 }
 
 /// Where the node gets blocks and transactions from.

@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 
 use toml_edit::{Document, Item, TableLike};
 
-use crate::payees::cleaned;
+use crate::text::cleaned;
 
 /// One mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,6 +166,11 @@ impl<'a> Section<'a> {
     /// The text at `key` if there is one, without judging it.
     pub(super) fn peek(&self, key: &'static str) -> Option<&'a str> {
         self.item(key).and_then(Item::as_str)
+    }
+
+    /// Whether anything stands at `key`.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
     }
 
     /// A sub-table, empty when it is absent.

@@ -10,9 +10,11 @@ use url::{Host, Url};
 use super::lists::{read_agreement, read_feed, read_meter};
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::{Section, grouped};
-use super::{ChainSource, Config, NodeConfig};
+use super::{ChainSource, Config, NodeConfig, WalletConfig};
 use crate::domain::money::Msat;
 use crate::domain::policy::{Budget, FeeRule};
+use crate::http::Fingerprint;
+use crate::lightning::ServiceKind;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
 pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
@@ -26,17 +28,14 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
     limits.finish();
     require_room(&limits, house, fees);
     let lightning = root.section("lightning");
-    let service = lightning.parsed("service", Means("node"), |text| match text {
-        "node" => Ok(()),
-        other => Err(format!("there is no service {other:?}; this version has \"node\", the built-in Lightning node")),
-    });
+    let service = lightning.parsed("service", Means("node"), read_service);
+    let wallet = read_wallet(&lightning, service);
     // After a mistake in `network`, the chain source is still checked for other mistakes.
     let node = read_node(&lightning.section("node"), network.unwrap_or(Network::Bitcoin));
     lightning.finish();
     let meters: Vec<_> = root.list("meter").iter().map(read_meter).collect();
     let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
-    service?;
     Some(Config {
         name: name?,
         network: network?,
@@ -45,6 +44,7 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
         house: house?,
         fees: fees?,
         node: node?,
+        wallet: wallet?,
         meters: meters.into_iter().collect::<Option<_>>()?,
         agreements: agreements.into_iter().collect::<Option<_>>()?,
         feeds: feeds.into_iter().collect::<Option<_>>()?,
@@ -158,6 +158,67 @@ fn read_fees(limits: &Section<'_>) -> Option<FeeRule> {
     let base = limits.number("fee_base_max_msat", 0..=1_000_000, Some(5_000));
     let ppm = limits.number("fee_max_ppm", 0..=1_000_000, Some(20_000));
     Some(FeeRule { base: Msat(base?), ppm: u32::try_from(ppm?).expect("at most a million") })
+}
+
+fn read_service(text: &str) -> Result<ServiceKind, String> {
+    let known = ServiceKind::ALL.into_iter().find(|kind| kind.name() == text);
+    known.ok_or_else(|| {
+        let names = ServiceKind::ALL.map(|kind| format!("{:?}", kind.name())).join(", ");
+        format!("there is no service {text:?}; this version has {names}")
+    })
+}
+
+/// Every wallet's section is read, so that a mistake in one that is switched off is found too; the one in use must be there.
+fn read_wallet(lightning: &Section<'_>, service: Option<ServiceKind>) -> Option<Option<WalletConfig>> {
+    let mut wallet = Some(None);
+    for (kind, address) in [
+        (ServiceKind::Phoenixd, "http://127.0.0.1:9740"),
+        (ServiceKind::Lnbits, "https://lnbits.example"),
+        (ServiceKind::Lnd, "https://127.0.0.1:8080"),
+        (ServiceKind::Cln, "https://127.0.0.1:3010"),
+        (ServiceKind::Nwc, "nostr+walletconnect://in-the-secret-file"),
+    ] {
+        if service != Some(kind) && !lightning.has(kind.name()) {
+            continue;
+        }
+        let section = lightning.section(kind.name());
+        let secret_file = section.text("secret_file", IsWrong("/etc/kilosat/wallet.secret"));
+        let url = match kind {
+            ServiceKind::Nwc => Url::parse(address).ok(),
+            _ => section.parsed("url", IsWrong(address), read_wallet_url),
+        };
+        let pins = section.optional("certificate_sha256", read_pins);
+        section.finish();
+        if service == Some(kind) {
+            wallet = match (url, secret_file, pins) {
+                (Some(url), Some(secret_file), Some(pins)) => Some(Some(WalletConfig {
+                    kind,
+                    url,
+                    secret_file: PathBuf::from(secret_file),
+                    pins: pins.unwrap_or_default(),
+                })),
+                _ => None,
+            };
+        }
+    }
+    service?;
+    wallet
+}
+
+fn read_wallet_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && is_plain(url));
+    url.filter(|url| url.query().is_none() && url.fragment().is_none()).ok_or_else(|| {
+        format!("{text:?} is not the address of a wallet, such as \"http://127.0.0.1:9740\"; passwords belong in the secret file")
+    })
+}
+
+fn read_pins(text: &str) -> Result<Vec<Fingerprint>, String> {
+    let pins: Option<Vec<_>> = text.split_whitespace().map(Fingerprint::parse).collect();
+    pins.filter(|pins| (1..=2).contains(&pins.len())).ok_or_else(|| {
+        "write one or two SHA-256 fingerprints of 64 hex digits, as this prints: openssl x509 -in tls.cert -noout \
+         -fingerprint -sha256"
+            .to_owned()
+    })
 }
 
 fn read_node(section: &Section<'_>, network: Network) -> Option<NodeConfig> {

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
-use crate::lightning::{Balance, LightningService, ServiceFault};
+use crate::lightning::{Balance, InvoiceRequest, LightningService, ServiceFault};
 use crate::status::Status;
 use crate::tasks::EngineGone;
 use house::House;
@@ -199,15 +199,15 @@ impl Demo {
     /// The neighbour pays the house's first invoice; that payment opens its channel, bought just in time from the LSP.
     async fn fund_hub(&mut self, narrator: &dyn Narrator) -> Result<(), DemoError> {
         let wallet = self.agent.status().lightning.clone();
-        if wallet.balance().await.channels == 0 {
+        if wallet.balance().await.unwrap_or_default().channels == 0 {
             narrator
                 .say("The neighbour lends the house 200000 sat; the LSP opens the house's channel for that payment.");
-            let bolt11 = wallet.create(TOP_UP, "First spending money", 3_600).await?;
+            let bolt11 = wallet.create(&top_up()).await?.bolt11;
             self.town.neighbour.pay(&bolt11).await?;
         }
         let waiting = async {
             for turn in 1_u32.. {
-                let funded = wallet.balance().await.spendable_msat > 0;
+                let funded = wallet.balance().await.unwrap_or_default().spendable_msat > 0;
                 if funded && self.town.ways_from_lsp(wallet_node(&wallet)) >= 2 {
                     return;
                 }
@@ -223,7 +223,7 @@ impl Demo {
         match timeout(FUNDING_WAIT, waiting).await {
             Ok(()) => {}
             Err(_) => {
-                let Balance { channels, spendable_msat, .. } = wallet.balance().await;
+                let Balance { channels, spendable_msat, .. } = wallet.balance().await.unwrap_or_default();
                 return Err(DemoError::Town(format!(
                     "the house has {channels} channel(s) with {} to spend and knows {} of 2 others after {} s",
                     Msat(spendable_msat),
@@ -373,6 +373,15 @@ fn progress_line(status: &Status) -> String {
         Msat(status.totals.owed_msat),
         status.totals.data_purchases,
     )
+}
+
+fn top_up() -> InvoiceRequest {
+    InvoiceRequest {
+        amount: TOP_UP,
+        description: "First spending money".to_owned(),
+        expiry_s: 3_600,
+        label: "first-money".to_owned(),
+    }
 }
 
 const TOP_UP: Msat = Msat(200_000_000);

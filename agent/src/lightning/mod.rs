@@ -1,129 +1,185 @@
 //! The Lightning wallet in use, behind one closed enum with the same few calls.
+//!
+//! Every service answers in the words of [`answers`]; what goes wrong is one of the troubles of [`trouble`], whose
+//! sentences the owner reads.
 
+pub mod answers;
+pub mod cln;
+pub mod lnbits;
+pub mod lnd;
 #[cfg(feature = "node")]
 pub mod node;
+pub mod nwc;
+pub mod phoenixd;
+pub mod remote;
+pub mod trouble;
 
-use serde::{Deserialize, Serialize};
+pub use answers::{
+    Balance, Capabilities, Direction, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
+};
+pub use remote::{Remote, Waits};
+pub use trouble::{ServiceFault, ServiceKind, Trouble};
 
 use crate::domain::invoice::PaymentHash;
-use crate::domain::money::Msat;
+use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Event, Found, PayOutcome};
 
-/// The Lightning wallet in use.
+/// The Lightning wallet in use. Clones are the same wallet.
 #[derive(Clone)]
 pub enum LightningService {
     /// The node inside this process.
     #[cfg(feature = "node")]
     Node(node::NodeService),
-    /// This build has no wallet: meters are read, nothing is paid.
-    #[cfg(not(feature = "node"))]
+    /// phoenixd over its HTTP API.
+    Phoenixd(phoenixd::Phoenixd),
+    /// A wallet on an LNbits server.
+    Lnbits(lnbits::Lnbits),
+    /// LND over its REST API.
+    Lnd(lnd::Lnd),
+    /// Core Lightning over clnrest.
+    Cln(cln::Cln),
+    /// Any wallet that speaks Nostr Wallet Connect.
+    Nwc(nwc::Nwc),
+    /// This build has no node and none is configured: meters are read, nothing is paid.
     Absent,
 }
 
-/// What can be spent and received now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Balance {
-    /// The wallet's name on the Lightning network.
-    pub node_id: String,
-    /// All of it, in msat.
-    pub balance_msat: u64,
-    /// What can be sent now, in msat.
-    pub spendable_msat: u64,
-    /// What can be received now, in msat.
-    pub receivable_msat: u64,
-    /// Open channels, usable or not.
-    pub channels: usize,
-    /// Channels over which payments work now.
-    pub channels_usable: usize,
-    /// Height of the newest block known.
-    pub block_height: u32,
+/// Calls the same method of whichever service is in use.
+macro_rules! each {
+    ($self:expr, $service:ident => $call:expr, absent => $absent:expr) => {
+        match $self {
+            #[cfg(feature = "node")]
+            LightningService::Node($service) => $call,
+            LightningService::Phoenixd($service) => $call,
+            LightningService::Lnbits($service) => $call,
+            LightningService::Lnd($service) => $call,
+            LightningService::Cln($service) => $call,
+            LightningService::Nwc($service) => $call,
+            LightningService::Absent => $absent,
+        }
+    };
 }
 
-/// A wallet call that has no money moving behind it failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the Lightning wallet says: {0}")]
-pub struct ServiceFault(pub String);
-
 impl LightningService {
-    /// The word in the ledger and the configuration.
-    pub fn name(&self) -> &'static str {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(_) => "node",
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => "absent",
-        }
+    /// Prepares the client of a wallet outside this process; it opens no connection.
+    ///
+    /// # Errors
+    /// [`ServiceFault`] when TLS cannot be set up or the credential cannot be read.
+    pub fn remote(kind: ServiceKind, remote: Remote) -> Result<LightningService, ServiceFault> {
+        Ok(match kind {
+            ServiceKind::Node => LightningService::Absent,
+            ServiceKind::Phoenixd => LightningService::Phoenixd(phoenixd::Phoenixd::new(remote)?),
+            ServiceKind::Lnbits => LightningService::Lnbits(lnbits::Lnbits::new(remote)?),
+            ServiceKind::Lnd => LightningService::Lnd(lnd::Lnd::new(remote)?),
+            ServiceKind::Cln => LightningService::Cln(cln::Cln::new(remote)?),
+            ServiceKind::Nwc => LightningService::Nwc(nwc::Nwc::new(remote)?),
+        })
+    }
+
+    /// Which kind it is; `None` for [`LightningService::Absent`].
+    pub fn kind(&self) -> Option<ServiceKind> {
+        each!(self, service => Some(service.kind()), absent => None)
+    }
+
+    /// What it can do, as far as that is known without asking.
+    pub fn capabilities(&self) -> Capabilities {
+        each!(self, service => service.capabilities(), absent => Capabilities::default())
+    }
+
+    /// Who and where the wallet is.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn info(&self) -> Result<Info, ServiceFault> {
+        each!(self, service => service.info().await, absent => Err(absent()))
+    }
+
+    /// What can be spent and received now.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn balance(&self) -> Result<Balance, ServiceFault> {
+        each!(self, service => service.balance().await, absent => Err(absent()))
+    }
+
+    /// Tries the credential without moving money: what is wrong, and what it can do that Kilosat does not need.
+    pub async fn check(&self, spends: bool) -> Vec<Finding> {
+        each!(self, service => service.check(spends).await, absent => Vec::new())
     }
 
     /// Pays `bolt11` with at most `fee_max` for routing. Called only for a row that is durable and says `sending`.
     pub async fn pay(&self, bolt11: &str, fee_max: Msat) -> PayOutcome {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(node) => node.pay(bolt11, fee_max).await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => {
-                let _ = (bolt11, fee_max);
-                PayOutcome::NotSent(ABSENT.to_owned())
-            }
-        }
+        each!(self, service => service.pay(bolt11, fee_max).await, absent => PayOutcome::NotSent(absent().to_string()))
     }
 
-    /// What the wallet knows of an outgoing payment.
+    /// What the wallet knows of an outgoing payment. Only evidence from this very wallet makes [`Found::NotFound`].
     pub async fn look_up(&self, hash: &PaymentHash) -> Found {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(node) => node.look_up(hash).await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => {
-                let _ = hash;
-                Found::Unavailable(ABSENT.to_owned())
-            }
-        }
+        each!(self, service => service.look_up(hash).await, absent => Found::Unavailable(absent().to_string()))
     }
 
-    /// An invoice for `amount`, valid for `expiry_s` seconds.
+    /// A new invoice of ours.
     ///
     /// # Errors
-    /// [`ServiceFault`] when the wallet makes none; no money is involved.
-    pub async fn create(&self, amount: Msat, description: &str, expiry_s: u32) -> Result<String, ServiceFault> {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(node) => node.create(amount, description, expiry_s).await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => {
-                let _ = (amount, description, expiry_s);
-                Err(ServiceFault(ABSENT.to_owned()))
-            }
-        }
+    /// [`ServiceFault`] when the wallet makes none, or makes another than asked for; no money is involved.
+    pub async fn create(&self, request: &InvoiceRequest) -> Result<NewInvoice, ServiceFault> {
+        each!(self, service => service.create(request).await, absent => Err(absent()))
     }
 
-    /// What can be spent and received now.
-    pub async fn balance(&self) -> Balance {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(node) => node.balance().await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => Balance::default(),
-        }
+    /// What became of an invoice of ours.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
+        each!(self, service => service.look_up_incoming(hash).await, absent => Err(absent()))
     }
 
-    /// The wallet's next report for the engine. The same one comes again until [`LightningService::report_handled`].
+    /// What was settled at or after `since`, both directions, in any order; may repeat and may hold older ones.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
+        each!(self, service => service.list_since(since).await, absent => Err(absent()))
+    }
+
+    /// Returns when money may have come in. A hint may be false, late, or lost: [`LightningService::list_since`] tells.
+    pub async fn next_hint(&self) {
+        each!(self, service => service.next_hint().await, absent => std::future::pending().await)
+    }
+
+    /// Pays `amount` to a BOLT12 offer where the wallet can, with at most `fee_max` for routing.
+    ///
+    /// Nothing identifies such a payment before it is made, so an answer that does not come leaves it unknown: the
+    /// engine does not use this on its own.
+    ///
+    /// # Errors
+    /// [`ServiceFault`] with [`Trouble::Unsupported`] where the wallet cannot.
+    pub async fn pay_offer(&self, offer: &str, amount: Msat, fee_max: Msat) -> Result<PayOutcome, ServiceFault> {
+        each!(self, service => service.pay_offer(offer, amount, fee_max).await, absent => Err(absent()))
+    }
+
+    /// An on-chain address that fills the wallet, where it has one.
+    ///
+    /// # Errors
+    /// [`ServiceFault`] with [`Trouble::Unsupported`] where the wallet has none.
+    pub async fn deposit_address(&self) -> Result<String, ServiceFault> {
+        each!(self, service => service.deposit_address().await, absent => Err(absent()))
+    }
+
+    /// The built-in node's next report for the engine; the same one comes again until
+    /// [`LightningService::report_handled`]. Other wallets report nothing by themselves.
     pub async fn next_report(&self) -> Option<Event> {
         match self {
             #[cfg(feature = "node")]
             LightningService::Node(node) => node.next_report().await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => std::future::pending().await,
+            _ => std::future::pending().await,
         }
     }
 
     /// The last report is committed and need not come again.
     pub async fn report_handled(&self) {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(node) => node.report_handled().await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => {}
+        #[cfg(feature = "node")]
+        if let LightningService::Node(node) = self {
+            node.report_handled().await;
         }
     }
 
@@ -132,21 +188,19 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Node(node) => node.next_ready().await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => std::future::pending().await,
+            _ => std::future::pending().await,
         }
     }
 
-    /// Stops the wallet; payments under way are found again by look-up at the next start.
+    /// Stops what runs inside this process; payments under way are found again by look-up at the next start.
     pub async fn stop(&self) {
-        match self {
-            #[cfg(feature = "node")]
-            LightningService::Node(node) => node.stop().await,
-            #[cfg(not(feature = "node"))]
-            LightningService::Absent => {}
+        #[cfg(feature = "node")]
+        if let LightningService::Node(node) = self {
+            node.stop().await;
         }
     }
 }
 
-#[cfg(not(feature = "node"))]
-const ABSENT: &str = "this Kilosat was built without a Lightning wallet";
+fn absent() -> ServiceFault {
+    ServiceFault { kind: ServiceKind::Node, trouble: Trouble::Unsupported("a Lightning wallet"), detail: String::new() }
+}

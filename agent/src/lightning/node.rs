@@ -15,18 +15,23 @@ use ldk_node::config::{BackgroundSyncConfig, Config as LdkConfig, ElectrumSyncCo
 use ldk_node::io::sqlite_store::SqliteStore;
 use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::lightning::ln::msgs::SocketAddress;
+use ldk_node::lightning::offers::offer::Offer;
 use ldk_node::lightning::routing::router::RouteParametersConfig;
 use ldk_node::lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Description};
 use ldk_node::logger::{LogLevel, LogRecord, LogWriter};
-use ldk_node::payment::{PaymentKind, PaymentStatus};
+use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
 use ldk_node::{Builder, Node, NodeError};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::{Balance, ServiceFault};
+use super::answers::{
+    Balance, Capabilities, Direction, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
+};
+use super::trouble::{ServiceFault, ServiceKind, Trouble};
+use crate::clock::Clock;
 use crate::config::{ChainSource, NodeConfig};
 use crate::domain::invoice::{PaymentHash, Preimage};
-use crate::domain::money::Msat;
+use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Event, Found, PayOutcome};
 
 /// The running node.
@@ -118,25 +123,107 @@ impl NodeService {
         })
     }
 
-    pub(super) async fn create(&self, amount: Msat, text: &str, expiry_s: u32) -> Result<String, ServiceFault> {
-        let fault = |error: &dyn std::fmt::Display| ServiceFault(error.to_string());
-        let text = Description::new(text.to_owned()).map_err(|error| fault(&error))?;
+    pub(super) fn kind(&self) -> ServiceKind {
+        ServiceKind::Node
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            fee_limit: FeeLimit::InCall,
+            refuses_duplicates: true,
+            sub_sat_invoices: true,
+            offers: true,
+            deposit_address: true,
+        }
+    }
+
+    pub(super) async fn info(&self) -> Result<Info, ServiceFault> {
+        let info = self.on_thread(|node| Info {
+            node_id: node.node_id().to_string(),
+            alias: node.node_alias().map(|alias| alias.to_string()).unwrap_or_default(),
+            network: Some(node.config().network),
+            block_height: Some(node.status().current_best_block.height),
+            version: String::new(),
+        });
+        info.await.ok_or_else(stopped)
+    }
+
+    /// The keys are the node's own: there is nothing to hand out less of.
+    pub(super) async fn check(&self, _spends: bool) -> Vec<Finding> {
+        match self.info().await {
+            Ok(info) => vec![Finding::good(format!("The built-in node {} runs.", info.node_id))],
+            Err(fault) => vec![Finding::error(&fault)],
+        }
+    }
+
+    pub(super) async fn create(&self, request: &InvoiceRequest) -> Result<NewInvoice, ServiceFault> {
+        let text = Description::new(request.description.clone()).map_err(|error| fault(&error))?;
         let description = Bolt11InvoiceDescription::Direct(text);
-        let jit = self.lsp.is_some() && self.balance().await.receivable_msat < amount.0;
-        let fee_max = self.lsp_fee_max.0;
+        let (amount, expiry_s, fee_max) = (request.amount.0, request.expiry_s, self.lsp_fee_max.0);
+        let jit = self.lsp.is_some() && self.balance().await?.receivable_msat < amount;
         let created = self.on_thread(move |node| {
             let payments = node.bolt11_payment();
             if jit {
-                payments.receive_via_jit_channel(amount.0, &description, expiry_s, Some(fee_max))
+                payments.receive_via_jit_channel(amount, &description, expiry_s, Some(fee_max))
             } else {
-                payments.receive(amount.0, &description, expiry_s)
+                payments.receive(amount, &description, expiry_s)
             }
         });
-        let created = created.await.ok_or_else(|| ServiceFault("the node stopped".to_owned()))?;
-        created.map(|invoice| invoice.to_string()).map_err(|error| fault(&error))
+        let invoice = created.await.ok_or_else(stopped)?.map_err(|error| fault(&error))?;
+        let network = self.node.config().network;
+        NewInvoice::checked(ServiceKind::Node, &invoice.to_string(), request, network, Clock::real().now().wall)
     }
 
-    pub(super) async fn balance(&self) -> Balance {
+    pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
+        let id = PaymentId(hash.0);
+        let found = self.on_thread(move |node| node.payment(&id)).await.ok_or_else(stopped)?;
+        Ok(match found {
+            Some(payment) if payment.direction == PaymentDirection::Inbound => match payment.status {
+                PaymentStatus::Succeeded => Incoming::Paid(Msat(payment.amount_msat.unwrap_or(0))),
+                PaymentStatus::Failed => Incoming::Expired,
+                PaymentStatus::Pending => Incoming::Open,
+            },
+            _ => Incoming::NotFound,
+        })
+    }
+
+    pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
+        let listed = self.on_thread(move |node| {
+            let settled = |payment: &PaymentDetails| {
+                payment.status == PaymentStatus::Succeeded && payment.latest_update_timestamp >= since.0 / 1_000
+            };
+            node.list_payments_with_filter(settled).iter().filter_map(listed).collect()
+        });
+        listed.await.ok_or_else(stopped)
+    }
+
+    /// The node's own reports tell.
+    pub(super) async fn next_hint(&self) {
+        std::future::pending().await
+    }
+
+    pub(super) async fn pay_offer(&self, offer: &str, amount: Msat, fee_max: Msat) -> Result<PayOutcome, ServiceFault> {
+        let invoice = || ServiceFault::new(ServiceKind::Node, Trouble::Invoice);
+        let offer: Offer = offer.parse().map_err(|_| invoice())?;
+        let route =
+            RouteParametersConfig { max_total_routing_fee_msat: Some(fee_max.0), ..RouteParametersConfig::default() };
+        let sent = self
+            .on_thread(move |node| node.bolt12_payment().send_using_amount(&offer, amount.0, None, None, Some(route)));
+        Ok(match sent.await.ok_or_else(stopped)? {
+            Ok(_) => PayOutcome::InFlight,
+            Err(NodeError::NotRunning | NodeError::InvalidOffer | NodeError::UnsupportedCurrency) => {
+                PayOutcome::NotSent(invoice().to_string())
+            }
+            Err(error) => PayOutcome::Unknown(error.to_string()),
+        })
+    }
+
+    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
+        let address = self.on_thread(|node| node.onchain_payment().new_address()).await.ok_or_else(stopped)?;
+        address.map(|address| address.to_string()).map_err(|error| fault(&error))
+    }
+
+    pub(super) async fn balance(&self) -> Result<Balance, ServiceFault> {
         let balance = self.on_thread(|node| {
             let channels = node.list_channels();
             let usable = channels.iter().filter(|channel| channel.is_usable);
@@ -151,7 +238,7 @@ impl NodeService {
                 block_height: node.status().current_best_block.height,
             }
         });
-        balance.await.unwrap_or_default()
+        balance.await.ok_or_else(stopped)
     }
 
     /// Reports that mean nothing to the engine are noted and skipped.
@@ -247,6 +334,29 @@ fn send(node: &Node, invoice: &Bolt11Invoice, route: RouteParametersConfig) -> P
         }
         Err(error) => PayOutcome::Unknown(error.to_string()),
     }
+}
+
+fn listed(payment: &PaymentDetails) -> Option<Listed> {
+    let PaymentKind::Bolt11 { hash, preimage, .. } = &payment.kind else { return None };
+    Some(Listed {
+        direction: match payment.direction {
+            PaymentDirection::Inbound => Direction::In,
+            PaymentDirection::Outbound => Direction::Out,
+        },
+        hash: PaymentHash(hash.0),
+        amount: Msat(payment.amount_msat?),
+        fee: payment.fee_paid_msat.map(Msat),
+        settled_at: Some(UnixMillis(payment.latest_update_timestamp.saturating_mul(1_000))),
+        preimage: preimage.map(|preimage| Preimage(preimage.0)),
+    })
+}
+
+fn stopped() -> ServiceFault {
+    ServiceFault::new(ServiceKind::Node, Trouble::NotReady)
+}
+
+fn fault(error: &dyn std::fmt::Display) -> ServiceFault {
+    ServiceFault::with(ServiceKind::Node, Trouble::Unclear, &error.to_string())
 }
 
 fn report(event: ldk_node::Event) -> Result<Event, String> {

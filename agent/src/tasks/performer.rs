@@ -13,9 +13,9 @@ use crate::domain::invoice::PaymentHash;
 use crate::domain::l402::Credential;
 use crate::domain::money::Msat;
 use crate::engine::{Effect, Event, FeedAnswer};
+use crate::http::{HttpFault, Limits, StrictClient};
 use crate::latest::{Latest, Value};
 use crate::lightning::LightningService;
-use crate::payees::http::{HttpFault, Limits, StrictClient};
 use crate::payees::l402::{Purchase, fetch, points};
 use crate::payees::lnurl::{LnurlFault, request_invoice};
 

@@ -18,7 +18,7 @@ use crate::domain::meter::MeterState;
 use crate::domain::money::{Msat, MsatPerKwh, UnixMillis};
 use crate::domain::payment::State;
 use crate::domain::policy::{Budget, FeeRule};
-use crate::payees::http::Reach;
+use crate::http::Reach;
 use crate::payees::lnurl::PayTarget;
 use crate::store::{PaymentRow, Store};
 

@@ -12,8 +12,8 @@ pub use points::{DataPoint, PointFault, PointRule, points};
 
 use url::Url;
 
-use super::http::{HttpAnswer, HttpFault, StrictClient, host_of};
 use crate::domain::l402::{Challenge, Credential, PaymentAsked, Scheme, payment_asked};
+use crate::http::{HttpAnswer, HttpFault, StrictClient, host_of};
 
 /// What a seller answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

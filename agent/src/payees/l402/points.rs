@@ -1,6 +1,6 @@
 //! From a bought page to points: exact thousandths, never a float.
 
-use crate::payees::json::{DEPTH_MAX, Document, JsonFault, thousandths};
+use crate::json::{DEPTH_MAX, Document, JsonFault, thousandths};
 
 /// Where in a seller's JSON one point is found.
 #[derive(Debug, Clone, PartialEq, Eq)]

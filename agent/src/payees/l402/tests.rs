@@ -13,8 +13,8 @@ use bitcoin::hashes::{Hash, sha256};
 use super::*;
 use crate::demo::seller_gate::TicketOffice;
 use crate::domain::l402::TicketOutcome;
-use crate::payees::http::{Limits, Reach};
-use crate::payees::loopback::{lan_client, serve};
+use crate::http::loopback::{lan_client, serve};
+use crate::http::{Limits, Reach};
 
 const PREIMAGE: [u8; 32] = [9; 32];
 

@@ -13,7 +13,7 @@ pub use target::PayTarget;
 
 use url::{Url, form_urlencoded};
 
-use super::http::{HttpFault, StrictClient, host_of};
+use crate::http::{HttpFault, StrictClient, host_of};
 use reply::{PayReply, PayRequest};
 
 /// Why there is no invoice. No money moves in this module, so none of these means a loss.

@@ -5,9 +5,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::{LnurlFault, OfferWarning};
-use crate::payees::cleaned;
-use crate::payees::http::{HttpAnswer, host_of};
-use crate::payees::json::{Document, whole_number};
+use crate::http::{HttpAnswer, host_of};
+use crate::json::{Document, whole_number};
+use crate::text::cleaned;
 
 /// The `tag` of the sub-protocol for paying.
 pub(super) const PAY_TAG: &str = "payRequest";

@@ -7,7 +7,7 @@ use bech32::{Bech32, Checksum};
 use url::Url;
 
 use super::LnurlFault;
-use crate::payees::http::Reach;
+use crate::http::Reach;
 
 /// A payee that speaks LNURL-pay. Holds no secret; `Display` gives the form to show and to store.
 ///

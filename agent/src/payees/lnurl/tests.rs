@@ -10,8 +10,8 @@ use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::payees::http::{Limits, Reach};
-use crate::payees::loopback::{impatient, lan_client, serve, serve_and_stall};
+use crate::http::loopback::{impatient, lan_client, serve, serve_and_stall};
+use crate::http::{Limits, Reach};
 
 /// One payee: what it answers first and second, and the query of its callback.
 struct Payee {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::http::{Limits, Reach, StrictClient};
+use super::{Limits, Reach, StrictClient};
 
 /// Serves `router` until the test ends; the URL has the form `http://127.0.0.1:1234/`.
 pub(crate) async fn serve(router: Router) -> Url {

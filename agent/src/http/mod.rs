@@ -1,4 +1,5 @@
-//! The HTTP client for strangers: whoever we pay chooses the URLs, so each is checked before it is used.
+//! The one HTTP client. Payees are strangers: they choose the URLs, so each is checked before it is used. A wallet is
+//! the owner's: its client reaches exactly one origin, over TLS that the owner may have pinned.
 //!
 //! A payee's URL must be https, on the standard port and on a public address. It is resolved here, every
 //! address found is checked, and the connection goes only to a checked address: a name that turns to an
@@ -9,15 +10,22 @@
 
 mod address;
 mod fault;
+#[cfg(test)]
+pub(crate) mod loopback;
 mod names;
+mod pin;
+mod request;
 
 pub use address::{OwnNetworks, is_public};
 pub use fault::HttpFault;
+pub use pin::Fingerprint;
+pub use request::{Body, Lines, Request};
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{Host, Origin, Url};
@@ -33,6 +41,11 @@ pub enum Reach {
     /// it; every other URL is held to [`Reach::Public`]. A public seller on another port is listed so too.
     Lan {
         /// Scheme, host and port the owner allowed.
+        origin: Origin,
+    },
+    /// Exactly this scheme, host and port, and nothing else: the owner's wallet.
+    Only {
+        /// Scheme, host and port the owner configured.
         origin: Origin,
     },
 }
@@ -57,7 +70,7 @@ impl Reach {
 
     /// Whether the URL lies on the origin the owner paired.
     pub fn is_paired(&self, url: &Url) -> bool {
-        matches!(self, Reach::Lan { origin } if url.origin() == *origin)
+        matches!(self, Reach::Lan { origin } | Reach::Only { origin } if url.origin() == *origin)
     }
 }
 
@@ -93,16 +106,16 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
-/// An HTTP client for one payee.
+/// An HTTP client for one payee or one wallet.
 ///
-/// One request at a time per client and four at a time in the whole process. Clones share both.
+/// For a payee: one request at a time per client and four at a time in the whole process. Clones share both.
 #[derive(Debug, Clone)]
 pub struct StrictClient {
     reach: Reach,
     limits: Limits,
     public: reqwest::Client,
     paired: reqwest::Client,
-    turn: Arc<Semaphore>,
+    turn: Option<Arc<Semaphore>>,
 }
 
 impl StrictClient {
@@ -115,10 +128,28 @@ impl StrictClient {
         Ok(Self {
             public: builder(&limits).https_only(true).dns_resolver(Arc::new(PublicNames)).build().map_err(failed)?,
             paired: builder(&limits).build().map_err(failed)?,
-            turn: Arc::new(Semaphore::new(REQUESTS_PER_PAYEE_MAX)),
+            turn: Some(Arc::new(Semaphore::new(REQUESTS_PER_PAYEE_MAX))),
             reach,
             limits,
         })
+    }
+
+    /// Builds the client of a wallet: it reaches the origin of `url` and nothing else. With `pins`, TLS accepts exactly
+    /// those certificates; without, those that the public authorities vouch for. Requests do not wait for each other.
+    ///
+    /// # Errors
+    /// [`HttpFault::NotPrepared`] if TLS cannot be set up.
+    pub fn for_wallet(url: &Url, pins: &[Fingerprint], limits: Limits) -> Result<Self, HttpFault> {
+        let host = host_of(url);
+        let failed = |_| HttpFault::NotPrepared { host: host.clone() };
+        let mut builder = builder(&limits);
+        if !pins.is_empty() {
+            let tls = pin::pinned(pins.to_vec()).map_err(|_| HttpFault::NotPrepared { host: host.clone() })?;
+            builder = builder.use_preconfigured_tls(tls);
+        }
+        let client = builder.build().map_err(failed)?;
+        let reach = Reach::Only { origin: url.origin() };
+        Ok(Self { reach, limits, public: client.clone(), paired: client, turn: None })
     }
 
     /// Where this payee's URLs may lead.
@@ -140,6 +171,9 @@ impl StrictClient {
         }
         if self.reach.is_paired(url) {
             return Ok(());
+        }
+        if matches!(self.reach, Reach::Only { .. }) {
+            return refused("it is not the wallet's address");
         }
         if is_onion(url) {
             return refused("it is a Tor address, which Kilosat does not reach");
@@ -169,20 +203,56 @@ impl StrictClient {
     ///
     /// # Errors
     /// [`HttpFault`]; [`HttpFault::was_not_sent`] tells whether anything left this machine.
-    pub async fn get(&self, url: &Url, headers: &[(&str, &str)]) -> Result<HttpAnswer, HttpFault> {
-        self.check(url)?;
-        let host = host_of(url);
-        let headers = header_map(headers).ok_or_else(|| HttpFault::NotPrepared { host: host.clone() })?;
-        let _slots = tokio::time::timeout(self.limits.total, self.slots())
-            .await
-            .map_err(|_| HttpFault::Busy { host: host.clone() })?;
-        let client = if self.reach.is_paired(url) { &self.paired } else { &self.public };
-        let request = client.get(url.clone()).headers(headers);
-        let response = request.send().await.map_err(|e| HttpFault::of(&host, &e))?;
-        if response.status().is_redirection() {
-            return Err(HttpFault::Redirected { host });
-        }
+    pub async fn get(&self, url: &Url, headers: &[(&'static str, &str)]) -> Result<HttpAnswer, HttpFault> {
+        self.send(Request { headers: headers.to_vec(), ..Request::get(url.clone()) }).await
+    }
+
+    /// Sends one request and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`HttpFault`]; [`HttpFault::was_not_sent`] tells whether anything left this machine.
+    pub async fn send(&self, request: Request<'_>) -> Result<HttpAnswer, HttpFault> {
+        let host = host_of(&request.url);
+        let _slots = self.slots(&host).await?;
+        let response = self.begin(&host, request).await?;
         self.read(&host, response).await
+    }
+
+    /// Sends one request and hands out its answer line by line; [`Request::total`] bounds the whole stream.
+    ///
+    /// # Errors
+    /// [`HttpFault`]; [`HttpFault::was_not_sent`] tells whether anything left this machine.
+    pub async fn lines(&self, request: Request<'_>) -> Result<Lines, HttpFault> {
+        let host = host_of(&request.url);
+        let response = self.begin(&host, request).await?;
+        Ok(Lines { host, response, buffer: Vec::new(), line_bytes_max: self.limits.body_bytes_max })
+    }
+
+    async fn begin(&self, host: &str, request: Request<'_>) -> Result<reqwest::Response, HttpFault> {
+        self.check(&request.url)?;
+        let headers = header_map(&request.headers).ok_or_else(|| HttpFault::NotPrepared { host: host.to_owned() })?;
+        let client = if self.reach.is_paired(&request.url) { &self.paired } else { &self.public };
+        let (method, content_type, body) = match request.body {
+            Body::Get => (Method::GET, None, String::new()),
+            Body::Json(text) => (Method::POST, Some("application/json"), text),
+            Body::Form(fields) => {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(&fields);
+                (Method::POST, Some("application/x-www-form-urlencoded"), form.finish())
+            }
+        };
+        let mut building = client.request(method, request.url).headers(headers);
+        if let Some(content_type) = content_type {
+            building = building.header(header::CONTENT_TYPE, content_type).body(body);
+        }
+        if let Some(total) = request.total {
+            building = building.timeout(total);
+        }
+        let response = building.send().await.map_err(|error| HttpFault::of(host, &error))?;
+        if response.status().is_redirection() {
+            return Err(HttpFault::Redirected { host: host.to_owned() });
+        }
+        Ok(response)
     }
 
     async fn read(&self, host: &str, mut response: reqwest::Response) -> Result<HttpAnswer, HttpFault> {
@@ -202,17 +272,23 @@ impl StrictClient {
         Ok(answer)
     }
 
-    async fn slots(&self) -> (SemaphorePermit<'_>, SemaphorePermit<'static>) {
-        let turn = self.turn.acquire().await.expect("never closed");
-        let slot = SLOTS.acquire().await.expect("never closed");
-        (turn, slot)
+    /// A payee's turn; a wallet needs none.
+    async fn slots(&self, host: &str) -> Result<Option<(SemaphorePermit<'_>, SemaphorePermit<'static>)>, HttpFault> {
+        let Some(turn) = &self.turn else { return Ok(None) };
+        let slots = async {
+            let turn = turn.acquire().await.expect("never closed");
+            let slot = SLOTS.acquire().await.expect("never closed");
+            (turn, slot)
+        };
+        let slots = tokio::time::timeout(self.limits.total, slots).await;
+        slots.map(Some).map_err(|_| HttpFault::Busy { host: host.to_owned() })
     }
 }
 
 /// The host of a URL, for sentences.
 pub fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("an address without a host");
-    super::cleaned(host, HOST_CHARS_SHOWN_MAX)
+    crate::text::cleaned(host, HOST_CHARS_SHOWN_MAX)
 }
 
 fn builder(limits: &Limits) -> reqwest::ClientBuilder {

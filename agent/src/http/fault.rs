@@ -27,9 +27,15 @@ pub enum HttpFault {
         /// Host of the URL.
         host: String,
     },
-    /// No connection, or its certificate is not valid; nothing was sent.
-    #[error("{host} could not be reached safely (no connection, or no valid certificate); Kilosat sent nothing")]
+    /// No connection; nothing was sent.
+    #[error("{host} could not be reached; Kilosat sent nothing")]
     NoConnection {
+        /// Host of the URL.
+        host: String,
+    },
+    /// The server's certificate is not valid or not the expected one; nothing was sent.
+    #[error("{host} showed a certificate that is not valid or not the expected one; Kilosat sent nothing")]
+    Certificate {
         /// Host of the URL.
         host: String,
     },
@@ -79,6 +85,7 @@ impl HttpFault {
             | Self::PrivateAddress { .. }
             | Self::UnknownHost { .. }
             | Self::NoConnection { .. }
+            | Self::Certificate { .. }
             | Self::Busy { .. }
             | Self::NotPrepared { .. } => true,
             Self::TooSlow { .. } | Self::TooLarge { .. } | Self::Redirected { .. } | Self::Broken { .. } => false,
@@ -90,6 +97,9 @@ impl HttpFault {
         let host = host.to_owned();
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(found) = cause {
+            if certificate_is_wrong(found) {
+                return HttpFault::Certificate { host };
+            }
             match found.downcast_ref::<NameFault>() {
                 Some(NameFault::Private) => return HttpFault::PrivateAddress { host },
                 Some(NameFault::Unknown) => return HttpFault::UnknownHost { host },
@@ -106,4 +116,11 @@ impl HttpFault {
             HttpFault::Broken { host }
         }
     }
+}
+
+/// TLS errors travel inside I/O errors.
+fn certificate_is_wrong(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
 }

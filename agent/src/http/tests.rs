@@ -10,7 +10,7 @@ use axum::routing::get;
 
 use super::names::{ADDRESSES_MAX, NameFault, allowed_addresses};
 use super::*;
-use crate::payees::loopback::{impatient, lan_client, serve, serve_and_stall};
+use crate::http::loopback::{impatient, lan_client, serve, serve_and_stall};
 
 fn public() -> StrictClient {
     StrictClient::new(Reach::Public, Limits::default()).unwrap()

@@ -1,0 +1,195 @@
+//! The words every service answers in.
+
+use bitcoin::Network;
+use serde::{Deserialize, Serialize};
+
+use super::trouble::{ServiceFault, ServiceKind, Trouble};
+use crate::domain::invoice::{Invoice, PaymentHash, Preimage, Price};
+use crate::domain::money::{Msat, UnixMillis};
+
+/// What a service can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Capabilities {
+    /// How the routing fee is kept within its limit.
+    pub fee_limit: FeeLimit,
+    /// It never pays one hash twice, so the same invoice may be handed to it again after a look-up found nothing.
+    pub refuses_duplicates: bool,
+    /// It makes invoices with a fraction of a satoshi.
+    pub sub_sat_invoices: bool,
+    /// It pays BOLT12 offers.
+    pub offers: bool,
+    /// It hands out an on-chain address.
+    pub deposit_address: bool,
+}
+
+/// How a routing fee is kept within its limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeeLimit {
+    /// The pay call carries it and the service obeys.
+    InCall,
+    /// The service has a fixed formula; a payment whose fee by that formula is above the limit is not sent.
+    Predicted,
+    /// Nothing keeps it; what was paid is booked, whatever it was.
+    #[default]
+    None,
+}
+
+/// Who and where a wallet is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// The node's public key in hex, or the wallet's id where there is no node.
+    pub node_id: String,
+    /// Its own name for itself; shown cleaned.
+    pub alias: String,
+    /// The network it is on, if it says.
+    pub network: Option<Network>,
+    /// The height of its newest block, if it says.
+    pub block_height: Option<u32>,
+    /// The server's version, if it says; shown cleaned.
+    pub version: String,
+}
+
+/// What can be spent and received now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// The wallet's name on the Lightning network.
+    pub node_id: String,
+    /// All of it, in msat.
+    pub balance_msat: u64,
+    /// What can be sent now, in msat.
+    pub spendable_msat: u64,
+    /// What can be received now, in msat; 0 where the wallet does not say.
+    pub receivable_msat: u64,
+    /// Open channels, usable or not; 0 where the wallet has none of its own.
+    pub channels: usize,
+    /// Channels over which payments work now.
+    pub channels_usable: usize,
+    /// Height of the newest block known; 0 where the wallet does not say.
+    pub block_height: u32,
+}
+
+/// An invoice to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceRequest {
+    /// To be received. Services that count in satoshis round it up to a whole one.
+    pub amount: Msat,
+    /// Shown to whoever pays.
+    pub description: String,
+    /// How long it can be paid, in seconds.
+    pub expiry_s: u32,
+    /// Ours for it; where the service takes labels, asking twice gives the same invoice.
+    pub label: String,
+}
+
+/// An invoice of ours, checked: it is for what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewInvoice {
+    /// The string to show or hand out.
+    pub bolt11: String,
+    /// What it is known by.
+    pub hash: PaymentHash,
+}
+
+/// What became of an invoice of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// Can still be paid.
+    Open,
+    /// Paid; what arrived, after fees the service kept.
+    Paid(Msat),
+    /// Can no longer be paid.
+    Expired,
+    /// This wallet does not know it.
+    NotFound,
+}
+
+/// Which way money went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From us.
+    Out,
+    /// To us.
+    In,
+}
+
+/// One settled payment in the service's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Which way.
+    pub direction: Direction,
+    /// Known by.
+    pub hash: PaymentHash,
+    /// Without fees; for incoming ones what arrived.
+    pub amount: Msat,
+    /// Paid for routing, if the service says.
+    pub fee: Option<Msat>,
+    /// When, if the service says.
+    pub settled_at: Option<UnixMillis>,
+    /// The proof, if the service shows it.
+    pub preimage: Option<Preimage>,
+}
+
+/// What trying a credential showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub grade: Grade,
+    /// One sentence.
+    pub text: String,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// As it should be.
+    Good,
+    /// It works, but the credential can do more than is needed, or something should be changed.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+impl Finding {
+    /// A good one.
+    pub fn good(text: impl Into<String>) -> Finding {
+        Finding { grade: Grade::Good, text: text.into() }
+    }
+
+    /// A warning.
+    pub fn warning(text: impl Into<String>) -> Finding {
+        Finding { grade: Grade::Warning, text: text.into() }
+    }
+
+    /// A fault as a finding.
+    pub fn error(fault: &ServiceFault) -> Finding {
+        Finding { grade: Grade::Error, text: fault.to_string() }
+    }
+}
+
+impl NewInvoice {
+    /// Checks what a service made of `request`: network, at least the amount and less than a satoshi more, and life.
+    ///
+    /// # Errors
+    /// [`ServiceFault`] with [`Trouble::Unclear`]: the service made another invoice than asked for; it must not be used.
+    pub fn checked(
+        kind: ServiceKind,
+        bolt11: &str,
+        request: &InvoiceRequest,
+        network: Network,
+        now: UnixMillis,
+    ) -> Result<NewInvoice, ServiceFault> {
+        let unclear = |detail: String| ServiceFault { kind, trouble: Trouble::Unclear, detail };
+        let most = Msat(request.amount.0.saturating_add(SUB_SAT_MAX));
+        let invoice =
+            Invoice::check(bolt11, network, Price::AtMost(most), now).map_err(|fault| unclear(fault.to_string()))?;
+        if invoice.amount < request.amount {
+            return Err(unclear(format!("it made an invoice over {} instead of {}", invoice.amount, request.amount)));
+        }
+        Ok(NewInvoice { bolt11: invoice.bolt11, hash: invoice.hash })
+    }
+}
+
+/// Rounding up to a whole satoshi adds at most this.
+const SUB_SAT_MAX: u64 = 999;

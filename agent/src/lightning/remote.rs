@@ -1,0 +1,82 @@
+//! What every wallet outside this process is reached with.
+
+use std::time::Duration;
+
+use bitcoin::Network;
+use bitcoin::hashes::{Hash as _, sha256};
+use url::Url;
+
+use super::trouble::{ServiceFault, ServiceKind};
+use crate::clock::Clock;
+use crate::http::{Fingerprint, Limits, StrictClient};
+use crate::keys::Secret;
+
+/// Where a wallet is and how to talk to it.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Its address; for Nostr Wallet Connect unused.
+    pub url: Url,
+    /// Password, key, macaroon in hex, rune, or connection text.
+    pub secret: Secret,
+    /// Certificates TLS accepts; none means those that public authorities vouch for.
+    pub pins: Vec<Fingerprint>,
+    /// The network invoices must be for.
+    pub network: Network,
+    /// For expiries.
+    pub clock: Clock,
+    /// Limits of time and size.
+    pub waits: Waits,
+}
+
+/// How long a wallet may take. Tests shorten these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the answer to a pay call; after that the payment is unknown and looked up.
+    pub pay: Duration,
+    /// For everything else.
+    pub call: Duration,
+    /// Between two polls for money that came in, where nothing hints at it.
+    pub poll: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Waits {
+        Waits {
+            connect: Duration::from_secs(5),
+            pay: Duration::from_secs(60),
+            call: Duration::from_secs(10),
+            poll: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Remote {
+    /// The strict client for this wallet.
+    ///
+    /// # Errors
+    /// [`ServiceFault`] when TLS cannot be set up.
+    pub fn client(&self, kind: ServiceKind) -> Result<StrictClient, ServiceFault> {
+        let limits = Limits { connect: self.waits.connect, total: self.waits.call, body_bytes_max: BODY_BYTES_MAX };
+        StrictClient::for_wallet(&self.url, &self.pins, limits).map_err(|fault| ServiceFault::of_http(kind, &fault))
+    }
+
+    /// The URL of `path`, which begins with `/`, below the wallet's address.
+    pub fn at(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url.set_query(query);
+        url
+    }
+
+    /// Tells one wallet from another without showing where it is: payments belong to the wallet that was asked.
+    pub fn identity(&self, kind: ServiceKind) -> String {
+        let told = format!("{} {} {}", kind.name(), self.url, self.secret.expose());
+        let hash = sha256::Hash::hash(told.as_bytes()).to_string();
+        format!("{}-{}", kind.name(), &hash[..8])
+    }
+}
+
+const BODY_BYTES_MAX: usize = 256 * 1024;

@@ -1,0 +1,236 @@
+//! What goes wrong between Kilosat and a wallet, in words a homeowner understands.
+
+use bitcoin::Network;
+use serde::{Deserialize, Serialize};
+
+use crate::http::HttpFault;
+
+/// The kinds of wallet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceKind {
+    /// The built-in node.
+    Node,
+    /// phoenixd.
+    Phoenixd,
+    /// LNbits.
+    Lnbits,
+    /// LND.
+    Lnd,
+    /// Core Lightning.
+    Cln,
+    /// Nostr Wallet Connect.
+    Nwc,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No connection could be made; nothing was sent.
+    Unreachable,
+    /// TLS shows another certificate than expected; nothing was sent.
+    Certificate,
+    /// The credential is not accepted.
+    Credential,
+    /// The credential is accepted and may not do this.
+    Permission,
+    /// The wallet is on another bitcoin network.
+    Network {
+        /// The wallet's.
+        found: String,
+        /// The configuration's.
+        expected: Network,
+    },
+    /// Locked, starting, or catching up with the chain.
+    NotReady,
+    /// Too little to spend.
+    Funds,
+    /// No way to the recipient within the fee limit.
+    NoRoute,
+    /// The wallet's own limit or budget does not allow it.
+    Limit,
+    /// The wallet's fee for it would be above the limit; it was not asked to pay.
+    FeeTooHigh,
+    /// The wallet does not accept the invoice.
+    Invoice,
+    /// The recipient refused it, or could not be reached.
+    Recipient,
+    /// No answer in time.
+    TooSlow,
+    /// Too many requests.
+    Busy,
+    /// This kind of wallet cannot do it; the text names what.
+    Unsupported(&'static str),
+    /// The answer makes no sense, or breaks a promise.
+    Unclear,
+}
+
+/// A call to a wallet failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFault {
+    /// Whose.
+    pub kind: ServiceKind,
+    /// What is wrong.
+    pub trouble: Trouble,
+    /// What the wallet said, cleaned and without secrets; may be empty.
+    pub detail: String,
+}
+
+impl std::error::Error for ServiceFault {}
+
+impl std::fmt::Display for ServiceFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.kind.title();
+        let hint = self.kind.credential();
+        match &self.trouble {
+            Trouble::Unreachable => write!(
+                f,
+                "{name} cannot be reached. Nothing was paid; Kilosat tries again. Check that it runs, and {}.",
+                self.kind.place()
+            ),
+            Trouble::Certificate => write!(
+                f,
+                "{name} shows another certificate than the one you named. Nothing was sent, because somebody may stand in \
+                 between. If you renewed it, put its new fingerprint into certificate_sha256."
+            ),
+            Trouble::Credential => {
+                write!(f, "{name} does not accept {hint}. Nothing was paid; put the right one in place.")
+            }
+            Trouble::Permission => write!(
+                f,
+                "{name} accepts {hint}, but it may not do this. Nothing was paid; make one with the permissions that the \
+                 documentation lists."
+            ),
+            Trouble::Network { found, expected } => write!(
+                f,
+                "{name} is on the bitcoin network {found}, this house is on {expected}. Nothing was paid; connect a wallet \
+                 of the right network."
+            ),
+            Trouble::NotReady => write!(
+                f,
+                "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat waits and tries again; \
+                 if it lasts, look at the wallet itself."
+            ),
+            Trouble::Funds => write!(
+                f,
+                "The balance at {name} is too small for this payment and its fee. Nothing was paid; put money into the wallet."
+            ),
+            Trouble::NoRoute => write!(
+                f,
+                "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later."
+            ),
+            Trouble::Limit => write!(
+                f,
+                "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or \
+                 wait until it renews."
+            ),
+            Trouble::FeeTooHigh => write!(
+                f,
+                "{name} would take a larger fee than your limit allows. Nothing was paid; raise fee_base_max_msat or \
+                 fee_max_ppm, or pay in larger slices."
+            ),
+            Trouble::Invoice => {
+                write!(f, "{name} does not accept the payee's invoice. Nothing was paid; a new one will be asked for.")
+            }
+            Trouble::Recipient => {
+                write!(
+                    f,
+                    "The recipient did not take the payment that {name} tried. Nothing was paid; it is tried again."
+                )
+            }
+            Trouble::TooSlow => write!(f, "{name} did not answer in time. Kilosat asks again."),
+            Trouble::Busy => write!(f, "{name} wants fewer requests. Kilosat asks again later."),
+            Trouble::Unsupported(what) => write!(f, "{name} does not offer {what}."),
+            Trouble::Unclear => write!(f, "{name} gave an answer that Kilosat cannot rely on. Kilosat asks again."),
+        }?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " ({name} says: {})", self.detail) }
+    }
+}
+
+impl ServiceFault {
+    /// A fault without more words.
+    pub fn new(kind: ServiceKind, trouble: Trouble) -> ServiceFault {
+        ServiceFault { kind, trouble, detail: String::new() }
+    }
+
+    /// A fault with what the wallet said.
+    pub fn with(kind: ServiceKind, trouble: Trouble, said: &str) -> ServiceFault {
+        ServiceFault { kind, trouble, detail: crate::text::cleaned(said, DETAIL_CHARS_MAX) }
+    }
+
+    /// What a request that got no usable answer means.
+    pub fn of_http(kind: ServiceKind, fault: &HttpFault) -> ServiceFault {
+        let trouble = match fault {
+            HttpFault::NoConnection { .. } | HttpFault::UnknownHost { .. } | HttpFault::PrivateAddress { .. } => {
+                Trouble::Unreachable
+            }
+            HttpFault::Certificate { .. } => Trouble::Certificate,
+            HttpFault::TooSlow { .. } => Trouble::TooSlow,
+            HttpFault::Busy { .. } => Trouble::Busy,
+            HttpFault::RefusedUrl { .. }
+            | HttpFault::NotPrepared { .. }
+            | HttpFault::TooLarge { .. }
+            | HttpFault::Redirected { .. }
+            | HttpFault::Broken { .. } => Trouble::Unclear,
+        };
+        ServiceFault::with(kind, trouble, &fault.to_string())
+    }
+}
+
+impl ServiceKind {
+    /// Every kind.
+    pub const ALL: [ServiceKind; 6] = [
+        ServiceKind::Node,
+        ServiceKind::Phoenixd,
+        ServiceKind::Lnbits,
+        ServiceKind::Lnd,
+        ServiceKind::Cln,
+        ServiceKind::Nwc,
+    ];
+
+    /// The word in the ledger and the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            ServiceKind::Node => "node",
+            ServiceKind::Phoenixd => "phoenixd",
+            ServiceKind::Lnbits => "lnbits",
+            ServiceKind::Lnd => "lnd",
+            ServiceKind::Cln => "cln",
+            ServiceKind::Nwc => "nwc",
+        }
+    }
+
+    /// Its name in sentences.
+    pub fn title(self) -> &'static str {
+        match self {
+            ServiceKind::Node => "The built-in Lightning node",
+            ServiceKind::Phoenixd => "phoenixd",
+            ServiceKind::Lnbits => "LNbits",
+            ServiceKind::Lnd => "LND",
+            ServiceKind::Cln => "Core Lightning",
+            ServiceKind::Nwc => "The connected wallet",
+        }
+    }
+
+    fn credential(self) -> &'static str {
+        match self {
+            ServiceKind::Node => "its keys",
+            ServiceKind::Phoenixd => "the password from its phoenix.conf",
+            ServiceKind::Lnbits => "the wallet key",
+            ServiceKind::Lnd => "the macaroon",
+            ServiceKind::Cln => "the rune",
+            ServiceKind::Nwc => "the connection's secret",
+        }
+    }
+
+    fn place(self) -> &'static str {
+        match self {
+            ServiceKind::Node => "that the chain source answers",
+            ServiceKind::Nwc => "that the relay in its connection text answers",
+            _ => "that url in the configuration is its address",
+        }
+    }
+}
+
+/// What a wallet says is shown up to this length.
+const DETAIL_CHARS_MAX: usize = 256;

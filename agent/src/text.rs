@@ -1,0 +1,63 @@
+//! Strangers' words, made fit to show.
+
+/// A stranger's text made fit to show: one line, no invisible or direction-changing characters.
+///
+/// At most `chars_max` characters remain; runs of white space become one space. The text still has to be
+/// escaped wherever it is put into HTML.
+pub fn cleaned(text: &str, chars_max: usize) -> String {
+    let visible: String = text
+        .chars()
+        .map(|character| if character.is_whitespace() { ' ' } else { character })
+        .filter(|character| !character.is_control() && !is_deceptive(*character))
+        .take(CLEANED_CHARS_READ_MAX)
+        .collect();
+    let words: Vec<_> = visible.split_whitespace().collect();
+    let line: String = words.join(" ").chars().take(chars_max).collect();
+    line.trim_end().to_owned()
+}
+
+/// Characters that show nothing, or show what follows in another order than it is stored.
+fn is_deceptive(character: char) -> bool {
+    matches!(
+        character,
+        '\u{00ad}'
+            | '\u{034f}'
+            | '\u{061c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Longest text shown anywhere; what is cut is not worth reading.
+const CLEANED_CHARS_READ_MAX: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::cleaned;
+
+    #[track_caller]
+    fn case(text: &str, expected: &str) {
+        assert_eq!(cleaned(text, 10), expected);
+    }
+
+    #[test]
+    fn a_strangers_text_becomes_one_plain_line() {
+        case("Meter 1", "Meter 1");
+        case("  a\r\n\tb\u{a0}c  ", "a b c");
+        case("pay\u{202e}reverse", "payreverse");
+        case("\u{1b}[31mred\u{7}", "[31mred");
+        case("z\u{200b}e\u{feff}ro\u{ad}", "zero");
+        case("0123456789abc", "0123456789");
+        case("012345678 abc", "012345678");
+        case("Zähler 日本", "Zähler 日本");
+    }
+}
