@@ -6,3 +6,4 @@ pub mod hub;
 pub mod meter;
 pub mod peer;
 pub mod wait;
+pub mod wallets;

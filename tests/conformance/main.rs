@@ -1,0 +1,38 @@
+//! One set of scenarios, run against every Lightning wallet that Kilosat connects to.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
+
+mod bench;
+mod scenarios;
+
+/// Runs every scenario against the wallet that `bench()` of the calling module starts.
+macro_rules! conformance {
+    ($($scenario:ident),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $scenario() {
+            crate::scenarios::$scenario(&bench().await).await;
+        }
+    )*};
+}
+/// What every simulated wallet must pass.
+macro_rules! simulated {
+    () => {
+        conformance!(
+            says_who_it_is,
+            pays_once_and_proves_it,
+            refuses_a_second_payment_of_one_hash,
+            a_payment_on_its_way_is_in_flight_until_it_ends,
+            a_payment_that_fails_later_is_failed,
+            no_route_is_a_final_failure,
+            an_empty_wallet_sends_nothing,
+            a_fee_above_the_limit_is_never_paid,
+            an_unknown_hash_is_not_found,
+            every_unclear_answer_to_a_pay_call_is_unknown,
+            every_unclear_answer_to_a_look_up_changes_nothing,
+            a_wallet_that_is_not_there_was_sent_nothing,
+            makes_invoices_and_sees_them_paid,
+            lists_what_was_settled,
+        );
+    };
+}
+pub(crate) use conformance;
+pub(crate) use simulated;
