@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::latest::Latest;
-use crate::lightning::{LightningService, Remote, ServiceFault, Waits};
+use crate::lightning::{Direction, LightningService, Listed, Remote, ServiceFault, ServiceKind, Waits};
 use crate::status::StatusSource;
 use crate::store::{Store, StoreError};
 use crate::tasks::{EngineHandle, Performer, poll_meter};
@@ -110,11 +110,16 @@ impl Agent {
         let store = Store::open(&config.state_directory.join("money.db"), &network)?;
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
-        let (engine, engine_end) = EngineHandle::start(Engine::new(store, rules(&config)), clock.clone(), effects);
+        let wallet = wallet(&config, &clock)?;
+        let rules = rules(&config, wallet.as_ref());
+        let (engine, engine_end) = EngineHandle::start(Engine::new(store, rules), clock.clone(), effects);
         let latest = Latest::default();
         let (stop, stopped) = watch::channel(false);
         let meters = start_meters(&config, &engine, &latest, &clock, &stopped);
-        let lightning = start_lightning(&config, &clock).await?;
+        let lightning = match wallet {
+            Some(wallet) => wallet,
+            None => start_node(&config).await?,
+        };
         let parts = StatusSource { config, engine, latest, lightning, clock };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -197,12 +202,12 @@ fn listen_control(directory: &Path) -> Result<UnixListener, AgentError> {
     control::listen(&path).map_err(|source| AgentError::StateDirectory { path: path.display().to_string(), source })
 }
 
-/// What the configuration allows, as the engine needs it.
-pub(crate) fn rules(config: &Config) -> Rules {
+/// What the configuration allows, as the engine needs it. Without `wallet`, the built-in node pays.
+pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules {
     Rules {
         network: config.network,
-        service: "node",
-        service_refuses_duplicates: true,
+        service: wallet.map_or_else(|| "node".to_owned(), LightningService::identity),
+        service_refuses_duplicates: wallet.is_none_or(|wallet| wallet.capabilities().refuses_duplicates),
         house: config.house,
         fees: config.fees,
         agreements: config.agreements.clone(),
@@ -226,13 +231,6 @@ fn start_meters(
         });
     }
     meters
-}
-
-async fn start_lightning(config: &Config, clock: &Clock) -> Result<LightningService, AgentError> {
-    match wallet(config, clock)? {
-        Some(wallet) => Ok(wallet),
-        None => start_node(config).await,
-    }
 }
 
 /// The wallet outside this process, if the configuration names one; opens no connection.
@@ -300,6 +298,7 @@ fn start_servers(parts: &StatusSource, web: Option<TcpListener>, socket: UnixLis
     }
     servers.spawn(control::serve(socket, parts.clone()));
     servers.spawn(forward_reports(parts.lightning.clone(), parts.engine.clone()));
+    servers.spawn(watch_incoming(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(tick(parts.engine.clone()));
     servers
@@ -312,6 +311,39 @@ async fn forward_reports(lightning: LightningService, engine: EngineHandle) {
             return;
         }
         lightning.report_handled().await;
+    }
+}
+
+/// Books money that came into a wallet outside this process. Hints only wake it; the wallet's own list decides.
+async fn watch_incoming(lightning: LightningService, engine: EngineHandle) {
+    if matches!(lightning.kind(), None | Some(ServiceKind::Node)) {
+        return; // The node reports by itself.
+    }
+    let mut pause = WATCH_PAUSE_FIRST;
+    loop {
+        let Ok(since) = engine.incoming_since().await else { return };
+        match lightning.list_since(since).await {
+            Ok(listed) => {
+                pause = WATCH_PAUSE_FIRST;
+                let arrived = |item: &&Listed| {
+                    item.direction == Direction::In && item.settled_at.is_none_or(|settled| settled >= since)
+                };
+                for item in listed.iter().filter(arrived) {
+                    let event = Event::Received { hash: item.hash, amount: item.amount };
+                    if engine.submit(event).await.is_err() {
+                        return;
+                    }
+                }
+                // A hint may get lost, and one that comes at once must not turn this into a busy loop.
+                let _ = timeout(WATCH_LONGEST, lightning.next_hint()).await;
+                tokio::time::sleep(WATCH_PAUSE_FIRST).await;
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "whether money came in is not known");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(WATCH_LONGEST);
+            }
+        }
     }
 }
 
@@ -339,6 +371,8 @@ async fn tick(engine: EngineHandle) {
 const NODE_RETRY_FIRST: Duration = Duration::from_secs(5);
 #[cfg(feature = "node")]
 const NODE_RETRY_LONGEST: Duration = Duration::from_secs(60);
+const WATCH_PAUSE_FIRST: Duration = Duration::from_secs(2);
+const WATCH_LONGEST: Duration = Duration::from_secs(120);
 const EFFECTS_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);

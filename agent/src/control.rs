@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::domain::money::Msat;
+use crate::engine::{Order, Verdict};
 use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
 
@@ -102,12 +103,24 @@ pub async fn ask_invoice(path: &Path, amount: Msat) -> Result<String, ControlErr
     }
 }
 
+/// Gives the running Kilosat an order about all automatic payments; the answer is one sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why the order was not obeyed.
+pub async fn give_order(path: &Path, order: Order) -> Result<String, ControlError> {
+    match ask(path, &Question::Order(order), ANSWER_WAIT).await? {
+        Answer::Done(text) => Ok(text),
+        other => Err(other.unexpected()),
+    }
+}
+
 /// What the CLI may ask.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Question {
     Status,
     Receive { amount_msat: u64 },
+    Order(Order),
 }
 
 /// What it is told.
@@ -116,6 +129,7 @@ enum Question {
 enum Answer {
     Status(Box<Status>),
     Invoice { bolt11: String },
+    Done(String),
     Refused(String),
 }
 
@@ -123,7 +137,7 @@ impl Answer {
     fn unexpected(self) -> ControlError {
         match self {
             Answer::Refused(why) => ControlError::Refused(why),
-            Answer::Status(_) | Answer::Invoice { .. } => ControlError::Unreadable,
+            Answer::Status(_) | Answer::Invoice { .. } | Answer::Done(_) => ControlError::Unreadable,
         }
     }
 }
@@ -165,6 +179,11 @@ async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()>
                 Err(fault) => Answer::Refused(fault.to_string()),
             }
         }
+        Ok(Question::Order(order)) => match source.engine.obey(order).await {
+            Ok(Verdict::Done(text)) => Answer::Done(text),
+            Ok(Verdict::Refused(why)) => Answer::Refused(why),
+            Err(gone) => Answer::Refused(gone.to_string()),
+        },
         Err(_) => Answer::Refused("this question is not known here; is the CLI another version?".to_owned()),
     };
     let text = serde_json::to_string(&answer).unwrap_or_default();

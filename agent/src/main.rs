@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use kilosat::agent::Agent;
+use kilosat::agent::{Agent, wallet};
 use kilosat::clock::Clock;
 use kilosat::config::Config;
 use kilosat::control;
 use kilosat::domain::money::{MSAT_PER_SAT, Msat};
+use kilosat::engine::Order;
+use kilosat::lightning::Grade;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -28,7 +30,13 @@ enum Command {
     /// Run the agent on a configuration file until it is told to stop.
     Run(ConfigFile),
     /// Check a configuration file: lists every mistake and starts nothing.
-    Check(ConfigFile),
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Also ask the wallet who it is and what its credential may do; no money moves.
+        #[arg(long)]
+        wallet: bool,
+    },
     /// Show what the running agent does.
     Status {
         #[command(flatten)]
@@ -36,6 +44,18 @@ enum Command {
         /// Print everything as JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Stop all automatic payments at once; it lasts until resume, also over a restart.
+    Stop(ConfigFile),
+    /// Let automatic payments go on after stop.
+    Resume(ConfigFile),
+    /// Lift a lock, after you compared the wallet's history with what status shows.
+    Unlock {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// You have looked, and what the wallet paid is what status shows.
+        #[arg(long, required = true)]
+        compared: bool,
     },
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
@@ -103,7 +123,7 @@ fn main() -> ExitCode {
 async fn perform(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(file) => run(&file.config).await,
-        Command::Check(file) => {
+        Command::Check { config: file, wallet } => {
             let config = Config::load(&file.config)?;
             say(&format!(
                 "{} is right: {} meter(s), {} agreement(s), {} feed(s) on {}.",
@@ -113,9 +133,12 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
                 config.feeds.len(),
                 config.network,
             ));
-            Ok(ExitCode::SUCCESS)
+            if wallet { check_wallet(&config).await } else { Ok(ExitCode::SUCCESS) }
         }
         Command::Status { config, json } => status(&config.config, json).await,
+        Command::Stop(file) => order(&file.config, Order::Stop).await,
+        Command::Resume(file) => order(&file.config, Order::Resume).await,
+        Command::Unlock { config, compared: _ } => order(&config.config, Order::Unlock).await,
         Command::Receive { amount, config } => {
             let config = Config::load(&config.config)?;
             let socket = control::socket_path(&config.state_directory);
@@ -153,6 +176,32 @@ async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         Some(error) => Err(error.into()),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The built-in node has no credential, and starts only with the agent.
+async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
+    let Some(wallet) = wallet(config, &Clock::real())? else {
+        say("The built-in node pays; its keys never leave this machine. Look at it with: kilosat status");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let spends = !config.agreements.is_empty() || !config.feeds.is_empty();
+    let findings = wallet.check(spends).await;
+    for finding in &findings {
+        let mark = match finding.grade {
+            Grade::Good => "good",
+            Grade::Warning => "warning",
+            Grade::Error => "wrong",
+        };
+        say(&format!("{mark}: {}", finding.text));
+    }
+    let wrong = findings.iter().any(|finding| finding.grade == Grade::Error);
+    Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn order(path: &Path, order: Order) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    say(&control::give_order(&control::socket_path(&config.state_directory), order).await?);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {

@@ -26,6 +26,9 @@ pub struct Status {
     pub uptime_ms: u64,
     /// Why automatic payments are locked, if they are.
     pub lock: Option<String>,
+    /// The owner stopped automatic payments.
+    #[serde(default)]
+    pub stopped: bool,
     /// The Lightning wallet.
     pub lightning: Balance,
     /// Every meter.
@@ -159,6 +162,8 @@ impl Status {
     /// The status in a few plain lines.
     pub fn as_text(&self) -> String {
         let mut lines = vec![format!("{} on {}, Kilosat {}", self.name, self.network, self.version)];
+        lines
+            .extend(self.stopped.then(|| "AUTOMATIC PAYMENTS ARE STOPPED BY YOU. To go on: kilosat resume".to_owned()));
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
         lines.push(format!(
             "Wallet: {} to spend, {} of {} channels ready, block {}",
@@ -217,6 +222,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         now_ms: now.wall.0,
         uptime_ms: now.monotonic,
         lock: snapshot.lock,
+        stopped: snapshot.stopped,
         lightning,
         meters: config.meters.iter().map(|meter| meter_status(meter, latest, now.monotonic)).collect(),
         agreements: agreements.collect(),

@@ -1,5 +1,6 @@
 //! Decisions: pure functions and plain data. No I/O, no clock, no async, no floats.
 
+pub mod breaker;
 pub mod invoice;
 pub mod journal;
 pub mod l402;

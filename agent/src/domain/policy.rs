@@ -76,12 +76,27 @@ pub enum Window {
     Month,
 }
 
+/// What keeps every automatic payment back, whatever the limits say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// The owner pressed stop.
+    Stopped,
+    /// Kilosat found something that must not be; the text says what.
+    Locked(String),
+}
+
 /// Why a bill is not paid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The owner pressed stop.
+    #[error("Automatic payments are stopped by you. Nothing was paid; to go on: kilosat resume")]
+    Stopped,
     /// Automatic payments are locked; the text says why.
     #[error("Automatic payments are locked: {0}")]
     Locked(String),
+    /// It belongs to a wallet that is not in use any more.
+    #[error("This payment was meant for the wallet used before. Nothing was paid; a new invoice will be asked for.")]
+    OtherWallet,
     /// Nobody allowed this payee.
     #[error("No agreement or feed covers this payee any more. Nothing was paid.")]
     NoRule,
@@ -112,9 +127,9 @@ pub enum Refusal {
 }
 
 /// Decides whether `amount` may be paid now. `rule` is the agreement's or feed's account, if there is one.
-pub fn decide(lock: Option<&str>, rule: Option<&Account>, house: &Account, fees: FeeRule, amount: Msat) -> Decision {
+pub fn decide(halt: Option<&Halt>, rule: Option<&Account>, house: &Account, fees: FeeRule, amount: Msat) -> Decision {
     let fee_max = Msat(fees.base.0.saturating_add(amount.parts_per_million(fees.ppm).0));
-    match allow(lock, rule, house, Msat(amount.0.saturating_add(fee_max.0))) {
+    match allow(halt, rule, house, Msat(amount.0.saturating_add(fee_max.0))) {
         Ok(()) => Decision::Pay { fee_max },
         Err(refusal) => Decision::Refuse(refusal),
     }
@@ -123,10 +138,12 @@ pub fn decide(lock: Option<&str>, rule: Option<&Account>, house: &Account, fees:
 /// Whether `cost`, amount and fee limit together, may be spent now. What counts against the limits must not hold it yet.
 ///
 /// # Errors
-/// The first [`Refusal`], in the order lock, rule, limits of the rule, limits of the house.
-pub fn allow(lock: Option<&str>, rule: Option<&Account>, house: &Account, cost: Msat) -> Result<(), Refusal> {
-    if let Some(reason) = lock {
-        return Err(Refusal::Locked(reason.to_owned()));
+/// The first [`Refusal`], in the order stop or lock, rule, limits of the rule, limits of the house.
+pub fn allow(halt: Option<&Halt>, rule: Option<&Account>, house: &Account, cost: Msat) -> Result<(), Refusal> {
+    match halt {
+        Some(Halt::Stopped) => return Err(Refusal::Stopped),
+        Some(Halt::Locked(reason)) => return Err(Refusal::Locked(reason.clone())),
+        None => {}
     }
     let rule = rule.ok_or(Refusal::NoRule)?;
     fits(Owner::Rule, rule, cost)?;
@@ -223,9 +240,10 @@ mod tests {
         let idle = account(0, 0, 0);
         assert_eq!(decide(None, None, &idle, FEES, Msat(1)), Decision::Refuse(Refusal::NoRule));
         assert_eq!(
-            decide(Some("stop"), Some(&idle), &idle, FEES, Msat(1)),
-            Decision::Refuse(Refusal::Locked("stop".to_owned()))
+            decide(Some(&Halt::Locked("why".to_owned())), Some(&idle), &idle, FEES, Msat(1)),
+            Decision::Refuse(Refusal::Locked("why".to_owned()))
         );
+        assert_eq!(decide(Some(&Halt::Stopped), Some(&idle), &idle, FEES, Msat(1)), Decision::Refuse(Refusal::Stopped));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::energy::NO_ROOM;
 use super::jobs::Job;
-use super::{Effect, LOCK, Step};
+use super::{Effect, Step};
 use crate::config::Agreement;
+use crate::domain::breaker::UNKNOWN_MAX;
 use crate::domain::invoice::{EXPIRY_MARGIN_MS, Invoice, Price};
 use crate::domain::l402::{Challenge, Scheme};
 use crate::domain::money::Msat;
@@ -121,8 +122,10 @@ impl Step<'_> {
             offer.as_ref().is_some_and(|offer| offer.covers(feed.url.path(), self.now.wall.0 / 1_000).is_ok())
         });
         let left = failed.expires_at.since(self.now.wall);
+        // Only the wallet that failed knows this hash: through another one it could be paid a second time (rule 1.3).
+        let elsewhere = failed.service != rules.service;
         let rested = self.now.wall.since(failed.changed_at);
-        let wait = if left <= EXPIRY_MARGIN_MS || !opens {
+        let wait = if left <= EXPIRY_MARGIN_MS || !opens || elsewhere {
             left
         } else if failed.attempt >= ATTEMPTS_MAX {
             left.min(ATTEMPTS_REST_MS.saturating_sub(rested))
@@ -167,21 +170,24 @@ impl Step<'_> {
     }
 
     fn ask_policy(&self, purchase: &PurchaseRow, amount: Msat) -> Result<Decision, StoreError> {
-        let lock = self.tx.meta(LOCK)?;
+        let halt = self.halt()?;
         let (rule, house) = self.accounts(purchase, None)?;
-        Ok(decide(lock.as_deref(), rule.as_ref(), &house, self.rules.fees, amount))
+        Ok(decide(halt.as_ref(), rule.as_ref(), &house, self.rules.fees, amount))
     }
 
     /// Asks again about an intent that is about to be sent: lock, rules and limits may have changed while it waited.
     pub(super) fn refused_now(&self, payment: &PaymentRow) -> Result<Option<Refusal>, StoreError> {
-        let lock = self.tx.meta(LOCK)?;
+        let halt = self.halt()?;
+        if payment.service != self.rules.service {
+            return Ok(Some(Refusal::OtherWallet));
+        }
         let purchase = self.tx.purchase(payment.purchase)?;
         let Some(purchase) = purchase.filter(|purchase| purchase.state == "open") else {
             return Ok(Some(Refusal::NoRule));
         };
         let (rule, house) = self.accounts(&purchase, Some(payment.payment))?;
         let cost = Msat(payment.amount.0.saturating_add(payment.fee_max.0));
-        Ok(allow(lock.as_deref(), rule.as_ref(), &house, cost).err())
+        Ok(allow(halt.as_ref(), rule.as_ref(), &house, cost).err())
     }
 
     /// The limits of the purchase's rule and of the house, and what counts against them, except one payment.
@@ -200,7 +206,7 @@ impl Step<'_> {
         offer: Option<&Challenge>,
     ) -> Result<(), StoreError> {
         let ticket = offer.map(|offer| (offer.scheme.as_str(), offer.token.as_str()));
-        let new = NewPayment { purchase: purchase.purchase, invoice, fee_max, service: self.rules.service, ticket };
+        let new = NewPayment { purchase: purchase.purchase, invoice, fee_max, service: &self.rules.service, ticket };
         let payment = self.tx.insert_intent(&new, self.now.wall)?;
         let reserved = signed(invoice.amount)? + signed(fee_max)?;
         let sides = [Posting(Posting::WALLET, -reserved), Posting(Posting::PENDING, reserved)];
@@ -221,6 +227,9 @@ impl Step<'_> {
         let open = self.tx.open_payments()?;
         if open.iter().any(|payment| payment.state == State::Sending) {
             return Ok(());
+        }
+        if let Some(until) = self.held_back(&open) {
+            return self.put_off(&open, until);
         }
         let intents = open.into_iter().filter(|payment| payment.state == State::Intent);
         for payment in intents {
@@ -245,8 +254,30 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// Intents wait until `until`, or are given up when their invoice will not live that long.
+    fn put_off(&mut self, open: &[PaymentRow], until: u64) -> Result<(), StoreError> {
+        for payment in open.iter().filter(|payment| payment.state == State::Intent) {
+            let left = payment.expires_at.since(self.now.wall.plus(SEND_MARGIN_MS));
+            if left == 0 {
+                self.cancel(payment, EXPIRED_WAITING)?;
+            } else {
+                self.jobs.ready(Job::Send(payment.payment), until.min(self.now.monotonic.saturating_add(left)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Until when no payment is handed over, because too many before it are unclear (`reliability-security`, rule 2.7).
+    fn held_back(&self, open: &[PaymentRow]) -> Option<u64> {
+        let now = self.now.monotonic;
+        let unknown = open.iter().filter(|payment| payment.state == State::Unknown).count();
+        let crowded = (unknown >= UNKNOWN_MAX).then(|| now.saturating_add(UNKNOWN_REST_MS));
+        self.breaker.open_until(now).max(crowded)
+    }
+
     /// Intents that waited for a wallet that could not pay are tried now.
     pub(super) fn on_wallet_ready(&mut self) -> Result<(), StoreError> {
+        self.breaker.worked();
         for payment in self.tx.open_payments()?.iter().filter(|payment| payment.state == State::Intent) {
             self.jobs.at(Job::Send(payment.payment), self.now.monotonic);
         }
@@ -322,5 +353,7 @@ const ATTEMPTS_MAX: u32 = 12;
 const ATTEMPTS_REST_MS: u64 = 86_400_000;
 /// A payee that takes no amount this small is left alone this long, unless more is owed.
 const WITHDRAWN_REST_MS: u64 = 86_400_000;
+/// When to see again whether enough unknown payments have become clear.
+const UNKNOWN_REST_MS: u64 = 60_000;
 /// An intent is not sent when its invoice expires this soon.
 const SEND_MARGIN_MS: u64 = 30_000;

@@ -52,10 +52,10 @@ impl Jobs {
         self.due.insert(job, Due { at, attempts });
     }
 
-    /// Makes `job` due at `now` and remembers its attempts.
-    pub(super) fn ready(&mut self, job: Job, now: u64) {
+    /// Makes `job` due at `at` and remembers its attempts.
+    pub(super) fn ready(&mut self, job: Job, at: u64) {
         let attempts = self.due.get(&job).map_or(0, |due| due.attempts);
-        self.due.insert(job, Due { at: now, attempts });
+        self.due.insert(job, Due { at, attempts });
     }
 
     /// Notes that `job`'s question was just asked: it comes back only if the answer gets lost.

@@ -8,6 +8,7 @@ mod energy;
 mod feeds;
 mod jobs;
 mod outcomes;
+mod owner;
 mod recovery;
 mod snapshot;
 
@@ -18,13 +19,15 @@ use serde_json::json;
 
 use crate::clock::Now;
 use crate::config::{Agreement, Feed};
+use crate::domain::breaker::Breaker;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
 use crate::domain::meter::MeterState;
-use crate::domain::money::Msat;
-use crate::domain::policy::{Budget, FeeRule};
+use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::policy::{Budget, FeeRule, Halt};
 use crate::store::{PurchaseRow, Store, StoreError, Tx};
 use jobs::Jobs;
+pub use owner::{Order, Verdict};
 pub use snapshot::{AgreementSnapshot, Snapshot};
 
 /// What the owner allowed; taken from the configuration, replaced as a whole.
@@ -33,7 +36,7 @@ pub struct Rules {
     /// The network invoices must be for.
     pub network: Network,
     /// The Lightning service that pays, for every payment of this run.
-    pub service: &'static str,
+    pub service: String,
     /// The service refuses to pay a hash twice, so that an unpaid invoice may be handed to it again.
     pub service_refuses_duplicates: bool,
     /// Limits of the whole house.
@@ -213,6 +216,7 @@ pub struct Engine {
     rules: Rules,
     jobs: Jobs,
     notices: BTreeMap<String, String>,
+    breaker: Breaker,
 }
 
 /// One event being handled.
@@ -221,6 +225,7 @@ struct Step<'a> {
     rules: &'a Rules,
     jobs: &'a mut Jobs,
     notices: &'a mut BTreeMap<String, String>,
+    breaker: &'a mut Breaker,
     now: Now,
     effects: Vec<Effect>,
 }
@@ -228,7 +233,7 @@ struct Step<'a> {
 impl Engine {
     /// Takes over the database under `rules`.
     pub fn new(store: Store, rules: Rules) -> Engine {
-        Engine { store, rules, jobs: Jobs::default(), notices: BTreeMap::new() }
+        Engine { store, rules, jobs: Jobs::default(), notices: BTreeMap::new(), breaker: Breaker::default() }
     }
 
     /// Recovery: what may be moving is looked up, what certainly did not leave is sent or given up, and only then comes
@@ -275,14 +280,33 @@ impl Engine {
         Ok(self.store.begin()?.meter(meter)?)
     }
 
+    /// From when on money that came in may not be booked yet: the last booking with a day to spare, or the first start
+    /// with this database. What came earlier was the owner's business with the wallet.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn incoming_since(&mut self, now: Now) -> Result<UnixMillis, EngineError> {
+        let tx = self.store.begin()?;
+        let first = match tx.meta(INCOMING_SINCE)?.and_then(|text| text.parse().ok()) {
+            Some(first) => first,
+            None => {
+                tx.set_meta(INCOMING_SINCE, &now.wall.0.to_string())?;
+                now.wall.0
+            }
+        };
+        let last = tx.last_received()?.map_or(first, |last| last.0.saturating_sub(INCOMING_OVERLAP_MS));
+        tx.commit()?;
+        Ok(UnixMillis(first.max(last)))
+    }
+
     fn transact(
         &mut self,
         now: Now,
         work: impl FnOnce(&mut Step<'_>) -> Result<(), StoreError>,
     ) -> Result<Vec<Effect>, EngineError> {
-        let Engine { store, rules, jobs, notices } = self;
+        let Engine { store, rules, jobs, notices, breaker } = self;
         let tx = store.begin()?;
-        let mut step = Step { tx: &tx, rules, jobs, notices, now, effects: Vec::new() };
+        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, now, effects: Vec::new() };
         work(&mut step)?;
         let effects = step.effects;
         tx.commit()?;
@@ -306,6 +330,14 @@ impl Step<'_> {
         self.tx.set_meta(LOCK, &text)
     }
 
+    /// What keeps every automatic payment back, if anything does.
+    fn halt(&self) -> Result<Option<Halt>, StoreError> {
+        if self.tx.meta(STOPPED)?.is_some() {
+            return Ok(Some(Halt::Stopped));
+        }
+        Ok(self.tx.meta(LOCK)?.map(Halt::Locked))
+    }
+
     /// The limits of the purchase's rule, if that still allows the purchase's payee.
     fn rule_budget(&self, purchase: &PurchaseRow) -> Option<Budget> {
         self.rule(&purchase.rule).filter(|(payee, _)| *payee == purchase.payee).map(|(_, budget)| budget)
@@ -320,6 +352,9 @@ impl Step<'_> {
 }
 
 const LOCK: &str = "lock";
+const STOPPED: &str = "stopped";
+const INCOMING_SINCE: &str = "incoming_since";
+const INCOMING_OVERLAP_MS: u64 = 86_400_000;
 /// A lock that says this much already needs no further reasons.
 const LOCK_BYTES_MAX: usize = 4_096;
 

@@ -38,6 +38,15 @@ impl Step<'_> {
                 _ => Ok(()),
             };
         };
+        if payment.service != self.rules.service && !matches!(outcome, PayOutcome::Paid { .. }) {
+            return Ok(()); // Another wallet's word: only a proof counts, whoever brings it.
+        }
+        if source == Source::Report && payment.state == State::Sending {
+            match outcome {
+                PayOutcome::NotSent(_) | PayOutcome::Unknown(_) => self.breaker.fault(self.now.monotonic),
+                _ => self.breaker.worked(),
+            }
+        }
         match outcome {
             PayOutcome::Paid { preimage, fee } => self.on_paid(&payment, preimage, fee)?,
             PayOutcome::Failed(why) => self.on_failed(&payment, &why, source)?,
@@ -85,6 +94,17 @@ impl Step<'_> {
                 self.record(json!({"event": "illegal_move", "payment": payment.payment, "why": illegal.to_string()}))
             }
         }
+    }
+
+    /// A payment that was handed to another wallet than the one in use waits until that one is configured again.
+    pub(super) fn look_up_own(&mut self, payment: &PaymentRow) -> Result<(), StoreError> {
+        if payment.service == self.rules.service {
+            self.look_up(payment.hash);
+            return Ok(());
+        }
+        self.jobs.again(Job::LookUp(payment.hash), self.now.monotonic);
+        self.tx.set_refusal(payment.purchase, Some(OTHER_WALLET))?;
+        Ok(())
     }
 
     pub(super) fn look_up(&mut self, hash: PaymentHash) {
@@ -157,7 +177,7 @@ impl Step<'_> {
     }
 
     /// Takes what was paid off what is owed, and bills the next slice if it is due already.
-    fn credit(&mut self, agreement: &str, amount: Msat) -> Result<(), StoreError> {
+    pub(super) fn credit(&mut self, agreement: &str, amount: Msat) -> Result<(), StoreError> {
         let Some(mut row) = self.tx.agreement(agreement)? else {
             return Ok(());
         };
@@ -267,6 +287,9 @@ impl Step<'_> {
             self.jobs.done(&Job::LookUp(hash));
             return Ok(());
         };
+        if payment.service != self.rules.service {
+            return Ok(()); // A wallet that was never asked to pay it cannot know it.
+        }
         if payment.state == State::Sending {
             return Ok(()); // An answer about an attempt before; this one has its own answer or time limit.
         }
@@ -308,7 +331,7 @@ impl Step<'_> {
     }
 }
 
-fn expense(kind: PurchaseKind) -> &'static str {
+pub(super) fn expense(kind: PurchaseKind) -> &'static str {
     match kind {
         PurchaseKind::Energy => Posting::ENERGY,
         PurchaseKind::Data => Posting::DATA,
@@ -324,6 +347,8 @@ enum Source {
     LookUp,
 }
 
+const OTHER_WALLET: &str = "A payment is still open at the wallet that was used before. It is not paid again; configure that \
+    wallet once more, so that Kilosat can look up what became of it.";
 const UNPROVEN: &str = "The Lightning service says paid but shows no valid proof. The money counts as spent, and the \
     payment is looked up until the proof is there.";
 /// Look-ups that must have said "not found" before that counts, and the time between two of them.

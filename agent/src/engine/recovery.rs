@@ -1,7 +1,7 @@
 //! What the rows and the jobs ask for: at start, and whenever an answer or a moment has passed.
 
+use super::Step;
 use super::jobs::Job;
-use super::{Effect, Step};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::payment::State;
 use crate::store::{PaymentRow, StoreError};
@@ -14,7 +14,7 @@ impl Step<'_> {
                 self.advance(&payment, State::Unknown, Some(STOPPED))?;
             }
             if payment.state.may_be_moving() {
-                self.look_up(payment.hash);
+                self.look_up_own(&payment)?;
             }
         }
         for purchase in self.tx.open_purchases(None)? {
@@ -70,7 +70,7 @@ impl Step<'_> {
         if payment.state == State::Sending {
             self.advance(&payment, State::Unknown, Some(NO_ANSWER))?;
         }
-        self.effects.push(Effect::LookUp { hash });
+        self.look_up_own(&payment)?;
         self.send_next()
     }
 }

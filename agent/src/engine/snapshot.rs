@@ -1,6 +1,6 @@
 //! What the status shows of the engine.
 
-use super::{Engine, EngineError, LOCK};
+use super::{Engine, EngineError, LOCK, STOPPED};
 use crate::domain::money::Msat;
 use crate::store::{PaymentSummary, StoreError, Totals};
 
@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub feed_notices: Vec<(String, Vec<String>)>,
     /// Why automatic payments are locked, if they are.
     pub lock: Option<String>,
+    /// The owner stopped automatic payments.
+    pub stopped: bool,
     /// Payments that are not final.
     pub open_payments: usize,
     /// Journal entries.
@@ -72,6 +74,7 @@ impl Engine {
                 .map(|feed| Ok((feed.id.clone(), notices_of(&feed.id)?)))
                 .collect::<Result<_, StoreError>>()?,
             lock: tx.meta(LOCK)?,
+            stopped: tx.meta(STOPPED)?.is_some(),
             open_payments: tx.open_payments()?.len(),
             journal_entries: tx.journal_head()?.0,
         })

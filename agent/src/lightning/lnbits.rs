@@ -26,6 +26,10 @@ impl Lnbits {
         ServiceKind::Lnbits
     }
 
+    pub(super) fn identity(&self) -> String {
+        self.remote.identity(self.kind())
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }

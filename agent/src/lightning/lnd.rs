@@ -26,6 +26,10 @@ impl Lnd {
         ServiceKind::Lnd
     }
 
+    pub(super) fn identity(&self) -> String {
+        self.remote.identity(self.kind())
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }

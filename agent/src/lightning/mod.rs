@@ -15,7 +15,7 @@ pub mod remote;
 pub mod trouble;
 
 pub use answers::{
-    Balance, Capabilities, Direction, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
+    Balance, Capabilities, Direction, FeeLimit, Finding, Grade, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
 };
 pub use remote::{Remote, Waits};
 pub use trouble::{ServiceFault, ServiceKind, Trouble};
@@ -79,6 +79,20 @@ impl LightningService {
     /// Which kind it is; `None` for [`LightningService::Absent`].
     pub fn kind(&self) -> Option<ServiceKind> {
         each!(self, service => Some(service.kind()), absent => None)
+    }
+
+    /// What payments handed to it are marked with; tells one wallet from another of the same kind.
+    pub fn identity(&self) -> String {
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Node(_) => ServiceKind::Node.name().to_owned(),
+            LightningService::Phoenixd(wallet) => wallet.identity(),
+            LightningService::Lnbits(wallet) => wallet.identity(),
+            LightningService::Lnd(wallet) => wallet.identity(),
+            LightningService::Cln(wallet) => wallet.identity(),
+            LightningService::Nwc(wallet) => wallet.identity(),
+            LightningService::Absent => "absent".to_owned(),
+        }
     }
 
     /// What it can do, as far as that is known without asking.

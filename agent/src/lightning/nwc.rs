@@ -26,6 +26,10 @@ impl Nwc {
         ServiceKind::Nwc
     }
 
+    pub(super) fn identity(&self) -> String {
+        self.remote.identity(self.kind())
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }

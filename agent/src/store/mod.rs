@@ -138,6 +138,17 @@ impl Tx<'_> {
     }
 }
 
+impl Tx<'_> {
+    /// Forgets the value stored under `key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn clear_meta(&self, key: &str) -> Result<(), StoreError> {
+        self.sql.execute("DELETE FROM meta WHERE key = ?1", [key])?;
+        Ok(())
+    }
+}
+
 fn optional<T>(result: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -43,6 +43,8 @@ pub struct PaymentRow {
     pub purchase: i64,
     /// What the service knows it by.
     pub hash: PaymentHash,
+    /// The Lightning service it was or will be handed to.
+    pub service: String,
     /// 1 for the first attempt at this hash.
     pub attempt: u32,
     /// Where it stands.
@@ -75,7 +77,7 @@ pub struct NewPayment<'a> {
     /// Reserved for routing fees.
     pub fee_max: Msat,
     /// The Lightning service that will pay; for the payment's whole life.
-    pub service: &'static str,
+    pub service: &'a str,
     /// The L402 ticket it buys: scheme and token.
     pub ticket: Option<(&'a str, &'a str)>,
 }
@@ -315,6 +317,34 @@ impl Tx<'_> {
         Ok(self.sql.prepare_cached(sql)?.execute(params![payment, preimage.0, fee.0])? == 1)
     }
 
+    /// Every purchase that waits for the owner after a settlement nobody expected, with that settlement's amount and state.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn frozen_purchases(&self) -> Result<Vec<(PurchaseRow, PaymentRow)>, StoreError> {
+        let sql = format!("{PURCHASE} WHERE state = 'frozen' ORDER BY purchase");
+        let mut statement = self.sql.prepare_cached(&sql)?;
+        let frozen = statement.query_map([], purchase_row)?.collect::<Result<Vec<_>, _>>()?;
+        let sql = format!("{PAYMENT} WHERE purchase = ?1 AND preimage IS NOT NULL ORDER BY payment LIMIT 1");
+        let mut statement = self.sql.prepare_cached(&sql)?;
+        let mut pairs = Vec::new();
+        for purchase in frozen {
+            if let Some(paid) = optional(statement.query_row([purchase.purchase], payment_row))? {
+                pairs.push((purchase, paid));
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// When money last came in.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn last_received(&self) -> Result<Option<UnixMillis>, StoreError> {
+        let at: Option<u64> = self.sql.query_row("SELECT max(at_ms) FROM received", [], |row| row.get(0))?;
+        Ok(at.map(UnixMillis))
+    }
+
     /// Whether money came in under `hash`.
     ///
     /// # Errors
@@ -375,12 +405,13 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         not_found_count: row.get(9)?,
         not_found_at: UnixMillis(row.get(10)?),
         changed_at: UnixMillis(row.get(13)?),
+        service: row.get(14)?,
         ticket: scheme.zip(token),
     })
 }
 
 const PURCHASE: &str = "SELECT purchase, kind, rule, payee, amount_msat, state FROM purchases";
 const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
-    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms FROM payments";
+    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service FROM payments";
 /// The largest time SQLite's signed integers hold.
 const TIME_MAX: u64 = i64::MAX as u64;

@@ -4,7 +4,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::domain::meter::MeterState;
-use crate::engine::{Effect, Engine, EngineError, Event, Snapshot};
+use crate::domain::money::UnixMillis;
+use crate::engine::{Effect, Engine, EngineError, Event, Order, Snapshot, Verdict};
 
 /// Hands events to the engine and waits for their commit. Clones share the engine.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct EngineGone;
 enum Command {
     Handle(Event, oneshot::Sender<()>),
     Meter(String, oneshot::Sender<Option<MeterState>>),
+    Obey(Order, oneshot::Sender<Verdict>),
+    IncomingSince(oneshot::Sender<UnixMillis>),
     Snapshot(oneshot::Sender<Snapshot>),
 }
 
@@ -60,6 +63,22 @@ impl EngineHandle {
         self.ask(|answer| Command::Meter(meter.to_owned(), answer)).await
     }
 
+    /// Obeys the owner; returns once it is committed.
+    ///
+    /// # Errors
+    /// [`EngineGone`]: whether it was committed is unknown.
+    pub async fn obey(&self, order: Order) -> Result<Verdict, EngineGone> {
+        self.ask(|answer| Command::Obey(order, answer)).await
+    }
+
+    /// From when on money that came in is not booked yet.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn incoming_since(&self) -> Result<UnixMillis, EngineGone> {
+        self.ask(Command::IncomingSince).await
+    }
+
     /// What the status shows of the engine.
     ///
     /// # Errors
@@ -91,6 +110,14 @@ fn serve(
             }
             Command::Meter(meter, answer) => {
                 let _ = answer.send(engine.meter(&meter)?);
+            }
+            Command::Obey(order, answer) => {
+                let (verdict, wanted) = engine.obey(clock.now(), order)?;
+                hand_out(effects, wanted);
+                let _ = answer.send(verdict);
+            }
+            Command::IncomingSince(answer) => {
+                let _ = answer.send(engine.incoming_since(clock.now())?);
             }
             Command::Snapshot(answer) => {
                 let _ = answer.send(engine.snapshot()?);

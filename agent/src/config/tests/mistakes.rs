@@ -218,7 +218,15 @@ fn limits_that_forbid_everything_are_refused() {
 fn wallet_settings_are_checked() {
     let node = |setting: &str| format!("[lightning.node]\n{setting}\n");
     let chain = |setting: &str| format!("[lightning.node.chain]\n{setting}\n");
-    case("[lightning]\nservice = \"lnd\"\n", 2, "lightning.service", "\"node\"");
+    case("[lightning]\nservice = \"lnds\"\n", 2, "lightning.service", "\"node\"");
+    let lnd = |settings: &str| format!("[lightning]\nservice = \"lnd\"\n[lightning.lnd]\n{settings}\n");
+    let secret = "secret_file = \"f\"\n";
+    case(&lnd("url = \"https://127.0.0.1:8080\""), 3, "lightning.lnd.secret_file", "secret_file =");
+    case(&lnd(secret), 3, "lightning.lnd.url", "https://127.0.0.1:8080");
+    case(&lnd(&format!("{secret}url = \"https://a:b@c.example\"")), 5, "lightning.lnd.url", "secret file");
+    let pins = format!("{secret}url = \"https://c.example\"\ncertificate_sha256 = \"AB:CD\"");
+    case(&lnd(&pins), 6, "lightning.lnd.certificate_sha256", "openssl x509");
+    case("[lightning.cln]\nurl = \"http://c.example\"\n", 1, "lightning.cln.secret_file", "secret_file =");
     case(&node("lsp = \"02ab@lsp.example:9735\""), 2, "lightning.node.lsp", "66 characters");
     case(&chain("source = \"core\""), 2, "lightning.node.chain.source", "\"bitcoind\"");
     case(&chain("url = \"mempool.space\""), 2, "lightning.node.chain.url", "Esplora");

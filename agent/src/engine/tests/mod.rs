@@ -7,6 +7,7 @@ mod checks;
 mod crashes;
 mod failures;
 mod months;
+mod orders;
 mod random;
 mod refusals;
 mod reports;

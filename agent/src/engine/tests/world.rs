@@ -285,7 +285,7 @@ pub(super) fn bill_of(effects: &[Effect]) -> i64 {
 pub(super) fn rules() -> Rules {
     Rules {
         network: Network::Regtest,
-        service: "node",
+        service: "node".to_owned(),
         service_refuses_duplicates: true,
         house: budget(1_000_000, 5_000_000),
         fees: FeeRule { base: Msat(1_000), ppm: 10_000 },

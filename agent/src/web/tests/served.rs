@@ -22,7 +22,7 @@ use crate::tasks::EngineHandle;
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
-    let rules = crate::agent::rules(&config);
+    let rules = crate::agent::rules(&config, None);
     let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
     let clock = Clock::real();
     // Effects that nobody performs are dropped, as they are when a queue is full.
