@@ -354,7 +354,7 @@ impl Demo {
 }
 
 fn wallet_node(wallet: &LightningService) -> &ldk_node::Node {
-    let LightningService::Node(node) = wallet;
+    let LightningService::Node(node) = wallet else { unreachable!("the demo's house has the built-in node") };
     node.ldk()
 }
 

@@ -4,6 +4,8 @@ mod journal;
 mod ledger;
 mod meters;
 mod payments;
+mod purchases;
+mod received;
 mod tickets;
 mod totals;
 
@@ -13,7 +15,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use ledger::Posting;
 pub use meters::AgreementRow;
-pub use payments::{NewPayment, PaymentRow, PurchaseKind, PurchaseRow};
+pub use payments::{NewPayment, PaymentRow};
+pub use purchases::{PurchaseKind, PurchaseRow};
 pub use tickets::TicketRow;
 pub use totals::{PaymentSummary, Totals};
 
@@ -136,9 +139,7 @@ impl Tx<'_> {
         )?;
         Ok(())
     }
-}
 
-impl Tx<'_> {
     /// Forgets the value stored under `key`.
     ///
     /// # Errors

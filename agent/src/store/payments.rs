@@ -1,38 +1,13 @@
-//! Purchases (the thing owed), payments (the attempts to settle it) and what came in.
+//! Payments: the attempts to settle a purchase.
 
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
+use super::purchases::{PURCHASE, PurchaseRow, purchase_row};
 use super::{StoreError, Tx, optional};
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
-
-/// What is bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PurchaseKind {
-    /// Electricity, by an agreement.
-    Energy,
-    /// Data, by a feed.
-    Data,
-}
-
-/// The thing owed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PurchaseRow {
-    /// Its number.
-    pub purchase: i64,
-    /// Electricity or data.
-    pub kind: PurchaseKind,
-    /// The agreement or feed.
-    pub rule: String,
-    /// Whom it is paid to, as configured.
-    pub payee: String,
-    /// Due for energy, the highest price for data.
-    pub amount: Msat,
-    /// `open`, `withdrawn`, `paid` or `frozen`.
-    pub state: String,
-}
 
 /// One attempt to pay one invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,109 +58,6 @@ pub struct NewPayment<'a> {
 }
 
 impl Tx<'_> {
-    /// Opens the purchase named `idem_key`, or finds the one that exists; a withdrawn one is opened again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn open_purchase(
-        &self,
-        idem_key: &str,
-        kind: PurchaseKind,
-        rule: &str,
-        payee: &str,
-        amount: Msat,
-        now: UnixMillis,
-    ) -> Result<PurchaseRow, StoreError> {
-        self.sql
-            .prepare_cached(
-                "INSERT INTO purchases (idem_key, kind, rule, payee, amount_msat, state, created_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6)
-                 ON CONFLICT (idem_key) DO UPDATE SET state = 'open', amount_msat = excluded.amount_msat,
-                     payee = excluded.payee WHERE state = 'withdrawn'",
-            )?
-            .execute(params![idem_key, kind.name(), rule, payee, amount.0, now.0])?;
-        self.purchase_for(idem_key)?.ok_or_else(|| StoreError::Damaged(format!("purchase {idem_key} was not written")))
-    }
-
-    /// The purchase with this number.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn purchase(&self, purchase: i64) -> Result<Option<PurchaseRow>, StoreError> {
-        optional(
-            self.sql.prepare_cached(&format!("{PURCHASE} WHERE purchase = ?1"))?.query_row([purchase], purchase_row),
-        )
-    }
-
-    /// The purchase for the need `idem_key`, if there is one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn purchase_for(&self, idem_key: &str) -> Result<Option<PurchaseRow>, StoreError> {
-        let sql = format!("{PURCHASE} WHERE idem_key = ?1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([idem_key], purchase_row))
-    }
-
-    /// Purchases that are not settled yet, oldest first; of one rule when given.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn open_purchases(&self, rule: Option<&str>) -> Result<Vec<PurchaseRow>, StoreError> {
-        let sql =
-            format!("{PURCHASE} WHERE state IN ('open', 'frozen') AND (?1 IS NULL OR rule = ?1) ORDER BY purchase");
-        let mut statement = self.sql.prepare_cached(&sql)?;
-        let rows = statement.query_map([rule], purchase_row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Number and sum of the paid purchases of `rule`; together they name the next need.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn paid_purchases(&self, rule: &str) -> Result<(u64, Msat), StoreError> {
-        let sql = "SELECT count(*), ifnull(sum(amount_msat), 0) FROM purchases WHERE rule = ?1 AND state = 'paid'";
-        Ok(self.sql.prepare_cached(sql)?.query_row([rule], |row| Ok((row.get(0)?, Msat(row.get(1)?))))?)
-    }
-
-    /// Changes a purchase's state.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_purchase_state(&self, purchase: i64, state: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE purchases SET state = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, state])?;
-        Ok(())
-    }
-
-    /// Changes what a purchase costs, before anything was paid for it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_purchase_amount(&self, purchase: i64, amount: Msat) -> Result<(), StoreError> {
-        let sql = "UPDATE purchases SET amount_msat = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, amount.0])?;
-        Ok(())
-    }
-
-    /// Changes whom a purchase is paid to, before anything was paid for it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_purchase_payee(&self, purchase: i64, payee: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE purchases SET payee = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, payee])?;
-        Ok(())
-    }
-
-    /// Remembers why a purchase is not paid yet; `None` clears it. False when that is known already.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn set_refusal(&self, purchase: i64, refusal: Option<&str>) -> Result<bool, StoreError> {
-        let sql = "UPDATE purchases SET refusal = ?2 WHERE purchase = ?1 AND refusal IS NOT ?2";
-        Ok(self.sql.prepare_cached(sql)?.execute(params![purchase, refusal])? == 1)
-    }
-
     /// Writes a payment as intent. The database refuses a second live one for the purchase or the hash.
     ///
     /// # Errors
@@ -335,55 +207,6 @@ impl Tx<'_> {
         }
         Ok(pairs)
     }
-
-    /// When money last came in.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn last_received(&self) -> Result<Option<UnixMillis>, StoreError> {
-        let at: Option<u64> = self.sql.query_row("SELECT max(at_ms) FROM received", [], |row| row.get(0))?;
-        Ok(at.map(UnixMillis))
-    }
-
-    /// Whether money came in under `hash`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn was_received(&self, hash: &PaymentHash) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM received WHERE hash = ?1)";
-        Ok(self.sql.prepare_cached(sql)?.query_row([hash.0], |row| row.get(0))?)
-    }
-
-    /// Notes money that came in; false when this hash was noted before.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn note_received(&self, hash: &PaymentHash, amount: Msat, now: UnixMillis) -> Result<bool, StoreError> {
-        let sql = "INSERT OR IGNORE INTO received (hash, amount_msat, at_ms) VALUES (?1, ?2, ?3)";
-        Ok(self.sql.prepare_cached(sql)?.execute(params![hash.0, amount.0, now.0])? == 1)
-    }
-}
-
-impl PurchaseKind {
-    /// The word in the database and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            PurchaseKind::Energy => "energy",
-            PurchaseKind::Data => "data",
-        }
-    }
-}
-
-fn purchase_row(row: &Row<'_>) -> rusqlite::Result<PurchaseRow> {
-    let kind: String = row.get(1)?;
-    Ok(PurchaseRow {
-        purchase: row.get(0)?,
-        kind: if kind == "energy" { PurchaseKind::Energy } else { PurchaseKind::Data },
-        rule: row.get(2)?,
-        payee: row.get(3)?,
-        amount: Msat(row.get(4)?),
-        state: row.get(5)?,
-    })
 }
 
 fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
@@ -410,7 +233,6 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
     })
 }
 
-const PURCHASE: &str = "SELECT purchase, kind, rule, payee, amount_msat, state FROM purchases";
 const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
     not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service FROM payments";
 /// The largest time SQLite's signed integers hold.

@@ -3,6 +3,8 @@
 //! Its own store is `node.db`, apart from ours: channel state must never come from a backup. A payment it reports as
 //! done is done; a payment it does not know may be handed to it again, because it refuses to pay a hash twice.
 
+mod setup;
+
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -11,25 +13,27 @@ use std::time::Duration;
 use bitcoin::hashes::Hash as _;
 use bitcoin::hex::DisplayHex as _;
 use bitcoin::{Network, secp256k1::PublicKey};
-use ldk_node::config::{BackgroundSyncConfig, Config as LdkConfig, ElectrumSyncConfig, EsploraSyncConfig};
+use ldk_node::config::Config as LdkConfig;
 use ldk_node::io::sqlite_store::SqliteStore;
 use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::lightning::ln::msgs::SocketAddress;
 use ldk_node::lightning::offers::offer::Offer;
 use ldk_node::lightning::routing::router::RouteParametersConfig;
 use ldk_node::lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Description};
-use ldk_node::logger::{LogLevel, LogRecord, LogWriter};
 use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
 use ldk_node::{Builder, Node, NodeError};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
+
+use setup::lsp_peer;
+pub(crate) use setup::{ToTracing, set_chain_source};
 
 use super::answers::{
     Balance, Capabilities, Direction, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
 };
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::clock::Clock;
-use crate::config::{ChainSource, NodeConfig};
+use crate::config::NodeConfig;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Event, Found, PayOutcome};
@@ -189,7 +193,7 @@ impl NodeService {
 
     pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
         let listed = self.on_thread(move |node| {
-            let settled = |payment: &PaymentDetails| {
+            let settled = |payment: &&PaymentDetails| {
                 payment.status == PaymentStatus::Succeeded && payment.latest_update_timestamp >= since.0 / 1_000
             };
             node.list_payments_with_filter(settled).iter().filter_map(listed).collect()
@@ -382,60 +386,5 @@ fn report(event: ldk_node::Event) -> Result<Event, String> {
     }
 }
 
-pub(crate) fn set_chain_source(builder: &mut Builder, chain: &ChainSource) -> Result<(), NodeFault> {
-    let background = Some(BackgroundSyncConfig {
-        onchain_wallet_sync_interval_secs: ONCHAIN_SYNC_S,
-        lightning_wallet_sync_interval_secs: CHANNEL_SYNC_S,
-        fee_rate_cache_update_interval_secs: FEE_SYNC_S,
-    });
-    match chain {
-        ChainSource::Esplora(url) => {
-            let sync = EsploraSyncConfig { background_sync_config: background };
-            builder.set_chain_source_esplora(url.clone(), Some(sync));
-        }
-        ChainSource::Electrum(url) => {
-            let sync = ElectrumSyncConfig { background_sync_config: background };
-            builder.set_chain_source_electrum(url.clone(), Some(sync));
-        }
-        ChainSource::Bitcoind { host, port, cookie_file } => {
-            let cookie = std::fs::read_to_string(cookie_file).map_err(|error| {
-                NodeFault::Configuration(format!(
-                    "the bitcoind cookie file {} cannot be read ({error}). Is bitcoind running, and may this user read it?",
-                    cookie_file.display()
-                ))
-            })?;
-            let Some((user, password)) = cookie.trim().split_once(':') else {
-                return Err(NodeFault::Configuration(format!("{} does not hold user:password", cookie_file.display())));
-            };
-            builder.set_chain_source_bitcoind_rpc(host.clone(), *port, user.to_owned(), password.to_owned());
-        }
-    }
-    Ok(())
-}
-
-fn lsp_peer(key: &str, address: &str) -> Result<(PublicKey, SocketAddress), NodeFault> {
-    let wrong = || NodeFault::Configuration(format!("the LSP {key}@{address} cannot be read"));
-    Ok((key.parse().map_err(|_| wrong())?, address.parse().map_err(|_| wrong())?))
-}
-
-/// The node's own records, in our log.
-pub(crate) struct ToTracing;
-
-impl LogWriter for ToTracing {
-    fn log(&self, record: LogRecord<'_>) {
-        let module = record.module_path;
-        match record.level {
-            LogLevel::Error => tracing::error!(target: "ldk", module, "{}", record.args),
-            LogLevel::Warn => tracing::warn!(target: "ldk", module, "{}", record.args),
-            LogLevel::Info => tracing::info!(target: "ldk", module, "{}", record.args),
-            LogLevel::Debug => tracing::debug!(target: "ldk", module, "{}", record.args),
-            LogLevel::Trace | LogLevel::Gossip => tracing::trace!(target: "ldk", module, "{}", record.args),
-        }
-    }
-}
-
 const RECONNECT_FIRST: Duration = Duration::from_millis(500);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(60);
-const ONCHAIN_SYNC_S: u64 = 80;
-const CHANNEL_SYNC_S: u64 = 30;
-const FEE_SYNC_S: u64 = 600;
