@@ -26,7 +26,7 @@ use crate::domain::meter::MeterState;
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::policy::{Budget, FeeRule, Halt};
 use crate::store::{PurchaseRow, Store, StoreError, Tx};
-use jobs::Jobs;
+use jobs::{Job, Jobs};
 pub use owner::{Order, Verdict};
 pub use snapshot::{AgreementSnapshot, Snapshot};
 
@@ -50,7 +50,7 @@ pub struct Rules {
 }
 
 /// Something happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A meter's interval closed.
     Interval {
@@ -250,25 +250,24 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the database failed, the engine must not be used again.
     pub fn handle(&mut self, now: Now, event: Event) -> Result<Vec<Effect>, EngineError> {
-        let due = match event {
-            Event::Tick => self.jobs.take_due(now.monotonic),
-            _ => Vec::new(),
+        self.handle_all(now, vec![event])
+    }
+
+    /// Handles events that arrived together in one transaction, in their order: one flush to disk for all of them.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the database failed, none of them is committed, and the engine must not be used again.
+    pub fn handle_all(&mut self, now: Now, events: Vec<Event>) -> Result<Vec<Effect>, EngineError> {
+        let due = match events.contains(&Event::Tick) {
+            true => self.jobs.take_due(now.monotonic),
+            false => Vec::new(),
         };
-        if matches!(event, Event::Tick) && due.is_empty() {
+        if due.is_empty() && events.iter().all(|event| *event == Event::Tick) {
             return Ok(Vec::new());
         }
-        self.transact(now, |step| match event {
-            Event::Interval { meter, state, samples } => step.on_interval(&meter, state, samples),
-            Event::MeterDoubt { meter, text } => step.record(json!({"event": "meter", "meter": meter, "text": text})),
-            Event::Bill { purchase, bolt11 } => step.on_bill(purchase, &bolt11),
-            Event::NoBill { purchase, fault, range } => step.on_no_bill(purchase, &fault, range),
-            Event::Outcome { hash, outcome } => step.on_outcome(hash, outcome),
-            Event::Found { hash, found } => step.on_found(hash, found),
-            Event::Fetched { feed, answer } => step.on_fetched(&feed, answer),
-            Event::Received { hash, amount } => step.on_received(&hash, amount),
-            Event::WalletReady => step.on_wallet_ready(),
-            Event::SettleUp => step.settle_up(),
-            Event::Tick => due.into_iter().try_for_each(|job| step.on_due(job)),
+        self.transact(now, |step| {
+            let mut due = due;
+            events.into_iter().try_for_each(|event| step.on_event(event, std::mem::take(&mut due)))
         })
     }
 
@@ -315,6 +314,23 @@ impl Engine {
 }
 
 impl Step<'_> {
+    /// `due` holds the jobs whose time has come, for the first tick among the events.
+    fn on_event(&mut self, event: Event, due: Vec<Job>) -> Result<(), StoreError> {
+        match event {
+            Event::Interval { meter, state, samples } => self.on_interval(&meter, state, samples),
+            Event::MeterDoubt { meter, text } => self.record(json!({"event": "meter", "meter": meter, "text": text})),
+            Event::Bill { purchase, bolt11 } => self.on_bill(purchase, &bolt11),
+            Event::NoBill { purchase, fault, range } => self.on_no_bill(purchase, &fault, range),
+            Event::Outcome { hash, outcome } => self.on_outcome(hash, outcome),
+            Event::Found { hash, found } => self.on_found(hash, found),
+            Event::Fetched { feed, answer } => self.on_fetched(&feed, answer),
+            Event::Received { hash, amount } => self.on_received(&hash, amount),
+            Event::WalletReady => self.on_wallet_ready(),
+            Event::SettleUp => self.settle_up(),
+            Event::Tick => due.into_iter().try_for_each(|job| self.on_due(job)),
+        }
+    }
+
     fn record(&self, payload: serde_json::Value) -> Result<(), StoreError> {
         self.tx.record(self.now.wall, &payload)
     }

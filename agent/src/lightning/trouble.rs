@@ -81,69 +81,42 @@ impl std::error::Error for ServiceFault {}
 impl std::fmt::Display for ServiceFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.kind.title();
-        let hint = self.kind.credential();
+        let mut text = self.trouble.sentence().replace("{name}", name);
+        text = text.replace("{credential}", self.kind.credential()).replace("{place}", self.kind.place());
         match &self.trouble {
-            Trouble::Unreachable => write!(
-                f,
-                "{name} cannot be reached. Nothing was paid; Kilosat tries again. Check that it runs, and {}.",
-                self.kind.place()
-            ),
-            Trouble::Certificate => write!(
-                f,
-                "{name} shows another certificate than the one you named. Nothing was sent, because somebody may stand in \
-                 between. If you renewed it, put its new fingerprint into certificate_sha256."
-            ),
-            Trouble::Credential => {
-                write!(f, "{name} does not accept {hint}. Nothing was paid; put the right one in place.")
+            Trouble::Network { found, expected } => {
+                text = text.replace("{found}", found).replace("{expected}", &expected.to_string());
             }
-            Trouble::Permission => write!(
-                f,
-                "{name} accepts {hint}, but it may not do this. Nothing was paid; make one with the permissions that the \
-                 documentation lists."
-            ),
-            Trouble::Network { found, expected } => write!(
-                f,
-                "{name} is on the bitcoin network {found}, this house is on {expected}. Nothing was paid; connect a wallet \
-                 of the right network."
-            ),
-            Trouble::NotReady => write!(
-                f,
-                "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat waits and tries again; \
-                 if it lasts, look at the wallet itself."
-            ),
-            Trouble::Funds => write!(
-                f,
-                "The balance at {name} is too small for this payment and its fee. Nothing was paid; put money into the wallet."
-            ),
-            Trouble::NoRoute => write!(
-                f,
-                "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later."
-            ),
-            Trouble::Limit => write!(
-                f,
-                "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or \
-                 wait until it renews."
-            ),
-            Trouble::FeeTooHigh => write!(
-                f,
-                "{name} would take a larger fee than your limit allows. Nothing was paid; raise fee_base_max_msat or \
-                 fee_max_ppm, or pay in larger slices."
-            ),
-            Trouble::Invoice => {
-                write!(f, "{name} does not accept the payee's invoice. Nothing was paid; a new one will be asked for.")
-            }
-            Trouble::Recipient => {
-                write!(
-                    f,
-                    "The recipient did not take the payment that {name} tried. Nothing was paid; it is tried again."
-                )
-            }
-            Trouble::TooSlow => write!(f, "{name} did not answer in time. Kilosat asks again."),
-            Trouble::Busy => write!(f, "{name} wants fewer requests. Kilosat asks again later."),
-            Trouble::Unsupported(what) => write!(f, "{name} does not offer {what}."),
-            Trouble::Unclear => write!(f, "{name} gave an answer that Kilosat cannot rely on. Kilosat asks again."),
-        }?;
+            Trouble::Unsupported(what) => text = text.replace("{what}", what),
+            _ => {}
+        }
+        f.write_str(&text)?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, " ({name} says: {})", self.detail) }
+    }
+}
+
+impl Trouble {
+    /// What the owner reads, with places for names.
+    #[rustfmt::skip] // one sentence a line reads better as a table
+    fn sentence(&self) -> &'static str {
+        match self {
+            Trouble::Unreachable => "{name} cannot be reached. Nothing was paid; Kilosat tries again. Check that it runs, and {place}.",
+            Trouble::Certificate => "{name} shows another certificate than the one you named. Nothing was sent, because somebody may stand in between. If you renewed it, put its new fingerprint into certificate_sha256.",
+            Trouble::Credential => "{name} does not accept {credential}. Nothing was paid; put the right one in place.",
+            Trouble::Permission => "{name} accepts {credential}, but it may not do this. Nothing was paid; make one with the permissions that the documentation lists.",
+            Trouble::Network { .. } => "{name} is on the bitcoin network {found}, this house is on {expected}. Nothing was paid; connect a wallet of the right network.",
+            Trouble::NotReady => "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat waits and tries again; if it lasts, look at the wallet itself.",
+            Trouble::Funds => "The balance at {name} is too small for this payment and its fee. Nothing was paid; put money into the wallet.",
+            Trouble::NoRoute => "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later.",
+            Trouble::Limit => "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or wait until it renews.",
+            Trouble::FeeTooHigh => "{name} would take a larger fee than your limit allows. Nothing was paid; raise fee_base_max_msat or fee_max_ppm, or pay in larger slices.",
+            Trouble::Invoice => "{name} does not accept the payee's invoice. Nothing was paid; a new one will be asked for.",
+            Trouble::Recipient => "The recipient did not take the payment that {name} tried. Nothing was paid; it is tried again.",
+            Trouble::TooSlow => "{name} did not answer in time. Kilosat asks again.",
+            Trouble::Busy => "{name} wants fewer requests. Kilosat asks again later.",
+            Trouble::Unsupported(_) => "{name} does not offer {what}.",
+            Trouble::Unclear => "{name} gave an answer that Kilosat cannot rely on. Kilosat asks again.",
+        }
     }
 }
 

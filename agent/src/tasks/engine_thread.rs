@@ -101,12 +101,31 @@ fn serve(
     effects: &mpsc::Sender<Effect>,
 ) -> Result<(), EngineError> {
     hand_out(effects, engine.start(clock.now())?);
-    while let Some(command) = commands.blocking_recv() {
+    let mut next = None;
+    while let Some(command) = next.take().or_else(|| commands.blocking_recv()) {
         // An asker that went away does not matter: what was to be done is done.
         match command {
             Command::Handle(event, done) => {
-                hand_out(effects, engine.handle(clock.now(), event)?);
-                let _ = done.send(());
+                let (mut events, mut askers) = (vec![event], vec![done]);
+                // Whoever waits already shares this commit, and with it the flush to disk.
+                while let Some(command) =
+                    (events.len() < EVENTS_PER_COMMIT_MAX).then(|| commands.try_recv().ok()).flatten()
+                {
+                    match command {
+                        Command::Handle(event, done) => {
+                            events.push(event);
+                            askers.push(done);
+                        }
+                        other => {
+                            next = Some(other);
+                            break;
+                        }
+                    }
+                }
+                hand_out(effects, engine.handle_all(clock.now(), events)?);
+                for done in askers {
+                    let _ = done.send(());
+                }
             }
             Command::Meter(meter, answer) => {
                 let _ = answer.send(engine.meter(&meter)?);
@@ -137,3 +156,4 @@ fn hand_out(channel: &mpsc::Sender<Effect>, effects: Vec<Effect>) {
 }
 
 const COMMANDS_MAX: usize = 256;
+const EVENTS_PER_COMMIT_MAX: usize = 128;

@@ -97,6 +97,12 @@ impl World {
         effects
     }
 
+    /// The program ends; the folder that holds its database.
+    pub(super) fn leave(&mut self) -> std::path::PathBuf {
+        self.engine = None;
+        self.directory.path().to_owned()
+    }
+
     pub(super) fn engine(&mut self) -> &mut Engine {
         self.engine.as_mut().unwrap()
     }
