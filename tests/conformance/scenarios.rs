@@ -81,7 +81,7 @@ pub async fn no_route_is_a_final_failure(bench: &Bench) {
 
 pub async fn an_empty_wallet_sends_nothing(bench: &Bench) {
     let bolt11 = bench.ledger.foreign(bench.ledger.balance_msat() + 1_000_000, 600);
-    let outcome = bench.service.pay(&bolt11, FEE_MAX).await;
+    let outcome = bench.service.pay(&bolt11, Msat(bench.ledger.balance_msat())).await;
     let (PayOutcome::NotSent(why) | PayOutcome::Failed(why)) = &outcome else { panic!("{outcome:?}") };
     assert!(why.contains("too small") || why.contains("no way"), "{why}");
     assert!(bench.ledger.payment(&hash_of(&bolt11).0).is_none_or(|payment| payment.state == PayState::Failed));
