@@ -4,6 +4,7 @@
 
 mod faults;
 mod ledger;
+pub mod nwc;
 pub mod phoenixd;
 
 pub use faults::{Fault, Faults};

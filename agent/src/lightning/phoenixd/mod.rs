@@ -49,6 +49,10 @@ impl Phoenixd {
         KIND
     }
 
+    pub(super) fn identity(&self) -> String {
+        self.remote.identity(self.kind())
+    }
+
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities {
             fee_limit: FeeLimit::Predicted,

@@ -1,0 +1,297 @@
+//! Any wallet that speaks Nostr Wallet Connect (NIP-47): requests and answers are encrypted events that a relay passes on.
+//!
+//! The connection text is the credential. Make one for Kilosat alone, with the methods get_info, get_balance,
+//! make_invoice, lookup_invoice and list_transactions, with pay_invoice only where it pays, with a budget of about a
+//! month, and not with keysend, sign_message or multi_pay. In Alby Hub: Connections, Add connection, "isolated" or with
+//! a budget, then copy the text.
+//!
+//! The protocol promises little: an answer may never come, and a service that was away may begin a payment later. So a
+//! payment without an answer stays unknown until a look-up shows it; requests carry an expiration for the services that
+//! obey it; and a `NOT_FOUND` is weak for as long as the service may still hold the request. The engine's own waiting,
+//! the invoice's expiry and ten minutes more, three times asked, covers that, and as [`Capabilities::refuses_duplicates`]
+//! is false nothing is ever handed over twice.
+//!
+//! Sources: NIP-47, NIP-44, NIP-40, NIP-01; `lightning-backends.md`, section 5.
+
+mod answers;
+mod exchange;
+mod pairing;
+mod relay;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use bitcoin::hashes::Hash as _;
+use lightning_invoice::Bolt11Invoice;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+
+use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice};
+use super::remote::Remote;
+use super::trouble::{ServiceFault, ServiceKind, Trouble};
+use crate::domain::invoice::PaymentHash;
+use crate::domain::money::{Msat, UnixMillis};
+use crate::engine::{Found, PayOutcome};
+use answers::{Transaction, number, text};
+use exchange::Fault;
+use pairing::Pairing;
+use relay::Link;
+
+/// Any wallet that speaks Nostr Wallet Connect (NIP-47). Clones are the same wallet.
+#[derive(Clone)]
+pub struct Nwc {
+    remote: Remote,
+    pairing: Arc<Pairing>,
+    /// The relay to try first; moves on when no answer came by one.
+    first: Arc<AtomicUsize>,
+    /// The connection on which the service tells of payments.
+    hints: Arc<Mutex<Option<Link>>>,
+}
+
+impl Nwc {
+    /// Prepares the client; it opens no connection.
+    ///
+    /// # Errors
+    /// [`ServiceFault`] when the connection text cannot be read or names a relay that Kilosat does not use.
+    pub fn new(remote: Remote) -> Result<Nwc, ServiceFault> {
+        if !remote.pins.is_empty() {
+            return Err(fault(Trouble::Unsupported(PINS), ""));
+        }
+        let pairing = Pairing::parse(remote.secret.expose())
+            .map_err(|why| fault(Trouble::Credential, &format!("the connection text: {why}")))?;
+        Ok(Nwc { remote, pairing: Arc::new(pairing), first: Arc::default(), hints: Arc::default() })
+    }
+
+    pub(super) fn kind(&self) -> ServiceKind {
+        ServiceKind::Nwc
+    }
+
+    pub(super) fn identity(&self) -> String {
+        self.remote.identity(self.kind())
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        Capabilities { fee_limit: FeeLimit::None, ..Capabilities::default() }
+    }
+
+    pub(super) async fn info(&self) -> Result<Info, ServiceFault> {
+        let answer = self.call("get_info", json!({})).await?;
+        let document = answer.result("get_info").map_err(|refusal| refusal.sorted().0)?;
+        let expected = self.remote.network;
+        let found = answers::network(text(&document, "/result/network"));
+        let network = match found {
+            Ok(network) if network.is_none_or(|network| network == expected) => network,
+            Ok(network) => {
+                return Err(other_network(network.map_or(String::new(), |found| found.to_string()), expected));
+            }
+            Err(found) => return Err(other_network(found, expected)),
+        };
+        let node_id = text(&document, "/result/pubkey");
+        let node_id = if node_id.is_empty() { self.pairing.service.to_hex() } else { node_id.to_owned() };
+        Ok(Info {
+            node_id: crate::text::cleaned(&node_id, NAME_CHARS_MAX),
+            alias: crate::text::cleaned(text(&document, "/result/alias"), NAME_CHARS_MAX),
+            network,
+            block_height: number(&document, "/result/block_height").and_then(|height| u32::try_from(height).ok()),
+            version: String::new(),
+        })
+    }
+
+    pub(super) async fn balance(&self) -> Result<Balance, ServiceFault> {
+        let answer = self.call("get_balance", json!({})).await?;
+        let document = answer.result("get_balance").map_err(|refusal| refusal.sorted().0)?;
+        let balance_msat = number(&document, "/result/balance").ok_or_else(|| unclear("the balance is missing"))?;
+        let node_id = self.pairing.service.to_hex();
+        Ok(Balance { node_id, balance_msat, spendable_msat: balance_msat, ..Balance::default() })
+    }
+
+    pub(super) async fn check(&self, spends: bool) -> Vec<Finding> {
+        let mut methods = match self.announced().await {
+            Ok(announced) => announced.methods,
+            Err(fault) => return vec![Finding::error(&fault)],
+        };
+        if methods.iter().any(|method| method == "get_info") {
+            match self.granted().await {
+                Ok(granted) if granted.is_empty() => {}
+                Ok(granted) => methods = granted,
+                Err(fault) => return vec![Finding::error(&fault)],
+            }
+        }
+        findings(&methods, spends)
+    }
+
+    pub(super) async fn pay(&self, bolt11: &str, _fee_max: Msat) -> PayOutcome {
+        let Ok(invoice) = bolt11.parse::<Bolt11Invoice>() else {
+            return PayOutcome::NotSent(fault(Trouble::Invoice, "the invoice cannot be read").to_string());
+        };
+        let hash = PaymentHash(invoice.payment_hash().to_byte_array());
+        let wait = self.remote.waits.pay;
+        let mut asked = match self.ask("pay_invoice", &json!({ "invoice": bolt11 }), wait).await {
+            Ok(asked) => asked,
+            Err(Fault::NotSent(fault)) => return PayOutcome::NotSent(fault.to_string()),
+            Err(Fault::Sent(fault)) => return PayOutcome::Unknown(fault.to_string()),
+        };
+        let mut unclear = None;
+        match timeout(wait, self.outcome(&mut asked, &hash, &mut unclear)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let silent = self.no_answer();
+                PayOutcome::Unknown(unclear.unwrap_or(silent).to_string())
+            }
+        }
+    }
+
+    pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
+        let answer = match self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await {
+            Ok(answer) => answer,
+            Err(fault) => return Found::Unavailable(fault.to_string()),
+        };
+        let document = match answer.result("lookup_invoice") {
+            Ok(document) => document,
+            Err(refusal) if refusal.code == NOT_FOUND => return Found::NotFound,
+            Err(refusal) => return Found::Unavailable(refusal.sorted().0.to_string()),
+        };
+        match Transaction::read(&document, "/result") {
+            Some(transaction) => transaction.outgoing(hash),
+            None => Found::Unavailable(unclear("the look-up shows no payment").to_string()),
+        }
+    }
+
+    pub(super) async fn create(&self, request: &InvoiceRequest) -> Result<NewInvoice, ServiceFault> {
+        let amount = request.amount.0.div_ceil(MSAT_PER_SAT).saturating_mul(MSAT_PER_SAT);
+        let asked = json!({ "amount": amount, "description": request.description, "expiry": request.expiry_s });
+        let answer = self.call("make_invoice", asked).await?;
+        let document = answer.result("make_invoice").map_err(|refusal| refusal.sorted().0)?;
+        let now = self.remote.clock.now().wall;
+        NewInvoice::checked(self.kind(), text(&document, "/result/invoice"), request, self.remote.network, now)
+    }
+
+    pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
+        let answer = self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await?;
+        let document = match answer.result("lookup_invoice") {
+            Ok(document) => document,
+            Err(refusal) if refusal.code == NOT_FOUND => return Ok(Incoming::NotFound),
+            Err(refusal) => return Err(refusal.sorted().0),
+        };
+        let now = self.remote.clock.now().wall;
+        let incoming = Transaction::read(&document, "/result").and_then(|found| found.incoming(hash, now));
+        incoming.ok_or_else(|| unclear("the look-up does not show the invoice"))
+    }
+
+    /// Services filter by when a payment began, so the question reaches a day further back; of more than
+    /// [`PAGES_MAX`] pages the newest count.
+    pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
+        let from = (since.0 / 1_000).saturating_sub(BEGAN_EARLIER_S);
+        let (mut listed, mut seen, mut offset) = (Vec::new(), HashSet::new(), 0_usize);
+        for _ in 0..PAGES_MAX {
+            let asked = json!({ "from": from, "limit": PAGE_LEN, "offset": offset, "unpaid": false });
+            let answer = self.call("list_transactions", asked).await?;
+            let document = answer.result("list_transactions").map_err(|refusal| refusal.sorted().0)?;
+            let count = document.value.pointer("/result/transactions").and_then(Value::as_array).map(Vec::len);
+            let count = count.ok_or_else(|| unclear("the list of payments is missing"))?;
+            let mut brought_new = false;
+            for place in 0..count {
+                let found = Transaction::read(&document, &format!("/result/transactions/{place}"));
+                let Some(found) = found else { continue };
+                if seen.insert((found.direction, found.hash, found.created_at_s)) {
+                    brought_new = true;
+                    listed.extend(found.listed());
+                }
+            }
+            if !brought_new {
+                return Ok(listed);
+            }
+            offset = offset.saturating_add(count);
+        }
+        tracing::warn!("the connected wallet lists more payments than Kilosat reads at once; the newest are read");
+        Ok(listed)
+    }
+
+    /// A fresh subscription counts as a hint, because what came before it was missed; a silent one is not trusted for
+    /// longer than [`HINT_POLLS`] polls.
+    pub(super) async fn next_hint(&self) {
+        let poll = self.remote.waits.poll;
+        if let Ok(false) = timeout(poll.saturating_mul(HINT_POLLS), self.hinted()).await {
+            sleep(poll).await;
+        }
+    }
+
+    pub(super) async fn pay_offer(
+        &self,
+        _offer: &str,
+        _amount: Msat,
+        _fee_max: Msat,
+    ) -> Result<PayOutcome, ServiceFault> {
+        Err(fault(Trouble::Unsupported("payments to BOLT12 offers"), ""))
+    }
+
+    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
+        Err(fault(Trouble::Unsupported("an on-chain address"), ""))
+    }
+}
+
+/// What the methods of a connection mean for this house.
+fn findings(methods: &[String], spends: bool) -> Vec<Finding> {
+    let has = |method: &str| methods.iter().any(|offered| offered == method);
+    let needed: &[&'static str] =
+        if spends { &["pay_invoice", "lookup_invoice"] } else { &["make_invoice", "lookup_invoice"] };
+    let mut findings: Vec<_> = needed
+        .iter()
+        .filter(|method| !has(method))
+        .map(|method| Finding::error(&fault(Trouble::Unsupported(method), "")))
+        .collect();
+    if findings.is_empty() {
+        findings.push(Finding::good("The connected wallet answers, and the connection can do what is needed."));
+    }
+    if !spends && has("pay_invoice") {
+        findings
+            .push(Finding::warning("The connection may pay, and this house only sells. Make one without pay_invoice."));
+    }
+    let more: Vec<_> = methods.iter().map(String::as_str).filter(|method| !USED.contains(method)).collect();
+    if !more.is_empty() {
+        let more = crate::text::cleaned(&more.join(", "), NAMES_CHARS_MAX);
+        findings.push(Finding::warning(format!(
+            "The connection can do more than Kilosat needs: {more}. Make one without these."
+        )));
+    }
+    findings
+}
+
+fn other_network(found: String, expected: bitcoin::Network) -> ServiceFault {
+    ServiceFault::new(ServiceKind::Nwc, Trouble::Network { found, expected })
+}
+
+fn unclear(said: &str) -> ServiceFault {
+    fault(Trouble::Unclear, said)
+}
+
+fn fault(trouble: Trouble, said: &str) -> ServiceFault {
+    ServiceFault::with(ServiceKind::Nwc, trouble, said)
+}
+
+/// What Kilosat uses, and what only reads.
+const USED: [&str; 8] = [
+    "get_info",
+    "get_balance",
+    "get_budget",
+    "make_invoice",
+    "pay_invoice",
+    "lookup_invoice",
+    "list_transactions",
+    "notifications",
+];
+const PINS: &str =
+    "a choice of certificates; leave out certificate_sha256, its relays are vouched for by the public authorities";
+const NOT_FOUND: &str = "NOT_FOUND";
+const MSAT_PER_SAT: u64 = 1_000;
+const NAME_CHARS_MAX: usize = 100;
+const NAMES_CHARS_MAX: usize = 200;
+/// Answers of more entries do not fit into one event everywhere.
+const PAGE_LEN: usize = 20;
+const PAGES_MAX: usize = 25;
+/// A payment is listed by when it began; it may settle this much later.
+const BEGAN_EARLIER_S: u64 = 24 * 60 * 60;
+/// Silence on the subscription is believed for this many polls.
+const HINT_POLLS: u32 = 10;
