@@ -34,5 +34,6 @@ macro_rules! simulated {
         );
     };
 }
+mod lnd;
 pub(crate) use conformance;
 pub(crate) use simulated;

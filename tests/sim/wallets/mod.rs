@@ -4,6 +4,8 @@
 
 mod faults;
 mod ledger;
+pub mod lnd;
+pub mod tls;
 
 pub use faults::{Fault, Faults};
 pub use ledger::{Ledger, OwnInvoice, PayState, Payment, Plan, Refusal};
