@@ -123,6 +123,8 @@ async fn refusals_of_a_pay_call_are_told_apart() {
         (500, r#"{"error":{"code":2,"message":"self-payments not allowed"}}"#, None),
         (400, r#"{"error":{"code":3,"message":"invalid argument"}}"#, None),
         (401, r#"{"error":{"code":16,"message":"no"}}"#, None),
+        (500, r#"{"error":{"code":2,"message":"cannot get macaroon: root key with id 7 doesn't exist"}}"#, None),
+        (500, r#"{"error":{"code":2,"message":"the RPC server is in the process of starting up, but"}}"#, None),
     ] {
         bench.faults.push(bench.pay_path, Fault::Instead(status, body));
         let (outcome, _) = paid(&bench).await;
@@ -164,6 +166,17 @@ async fn a_state_counts_only_with_its_hash_and_its_proof() {
         assert!(matches!(outcome, PayOutcome::Unknown(_)), "{said}: {outcome:?}");
         let found = bench.service.look_up(&hash).await;
         assert!(matches!(found, Found::Unavailable(_)), "{said}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_before_the_payment_does_says_nothing() {
+    for status in ["IN_FLIGHT", "INITIATED"] {
+        let (bench, lnd) = start(BOTH).await;
+        lnd.says.lock().unwrap().of_payments = json!({ "status": status });
+        let (outcome, hash) = paid(&bench).await;
+        assert!(matches!(outcome, PayOutcome::Unknown(_)), "{status}: {outcome:?}");
+        assert_eq!(bench.service.look_up(&hash).await, Found::Outcome(PayOutcome::InFlight));
     }
 }
 
@@ -283,6 +296,7 @@ async fn over_tls_only_the_pinned_certificate_and_its_own_key_pass() {
     assert!(bench.ledger.payments().is_empty());
 
     let service = pinned(&url, &[wrong, pin]);
+    assert_eq!(service.info().await.unwrap().network, Some(bitcoin::Network::Bitcoin));
     assert!(matches!(service.pay(&bolt11, Msat(10_000)).await, PayOutcome::Paid { .. }));
     let found = service.look_up(&hash_of(&bolt11)).await;
     assert!(matches!(found, Found::Outcome(PayOutcome::Paid { .. })), "{found:?}");

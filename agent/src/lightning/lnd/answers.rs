@@ -236,7 +236,7 @@ const BAD_MACAROON: [&str; 5] = [
     "cannot get macaroon: ",
     "expected 1 macaroon, got ",
     "unknown macaroon version",
-    "caveat ",
+    "caveat \"",
 ];
 const NOT_ALLOWED: [&str; 1] = ["permission denied"];
 const BAD_INVOICE: [&str; 3] =
