@@ -36,5 +36,6 @@ macro_rules! simulated {
         );
     };
 }
+mod lnd;
 pub(crate) use conformance;
 pub(crate) use simulated;

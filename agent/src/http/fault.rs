@@ -118,9 +118,14 @@ impl HttpFault {
     }
 }
 
-/// TLS errors travel inside I/O errors.
+/// TLS errors travel inside I/O errors, which may be wrapped in each other and do not show them as their source.
 fn certificate_is_wrong(error: &(dyn Error + 'static)) -> bool {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    let tls = inner.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref());
-    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+    let mut innermost = error;
+    for _ in 0..WRAPPED_MAX {
+        let Some(inner) = innermost.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) else { break };
+        innermost = inner;
+    }
+    matches!(innermost.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
 }
+
+const WRAPPED_MAX: usize = 8;

@@ -4,8 +4,10 @@
 
 mod faults;
 mod ledger;
+pub mod lnd;
 pub mod nwc;
 pub mod phoenixd;
+pub mod tls;
 
 pub use faults::{Fault, Faults};
 pub use ledger::{Ledger, OwnInvoice, PayState, Payment, Plan, Refusal};
