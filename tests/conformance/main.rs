@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
 mod bench;
+mod cln;
 mod scenarios;
 
 /// Runs every scenario against the wallet that `bench()` of the calling module starts.
@@ -16,7 +17,7 @@ macro_rules! conformance {
 /// What every simulated wallet must pass.
 macro_rules! simulated {
     () => {
-        conformance!(
+        crate::conformance!(
             says_who_it_is,
             pays_once_and_proves_it,
             refuses_a_second_payment_of_one_hash,
