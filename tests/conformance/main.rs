@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
 mod bench;
+mod cln;
 mod nwc;
 mod phoenixd;
 mod scenarios;

@@ -2,6 +2,7 @@
 //!
 //! All of them keep their money in a [`Ledger`] of real BOLT11 invoices and preimages, and obey the same [`Faults`].
 
+pub mod cln;
 mod faults;
 mod ledger;
 pub mod lnd;

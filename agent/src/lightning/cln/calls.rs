@@ -1,0 +1,117 @@
+//! One call of clnrest, and what its errors mean.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::{HttpFault, Request, StrictClient};
+use crate::json::Document;
+use crate::lightning::{Remote, ServiceFault, ServiceKind, Trouble};
+
+/// The calls of one node.
+pub(super) struct Calls {
+    /// Where the node is and how long it may take.
+    pub remote: Remote,
+    client: StrictClient,
+}
+
+/// A call led to nothing.
+#[derive(Debug)]
+pub(super) enum CallFault {
+    /// No whole answer.
+    Http(HttpFault),
+    /// The node's own error.
+    Rpc(RpcError),
+    /// Something answered, not in the words of the node.
+    Odd(u16),
+}
+
+/// The node's error, as JSON-RPC has it.
+#[derive(Debug)]
+pub(super) struct RpcError {
+    /// HTTP status.
+    pub status: u16,
+    /// `common/jsonrpc_errors.h` in the node's source.
+    pub code: i64,
+    /// What it says.
+    pub message: String,
+}
+
+impl Calls {
+    pub fn new(remote: Remote) -> Result<Calls, ServiceFault> {
+        let client = remote.client(ServiceKind::Cln)?;
+        Ok(Calls { remote, client })
+    }
+
+    /// Calls within the usual time; only status 201 is success.
+    pub async fn call(&self, method: &str, params: &Value) -> Result<Vec<u8>, CallFault> {
+        self.call_within(method, params, self.remote.waits.call).await
+    }
+
+    pub async fn call_within(&self, method: &str, params: &Value, total: Duration) -> Result<Vec<u8>, CallFault> {
+        let url = self.remote.at(&format!("/v1/{method}"));
+        let request = Request::json(url, params).header("Rune", self.remote.secret.expose()).within(total);
+        let answer = self.client.send(request).await.map_err(CallFault::Http)?;
+        if answer.status == SUCCESS {
+            return Ok(answer.body);
+        }
+        Err(self.error(answer.status, &answer.body).map_or(CallFault::Odd(answer.status), CallFault::Rpc))
+    }
+
+    fn error(&self, status: u16, body: &[u8]) -> Option<RpcError> {
+        let document = Document::parse(body).ok()?;
+        let code = document.value.get("code")?.as_i64()?;
+        let said = document.value.get("message")?.as_str()?;
+        let rune = self.remote.secret.expose();
+        let message = if !rune.is_empty() && said.contains(rune) { "" } else { said };
+        Some(RpcError { status, code, message: message.to_owned() })
+    }
+}
+
+impl CallFault {
+    /// As the owner reads it.
+    pub fn fault(&self) -> ServiceFault {
+        match self {
+            CallFault::Http(fault) => ServiceFault::of_http(ServiceKind::Cln, fault),
+            CallFault::Rpc(error) => ServiceFault::with(ServiceKind::Cln, error.trouble(), &error.message),
+            CallFault::Odd(429) => ServiceFault::new(ServiceKind::Cln, Trouble::Busy),
+            CallFault::Odd(SUCCESS) => unclear("a list that cannot be read"),
+            CallFault::Odd(status) => unclear(&format!("HTTP status {status}")),
+        }
+    }
+}
+
+impl RpcError {
+    /// Whether the rune or the method's name was refused: the call itself never began.
+    pub fn never_began(&self) -> bool {
+        matches!(self.status, 401 | 403 | 406) || (self.status == 404 && self.code == METHOD_UNKNOWN)
+    }
+
+    /// What it means where nothing more is known.
+    pub fn trouble(&self) -> Trouble {
+        match (self.status, self.code) {
+            (401 | 403, RUNE_NOT_PERMITTED) if self.names_a_limit() => Trouble::Limit,
+            (401 | 403, RUNE_NOT_PERMITTED) => Trouble::Permission,
+            (401 | 403 | 406, _) => Trouble::Credential,
+            (404, METHOD_UNKNOWN) => Trouble::Unsupported("a call that Kilosat needs; it may be too old"),
+            _ => Trouble::Unclear,
+        }
+    }
+
+    /// Whether the rune allows the method, and not this use of it.
+    fn names_a_limit(&self) -> bool {
+        let said = self.message.to_lowercase();
+        ["amount", "maxfee", "rate", "too soon"].iter().any(|word| said.contains(word))
+    }
+}
+
+/// An answer that makes no sense.
+pub(super) fn unclear(said: &str) -> ServiceFault {
+    ServiceFault::with(ServiceKind::Cln, Trouble::Unclear, said)
+}
+
+pub(super) const SUCCESS: u16 = 201;
+/// Codes of `common/jsonrpc_errors.h`.
+const METHOD_UNKNOWN: i64 = -32_601;
+pub(super) const BAD_PARAMETERS: i64 = -32_602;
+pub(super) const RUNE_NOT_PERMITTED: i64 = 1_502;
