@@ -3,6 +3,7 @@
 
 mod bench;
 mod cln;
+mod lnd;
 mod nwc;
 mod phoenixd;
 mod scenarios;
@@ -37,6 +38,5 @@ macro_rules! simulated {
         );
     };
 }
-mod lnd;
 pub(crate) use conformance;
 pub(crate) use simulated;

@@ -192,10 +192,9 @@ impl Step<'_> {
 
     /// The limits of the purchase's rule and of the house, and what counts against them, except one payment.
     fn accounts(&self, purchase: &PurchaseRow, except: Option<i64>) -> Result<(Option<Account>, Account), StoreError> {
-        let committed = self.tx.committed(Some(&purchase.rule), except, self.now.wall)?;
-        let rule = self.rule_budget(purchase).map(|budget| Account { budget, committed });
-        let committed = self.tx.committed(None, except, self.now.wall)?;
-        Ok((rule, Account { budget: self.rules.house, committed }))
+        let (of_rule, of_house) = self.tx.committed(&purchase.rule, except, self.now.wall)?;
+        let rule = self.rule_budget(purchase).map(|budget| Account { budget, committed: of_rule });
+        Ok((rule, Account { budget: self.rules.house, committed: of_house }))
     }
 
     fn intend(

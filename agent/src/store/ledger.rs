@@ -47,24 +47,35 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Spent plus reserved by `rule`, or by the whole house when `None`, in the windows that end `now`.
+    /// Spent plus reserved in the windows that end `now`: by `rule`, and by the whole house.
     ///
     /// A payment belongs to the window in which it was reserved, also when it settles later. Payments stamped later than
     /// `now` (the clock went back) still count. `except` names a payment that is left out.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn committed(&self, rule: Option<&str>, except: Option<i64>, now: UnixMillis) -> Result<Committed, StoreError> {
+    pub fn committed(
+        &self,
+        rule: &str,
+        except: Option<i64>,
+        now: UnixMillis,
+    ) -> Result<(Committed, Committed), StoreError> {
         let since = |window_ms: u64| now.0.saturating_sub(window_ms);
-        let sql = "SELECT ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?1), 0),
+        let sql = "SELECT ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?1 AND u.rule = ?4), 0),
+                          ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?2 AND u.rule = ?4), 0),
+                          ifnull(sum(l.amount_msat) FILTER (WHERE u.rule = ?4), 0),
+                          ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?1), 0),
                           ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?2), 0),
                           ifnull(sum(l.amount_msat), 0)
                    FROM payments p JOIN purchases u USING (purchase) JOIN ledger l ON l.payment = p.payment
-                   WHERE p.created_ms > ?3 AND l.account <> 'wallet' AND (?4 IS NULL OR u.rule = ?4)
-                       AND p.payment IS NOT ?5";
+                   WHERE p.created_ms > ?3 AND l.account <> 'wallet' AND p.payment IS NOT ?5";
         let windows = params![since(HOUR_MS), since(DAY_MS), since(MONTH_MS), rule, except];
         Ok(self.sql.prepare_cached(sql)?.query_row(windows, |row| {
-            Ok(Committed { hour: Msat(row.get(0)?), day: Msat(row.get(1)?), month: Msat(row.get(2)?) })
+            let side = |first: usize| -> rusqlite::Result<Committed> {
+                let amount = |column: usize| row.get(first + column).map(Msat);
+                Ok(Committed { hour: amount(0)?, day: amount(1)?, month: amount(2)? })
+            };
+            Ok((side(0)?, side(3)?))
         })?)
     }
 

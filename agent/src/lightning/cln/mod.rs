@@ -76,7 +76,7 @@ impl Cln {
     }
 
     pub(super) fn identity(&self) -> String {
-        self.remote.identity(self.kind())
+        self.calls.remote.identity(self.kind())
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
