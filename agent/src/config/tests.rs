@@ -11,6 +11,8 @@ use crate::domain::policy::affordable;
 const EXAMPLE: &str = include_str!("../../kilosat.toml");
 
 /// What must be written; every other key of the example has the default as its value.
+/// The other wallet's settings in the example, which are right only together.
+const WALLET_KEYS: [&str; 3] = ["lightning.url", "lightning.secret_file", "lightning.certificate_sha256"];
 const REQUIRED: [&str; 15] = [
     "meter.id",
     "meter.profile",
@@ -127,9 +129,29 @@ fn every_key_stands_in_the_example() {
 }
 
 #[test]
+fn the_example_of_another_wallet_is_right() {
+    let text =
+        EXAMPLE.replace("service = \"node\"\n", "service = \"lnd\"\n").replace("#[lightning.lnd]", "[lightning.lnd]");
+    let on = |text: String, key: &&str| {
+        text.replace(
+            &format!("#{} = ", key.trim_start_matches("lightning.")),
+            &format!("{} = ", key.trim_start_matches("lightning.")),
+        )
+    };
+    let (before, rest) = text.split_at(text.find("[lightning.lnd]").unwrap());
+    let (section, after) = rest.split_at(rest.find("[lightning.node]").unwrap());
+    let section = WALLET_KEYS.iter().fold(section.to_owned(), on);
+    let wallet = Config::parse(&format!("{before}{section}{after}")).unwrap().wallet.unwrap();
+    assert_eq!(wallet.kind, ServiceKind::Lnd);
+    assert_eq!(wallet.secret_file.to_str(), Some("/etc/kilosat/lnd.macaroon"));
+    assert_eq!(wallet.pins.len(), 1);
+}
+
+#[test]
 fn what_is_switched_off_can_be_switched_on() {
     let example = Config::parse(EXAMPLE).unwrap();
-    let off: Vec<_> = settings(true).into_iter().filter(|setting| !setting.key.contains("chain")).collect();
+    let alone = |setting: &Setting| !setting.key.contains("chain") && !WALLET_KEYS.contains(&setting.key.as_str());
+    let off: Vec<_> = settings(true).into_iter().filter(alone).collect();
     assert_eq!(off.len(), 5, "{off:?}");
     for setting in off {
         let text = changed(|number, line| (number == setting.line).then(|| line.replacen('#', "", 1)));
