@@ -29,6 +29,9 @@ pub struct Status {
     /// The owner stopped automatic payments.
     #[serde(default)]
     pub stopped: bool,
+    /// Why the wallet's balance is not known, if it is not.
+    #[serde(default)]
+    pub wallet_fault: Option<String>,
     /// The Lightning wallet.
     pub lightning: Balance,
     /// Every meter.
@@ -153,8 +156,12 @@ impl StatusSource {
     /// [`EngineGone`].
     pub async fn status(&self) -> Result<Status, EngineGone> {
         let snapshot = self.engine.snapshot().await?;
-        let lightning = self.lightning.balance().await.unwrap_or_default();
-        Ok(assemble(&self.config, snapshot, &self.latest.copy(), lightning, self.clock.now()))
+        let (lightning, wallet_fault) = match self.lightning.balance().await {
+            Ok(balance) => (balance, None),
+            Err(fault) => (Balance::default(), Some(fault.to_string())),
+        };
+        let status = assemble(&self.config, snapshot, &self.latest.copy(), lightning, self.clock.now());
+        Ok(Status { wallet_fault, ..status })
     }
 }
 
@@ -165,13 +172,16 @@ impl Status {
         lines
             .extend(self.stopped.then(|| "AUTOMATIC PAYMENTS ARE STOPPED BY YOU. To go on: kilosat resume".to_owned()));
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
-        lines.push(format!(
-            "Wallet: {} to spend, {} of {} channels ready, block {}",
-            Msat(self.lightning.spendable_msat),
-            self.lightning.channels_usable,
-            self.lightning.channels,
-            self.lightning.block_height,
-        ));
+        match &self.wallet_fault {
+            Some(fault) => lines.push(format!("Wallet: {fault}")),
+            None => lines.push(format!(
+                "Wallet: {} to spend, {} of {} channels ready, block {}",
+                Msat(self.lightning.spendable_msat),
+                self.lightning.channels_usable,
+                self.lightning.channels,
+                self.lightning.block_height,
+            )),
+        }
         for meter in &self.meters {
             let power = meter.power_mw.map_or_else(|| "no value yet".to_owned(), |mw| format!("{} W", mw / 1_000));
             lines.push(format!("Meter {}: {}, {power}", meter.id, meter.state));
@@ -223,6 +233,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         uptime_ms: now.monotonic,
         lock: snapshot.lock,
         stopped: snapshot.stopped,
+        wallet_fault: None,
         lightning,
         meters: config.meters.iter().map(|meter| meter_status(meter, latest, now.monotonic)).collect(),
         agreements: agreements.collect(),

@@ -146,7 +146,11 @@ impl ServiceFault {
             | HttpFault::Redirected { .. }
             | HttpFault::Broken { .. } => Trouble::Unclear,
         };
-        ServiceFault::with(kind, trouble, &fault.to_string())
+        match trouble {
+            // Here the sentence says all; nothing came from the wallet.
+            Trouble::Unreachable | Trouble::Certificate | Trouble::TooSlow => ServiceFault::new(kind, trouble),
+            _ => ServiceFault::with(kind, trouble, &fault.to_string()),
+        }
     }
 }
 

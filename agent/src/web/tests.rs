@@ -22,6 +22,7 @@ fn full() -> Status {
         uptime_ms: 3 * 86_400_000,
         lock: Some(format!("The ledger does not add up. {HOSTILE}")),
         stopped: true,
+        wallet_fault: Some("LND cannot be reached.".to_owned()),
         lightning: Balance {
             node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),
             balance_msat: 210_001_000,
