@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
 mod bench;
+mod lnbits;
 mod scenarios;
 
 /// Runs every scenario against the wallet that `bench()` of the calling module starts.

@@ -4,6 +4,7 @@
 
 mod faults;
 mod ledger;
+pub mod lnbits;
 
 pub use faults::{Fault, Faults};
 pub use ledger::{Ledger, OwnInvoice, PayState, Payment, Plan, Refusal};
