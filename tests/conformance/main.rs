@@ -3,6 +3,7 @@
 
 mod bench;
 mod cln;
+mod lnbits;
 mod lnd;
 mod nwc;
 mod phoenixd;

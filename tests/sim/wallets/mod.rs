@@ -5,6 +5,7 @@
 pub mod cln;
 mod faults;
 mod ledger;
+pub mod lnbits;
 pub mod lnd;
 pub mod nwc;
 pub mod phoenixd;

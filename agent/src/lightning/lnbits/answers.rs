@@ -1,0 +1,350 @@
+//! What LNbits' answers mean. Amounts come in msat with a sign, negative for outgoing; requests are in sat.
+
+use serde_json::Value;
+
+use super::super::answers::{Direction, Listed};
+use super::super::trouble::{ServiceFault, Trouble};
+use super::KIND;
+use crate::domain::invoice::{PaymentHash, Preimage, hex32};
+use crate::domain::money::{Msat, UnixMillis};
+use crate::engine::{Found, PayOutcome};
+use crate::http::HttpAnswer;
+use crate::json::{Document, whole_number};
+
+/// What a key opens.
+pub(super) struct Wallet {
+    /// Shown to the admin key only.
+    pub id: Option<String>,
+    pub name: String,
+    pub balance: Msat,
+}
+
+/// One payment or invoice as LNbits keeps it.
+pub(super) struct Row {
+    pub wallet_id: String,
+    pub hash: PaymentHash,
+    pub is_outgoing: bool,
+    pub amount: Msat,
+    pub fee: Option<Msat>,
+    pub state: State,
+    pub changed_at: Option<UnixMillis>,
+    preimage: Option<Preimage>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Pending,
+    Success,
+    Failed,
+}
+
+/// What an answer to a pay call means that is no success.
+pub(super) enum Refusal {
+    /// The key was refused: the request was not looked at.
+    BeforeCheckingTheKey(ServiceFault),
+    /// This request was refused before LNbits wrote a row for it.
+    BeforeSending(ServiceFault),
+    /// LNbits has a row for this hash.
+    Known,
+    /// The node behind LNbits says that the payment failed.
+    Failed(ServiceFault),
+    /// Nothing follows from it.
+    Unclear(ServiceFault),
+}
+
+impl Row {
+    fn read(document: &Document<'_>) -> Option<Row> {
+        let text = |pointer| document.value.pointer(pointer).and_then(Value::as_str);
+        let (is_outgoing, amount) = signed(document.text_at("/amount")?)?;
+        let state = match text("/status")? {
+            "pending" => State::Pending,
+            "success" => State::Success,
+            "failed" => State::Failed,
+            _ => return None,
+        };
+        Some(Row {
+            wallet_id: text("/wallet_id").filter(|id| !id.is_empty())?.to_owned(),
+            hash: PaymentHash(hex32(text("/payment_hash")?)?),
+            is_outgoing,
+            amount,
+            fee: document.text_at("/fee").and_then(signed).map(|(_, fee)| fee),
+            state,
+            changed_at: text("/updated_at").and_then(instant),
+            preimage: text("/preimage").and_then(hex32).map(Preimage),
+        })
+    }
+
+    pub(super) fn listed(&self) -> Listed {
+        Listed {
+            direction: if self.is_outgoing { Direction::Out } else { Direction::In },
+            hash: self.hash,
+            amount: self.amount,
+            fee: self.fee,
+            settled_at: self.changed_at,
+            preimage: self.preimage.filter(|preimage| preimage.proves(&self.hash)),
+        }
+    }
+
+    fn proof(&self, hash: &PaymentHash) -> Option<Preimage> {
+        self.preimage.filter(|preimage| preimage.proves(hash))
+    }
+}
+
+/// What a pay call that LNbits accepted has led to; 201 says nothing about that.
+pub(super) fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> PayOutcome {
+    let unknown = |why: &str| PayOutcome::Unknown(unclear(why).to_string());
+    let Some(row) = Document::parse(&answer.body).ok().and_then(|document| Row::read(&document)) else {
+        return unknown("it answered something that is no payment");
+    };
+    if row.wallet_id != own_id || !row.is_outgoing || row.hash != *hash {
+        return unknown("it answered with the payment of somebody else");
+    }
+    match (row.state, row.proof(hash)) {
+        (State::Success, Some(preimage)) => PayOutcome::Paid { preimage, fee: row.fee },
+        (State::Success, None) => unknown("it says that this is paid and does not prove it"),
+        (State::Pending, _) => PayOutcome::InFlight,
+        // An earlier failure is shown again while the node behind LNbits is not sure.
+        (State::Failed, _) => unknown("it says that an earlier attempt failed"),
+    }
+}
+
+/// What a row of this wallet says of an outgoing payment.
+pub(super) fn found(row: &Row, hash: &PaymentHash) -> Found {
+    let unavailable = |why: &str| Found::Unavailable(unclear(why).to_string());
+    if !row.is_outgoing {
+        return unavailable("it knows this hash only as an invoice of the wallet itself");
+    }
+    match (row.state, row.proof(hash)) {
+        (State::Success, Some(preimage)) => Found::Outcome(PayOutcome::Paid { preimage, fee: row.fee }),
+        (State::Success, None) => unavailable("it says that this is paid and does not prove it"),
+        (State::Pending, _) => Found::Outcome(PayOutcome::InFlight),
+        (State::Failed, _) => {
+            let fault = ServiceFault::with(KIND, Trouble::Recipient, "the payment failed");
+            Found::Outcome(PayOutcome::Failed(fault.to_string()))
+        }
+    }
+}
+
+/// Sorts an answer to a pay call that is no success, by the exact words of LNbits 1.6.2.
+pub(super) fn refusal(answer: &HttpAnswer) -> Refusal {
+    let (detail, status) = told(answer);
+    let fault = |trouble| ServiceFault::with(KIND, trouble, &detail);
+    match (answer.status, detail.as_str(), status.as_str()) {
+        (401, NO_KEY, _) | (404, NO_WALLET, _) => {
+            return Refusal::BeforeCheckingTheKey(fault(Trouble::Credential));
+        }
+        (403, INVOICE_KEY | NO_ADMIN_KEY, _) => return Refusal::BeforeCheckingTheKey(fault(Trouble::Permission)),
+        (520, INTERNAL_PAID, "failed") | (520, _, "pending" | "success") => return Refusal::Known,
+        _ => {}
+    }
+    let begins = |words: &str| detail.starts_with(words);
+    let known = PRE_CHECKS.iter().find(|(code, words, _)| *code == answer.status && begins(words));
+    if let Some((_, _, trouble)) = known {
+        return Refusal::BeforeSending(fault(trouble.clone()));
+    }
+    if answer.status == 520 && status == "failed" && FAILED.iter().any(|words| begins(words)) {
+        let is_about_the_way = detail.to_ascii_lowercase().contains("route");
+        return Refusal::Failed(fault(if is_about_the_way { Trouble::NoRoute } else { Trouble::Recipient }));
+    }
+    Refusal::Unclear(self::fault(answer))
+}
+
+/// The row in an answer to a look-up. A wrong key is no error there: LNbits then leaves `details` out.
+pub(super) fn row(answer: &HttpAnswer) -> Result<Row, ServiceFault> {
+    if answer.status != 200 {
+        return Err(fault(answer));
+    }
+    let document = parsed(answer)?;
+    let says_paid = document.value.get("paid").and_then(Value::as_bool);
+    let says_paid = says_paid.ok_or_else(|| unclear("it answered something that is no look-up"))?;
+    let Some(details) = document.text_at("/details").filter(|details| *details != "null") else {
+        return Err(ServiceFault::with(KIND, Trouble::Credential, "the answer is the one for strangers"));
+    };
+    let row = inner(details)?;
+    if says_paid != (row.state == State::Success) {
+        return Err(unclear("it contradicts itself about this payment"));
+    }
+    Ok(row)
+}
+
+/// The rows of a list.
+pub(super) fn rows(answer: &HttpAnswer) -> Result<Vec<Row>, ServiceFault> {
+    if answer.status != 200 {
+        return Err(fault(answer));
+    }
+    let document = parsed(answer)?;
+    let count =
+        document.value.as_array().map(Vec::len).ok_or_else(|| unclear("it answered something that is no list"))?;
+    let texts = (0..count).filter_map(|place| document.text_at(&format!("/{place}")));
+    texts.map(inner).collect()
+}
+
+/// The wallet that the key opens.
+pub(super) fn wallet(answer: &HttpAnswer) -> Result<Wallet, ServiceFault> {
+    if answer.status != 200 {
+        return Err(fault(answer));
+    }
+    let document = parsed(answer)?;
+    let text = |key: &str| document.value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (is_negative, balance) = document
+        .text_at("/balance")
+        .and_then(signed)
+        .ok_or_else(|| unclear("it answered something that is no wallet"))?;
+    Ok(Wallet {
+        id: text("id").filter(|id| !id.is_empty()),
+        name: text("name").unwrap_or_default(),
+        // A debt leaves nothing to spend.
+        balance: if is_negative { Msat(0) } else { balance },
+    })
+}
+
+/// The invoice in an answer to the request for one.
+pub(super) fn bolt11(answer: &HttpAnswer) -> Result<String, ServiceFault> {
+    let document = parsed(answer)?;
+    let bolt11 = document.value.get("bolt11").and_then(Value::as_str);
+    bolt11.map(str::to_owned).ok_or_else(|| unclear("it made no invoice"))
+}
+
+/// What the server itself says it would reserve.
+pub(super) fn told_fee_reserve(answer: &HttpAnswer) -> Result<Msat, ServiceFault> {
+    if answer.status != 200 {
+        return Err(fault(answer));
+    }
+    let reserve = parsed(answer)?.text_at("/fee_reserve").and_then(whole_number);
+    reserve.map(Msat).ok_or_else(|| unclear("it does not say what a payment may cost"))
+}
+
+/// What a server with its original settings reserves for routing, and lets its node spend.
+pub(super) fn fee_reserve(amount: Msat) -> Msat {
+    Msat((amount.0 / RESERVE_PART).max(RESERVE_MIN_MSAT))
+}
+
+/// The largest amount that `balance` covers together with its reserve.
+pub(super) fn spendable(balance: Msat) -> Msat {
+    let by_part = balance.0 - balance.0.div_ceil(RESERVE_PART + 1);
+    Msat(by_part.min(balance.0.saturating_sub(RESERVE_MIN_MSAT)))
+}
+
+/// Whether LNbits answered that there is no such payment, in exactly its words.
+pub(super) fn says_no_such_payment(answer: &HttpAnswer) -> bool {
+    let exactly = serde_json::json!({ "detail": "Payment does not exist." });
+    answer.status == 404 && parsed(answer).is_ok_and(|document| document.value == exactly)
+}
+
+pub(super) fn is_success(answer: &HttpAnswer) -> bool {
+    matches!(answer.status, 200 | 201)
+}
+
+/// An answer that helps nobody, in the owner's words.
+pub(super) fn fault(answer: &HttpAnswer) -> ServiceFault {
+    let (detail, _) = told(answer);
+    let trouble = match (answer.status, detail.as_str()) {
+        (401, _) | (404, NO_WALLET) => Trouble::Credential,
+        (403, _) => Trouble::Permission,
+        (408, _) => Trouble::TooSlow,
+        (429, _) => Trouble::Busy,
+        _ => Trouble::Unclear,
+    };
+    let said = if detail.is_empty() { format!("status {}", answer.status) } else { detail };
+    ServiceFault::with(KIND, trouble, &said)
+}
+
+pub(super) fn unclear(why: &str) -> ServiceFault {
+    ServiceFault::with(KIND, Trouble::Unclear, why)
+}
+
+pub(super) fn invoice_key() -> ServiceFault {
+    ServiceFault::with(KIND, Trouble::Permission, "this is the invoice key; paying needs the admin key")
+}
+
+/// The error text and the word next to it; empty where there is none.
+fn told(answer: &HttpAnswer) -> (String, String) {
+    let Ok(document) = Document::parse(&answer.body) else {
+        return (String::new(), String::new());
+    };
+    let text = |key: &str| document.value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    (text("detail"), text("status"))
+}
+
+fn parsed(answer: &HttpAnswer) -> Result<Document<'_>, ServiceFault> {
+    Document::parse(&answer.body).map_err(|fault| unclear(&fault.to_string()))
+}
+
+fn inner(text: &str) -> Result<Row, ServiceFault> {
+    let row = Document::parse(text.as_bytes()).ok().and_then(|document| Row::read(&document));
+    row.ok_or_else(|| unclear("a payment in its answer cannot be read"))
+}
+
+/// A whole number with its sign: whether it is negative, and how large.
+fn signed(text: &str) -> Option<(bool, Msat)> {
+    let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    whole_number(digits).map(|number| (is_negative, Msat(number)))
+}
+
+fn instant(text: &str) -> Option<UnixMillis> {
+    let at: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(at.as_millisecond()).ok().map(UnixMillis)
+}
+
+const NO_KEY: &str = "No Api Key provided.";
+const NO_WALLET: &str = "Wallet not found.";
+const NO_ADMIN_KEY: &str = "Invalid adminkey.";
+const INVOICE_KEY: &str = "Invoice (or Admin) key required.";
+/// Comes with the word `failed` although it is paid, perhaps by us.
+const INTERNAL_PAID: &str = "Internal invoice already paid.";
+const FAILED: [&str; 2] = ["Payment failed:", "Payment is failed node, retrying is not possible."];
+/// What LNbits checks before it writes a row, with how its answer begins.
+const PRE_CHECKS: [(u16, &str, Trouble); 10] = [
+    (520, "Insufficient balance.", Trouble::Funds),
+    (520, "You must reserve at least", Trouble::Funds),
+    (520, "Amountless invoices not supported.", Trouble::Invoice),
+    (520, "Bolt11 decoding failed.", Trouble::Invoice),
+    (520, "Invoice amount ", Trouble::Limit),
+    (520, "The time limit of ", Trouble::Limit),
+    (520, "Only incoming payments allowed.", Trouble::Permission),
+    (520, "Wallet does not have permission to pay invoices.", Trouble::Permission),
+    (400, "Daily withdrawal limit of ", Trouble::Limit),
+    (400, "It is not allowed to spend funds from this server.", Trouble::Limit),
+];
+const RESERVE_MIN_MSAT: u64 = 2_000;
+/// One hundredth.
+const RESERVE_PART: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn covers(balance: u64, expected: u64) {
+        let amount = spendable(Msat(balance));
+        assert_eq!(amount, Msat(expected));
+        assert!(amount.0 == 0 || amount.0 + fee_reserve(amount).0 <= balance);
+        let more = Msat(amount.0 + 1);
+        assert!(more.0 + fee_reserve(more).0 > balance, "one more would be covered too");
+    }
+
+    #[test]
+    fn what_can_be_spent_leaves_the_reserve() {
+        covers(0, 0);
+        covers(1_999, 0);
+        covers(2_000, 0);
+        covers(2_001, 1);
+        covers(202_000, 200_000);
+        covers(100_000_000, 99_009_900);
+    }
+
+    #[test]
+    fn numbers_keep_their_sign_and_lose_no_digit() {
+        for (text, expected) in [
+            ("-21000", Some((true, Msat(21_000)))),
+            ("21000", Some((false, Msat(21_000)))),
+            ("0", Some((false, Msat(0)))),
+            ("-0.5", None),
+            ("--1", None),
+            ("\"1\"", None),
+            ("null", None),
+        ] {
+            assert_eq!(signed(text), expected, "{text}");
+        }
+    }
+}
