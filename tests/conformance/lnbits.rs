@@ -15,7 +15,7 @@ use sim::wait;
 use sim::wallets::lnbits::LnbitsServer;
 use sim::wallets::{Fault, Faults, Ledger};
 
-use crate::bench::{hash_of, remote, unreachable, waits};
+use crate::bench::{hash_of, remote, unreachable};
 
 const AMOUNT: Msat = Msat(100_000);
 const FEE_MAX: Msat = Msat(10_000);

@@ -319,8 +319,8 @@ mod tests {
         let amount = spendable(Msat(balance));
         assert_eq!(amount, Msat(expected));
         assert!(amount.0 == 0 || amount.0 + fee_reserve(amount).0 <= balance);
-        let more = Msat(amount.0 + 1);
-        assert!(more.0 + fee_reserve(more).0 > balance, "one more would be covered too");
+        let more = Msat(amount.0 + 1_000);
+        assert!(more.0 + fee_reserve(more).0 > balance, "a satoshi more would be covered too");
     }
 
     #[test]
