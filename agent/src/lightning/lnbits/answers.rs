@@ -41,7 +41,7 @@ pub(super) enum State {
 /// What an answer to a pay call means that is no success.
 pub(super) enum Refusal {
     /// The key was refused: the request was not looked at.
-    BeforeCheckingTheKey(ServiceFault),
+    KeyRefused(ServiceFault),
     /// This request was refused before LNbits wrote a row for it.
     BeforeSending(ServiceFault),
     /// LNbits has a row for this hash.
@@ -131,9 +131,9 @@ pub(super) fn refusal(answer: &HttpAnswer) -> Refusal {
     let fault = |trouble| ServiceFault::with(KIND, trouble, &detail);
     match (answer.status, detail.as_str(), status.as_str()) {
         (401, NO_KEY, _) | (404, NO_WALLET, _) => {
-            return Refusal::BeforeCheckingTheKey(fault(Trouble::Credential));
+            return Refusal::KeyRefused(fault(Trouble::Credential));
         }
-        (403, INVOICE_KEY | NO_ADMIN_KEY, _) => return Refusal::BeforeCheckingTheKey(fault(Trouble::Permission)),
+        (403, INVOICE_KEY | NO_ADMIN_KEY, _) => return Refusal::KeyRefused(fault(Trouble::Permission)),
         (520, INTERNAL_PAID, "failed") | (520, _, "pending" | "success") => return Refusal::Known,
         _ => {}
     }
