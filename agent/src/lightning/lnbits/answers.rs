@@ -41,7 +41,7 @@ pub(super) enum State {
 /// What an answer to a pay call means that is no success.
 pub(super) enum Refusal {
     /// The key was refused: the request was not looked at.
-    BeforeCheckingTheKey(ServiceFault),
+    KeyRefused(ServiceFault),
     /// This request was refused before LNbits wrote a row for it.
     BeforeSending(ServiceFault),
     /// LNbits has a row for this hash.
@@ -131,9 +131,9 @@ pub(super) fn refusal(answer: &HttpAnswer) -> Refusal {
     let fault = |trouble| ServiceFault::with(KIND, trouble, &detail);
     match (answer.status, detail.as_str(), status.as_str()) {
         (401, NO_KEY, _) | (404, NO_WALLET, _) => {
-            return Refusal::BeforeCheckingTheKey(fault(Trouble::Credential));
+            return Refusal::KeyRefused(fault(Trouble::Credential));
         }
-        (403, INVOICE_KEY | NO_ADMIN_KEY, _) => return Refusal::BeforeCheckingTheKey(fault(Trouble::Permission)),
+        (403, INVOICE_KEY | NO_ADMIN_KEY, _) => return Refusal::KeyRefused(fault(Trouble::Permission)),
         (520, INTERNAL_PAID, "failed") | (520, _, "pending" | "success") => return Refusal::Known,
         _ => {}
     }
@@ -319,8 +319,8 @@ mod tests {
         let amount = spendable(Msat(balance));
         assert_eq!(amount, Msat(expected));
         assert!(amount.0 == 0 || amount.0 + fee_reserve(amount).0 <= balance);
-        let more = Msat(amount.0 + 1);
-        assert!(more.0 + fee_reserve(more).0 > balance, "one more would be covered too");
+        let more = Msat(amount.0 + 1_000);
+        assert!(more.0 + fee_reserve(more).0 > balance, "a satoshi more would be covered too");
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Lnbits {
             return answers::paid(&answer, &hash, own_id);
         }
         match answers::refusal(&answer) {
-            Refusal::BeforeCheckingTheKey(fault) => PayOutcome::NotSent(fault.to_string()),
+            Refusal::KeyRefused(fault) => PayOutcome::NotSent(fault.to_string()),
             Refusal::Known => PayOutcome::AlreadyKnown,
             Refusal::Unclear(fault) => PayOutcome::Unknown(fault.to_string()),
             // These two say what became of this request, which may be the second one for this hash.
