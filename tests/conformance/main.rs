@@ -8,6 +8,7 @@ mod lnd;
 mod nwc;
 mod phoenixd;
 mod scenarios;
+mod second_opinion;
 
 /// Runs every scenario against the wallet that `bench()` of the calling module starts.
 macro_rules! conformance {

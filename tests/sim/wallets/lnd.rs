@@ -159,14 +159,20 @@ async fn channel_balance(State(lnd): State<Lnd>) -> Json<Value> {
 }
 
 async fn add_invoice(State(lnd): State<Lnd>, Json(asked): Json<Value>) -> Json<Value> {
-    let number = |name: &str| asked[name].as_str().unwrap().parse().unwrap();
-    let own = lnd.ledger.create(number("value_msat"), asked["memo"].as_str().unwrap(), number("expiry"), "");
+    let amount_msat = whole(&asked["value_msat"]).or_else(|| Some(whole(&asked["value"])? * 1_000)).unwrap();
+    let expiry_s = whole(&asked["expiry"]).unwrap_or(86_400);
+    let own = lnd.ledger.create(amount_msat, asked["memo"].as_str().unwrap_or_default(), expiry_s, "");
     Json(json!({
         "r_hash": base64_encode(&own.hash),
         "payment_request": own.bolt11,
         "add_index": own.index.to_string(),
         "payment_addr": base64_encode(&[1; 32]),
     }))
+}
+
+/// 64-bit integers may come as text or as numbers.
+fn whole(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 fn shown_invoice(own: &OwnInvoice) -> Value {
@@ -222,7 +228,7 @@ fn page(name: &str, asked: &[(String, String)], size: &str, all: Vec<(u64, Value
 
 async fn send(State(lnd): State<Lnd>, Json(asked): Json<Value>) -> Response {
     let bolt11 = asked["payment_request"].as_str().unwrap();
-    let fee_max: u64 = asked["fee_limit_msat"].as_str().unwrap().parse().unwrap();
+    let fee_max = whole(&asked["fee_limit_msat"]).unwrap_or(0);
     if asked["timeout_seconds"].as_u64().unwrap_or(0) == 0 {
         return error(true, 500, 2, "timeout_seconds must be specified");
     }
