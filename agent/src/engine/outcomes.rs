@@ -163,6 +163,14 @@ impl Step<'_> {
             Posting(Posting::WALLET, fee_max - fee_paid),
         ];
         self.tx.post(self.now.wall, Some(payment.payment), &sides)?;
+        if fee > payment.fee_max {
+            // Never dropped (`reliability-security`, rule 4.9); the wallet broke the limit or knows none.
+            self.notices
+                .insert(purchase.rule.clone(), format!("{FEE_ABOVE_LIMIT} ({fee} instead of {}).", payment.fee_max));
+            self.record(json!({
+                "event": "fee_above_limit", "payment": payment.payment, "fee_msat": fee.0, "fee_max_msat": payment.fee_max.0,
+            }))?;
+        }
         self.tx.set_purchase_state(purchase.purchase, "paid")?;
         self.jobs.done(&Job::LookUp(payment.hash));
         self.jobs.done(&Job::Bill(purchase.purchase));
@@ -349,6 +357,7 @@ enum Source {
 
 const OTHER_WALLET: &str = "A payment is still open at the wallet that was used before. It is not paid again; configure that \
     wallet once more, so that Kilosat can look up what became of it.";
+const FEE_ABOVE_LIMIT: &str = "The wallet took a larger fee than your limit allows for the last payment; it is booked";
 const UNPROVEN: &str = "The Lightning service says paid but shows no valid proof. The money counts as spent, and the \
     payment is looked up until the proof is there.";
 /// Look-ups that must have said "not found" before that counts, and the time between two of them.

@@ -72,11 +72,48 @@ impl Remote {
     }
 
     /// Tells one wallet from another without showing where it is: payments belong to the wallet that was asked.
+    ///
+    /// One address is one node, whatever credential opens it: a new password must not make its open payments strange.
+    /// At LNbits and over Nostr the credential is what names the wallet.
     pub fn identity(&self, kind: ServiceKind) -> String {
-        let told = format!("{} {} {}", kind.name(), self.url, self.secret.expose());
+        let told = match kind {
+            ServiceKind::Lnbits | ServiceKind::Nwc => format!("{} {}", self.url, self.secret.expose()),
+            ServiceKind::Node | ServiceKind::Phoenixd | ServiceKind::Lnd | ServiceKind::Cln => self.url.to_string(),
+        };
         let hash = sha256::Hash::hash(told.as_bytes()).to_string();
         format!("{}-{}", kind.name(), &hash[..8])
     }
 }
 
 const BODY_BYTES_MAX: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn identity(kind: ServiceKind, url: &str, secret: &str) -> String {
+        let remote = Remote {
+            url: url.parse().unwrap(),
+            secret: Secret::new(secret),
+            pins: Vec::new(),
+            network: Network::Bitcoin,
+            clock: Clock::real(),
+            waits: Waits::default(),
+        };
+        remote.identity(kind)
+    }
+
+    #[test]
+    fn a_new_password_opens_the_same_wallet_and_another_key_another_one() {
+        let (here, there) = ("https://a.example/", "https://b.example/");
+        for kind in [ServiceKind::Phoenixd, ServiceKind::Lnd, ServiceKind::Cln] {
+            assert_eq!(identity(kind, here, "old"), identity(kind, here, "new"));
+            assert_ne!(identity(kind, here, "old"), identity(kind, there, "old"));
+        }
+        for kind in [ServiceKind::Lnbits, ServiceKind::Nwc] {
+            assert_ne!(identity(kind, here, "one"), identity(kind, here, "two"));
+        }
+        assert!(identity(ServiceKind::Lnd, here, "").starts_with("lnd-"));
+    }
+}

@@ -97,6 +97,18 @@ fn a_lock_stays_while_money_may_be_moving() {
 }
 
 #[test]
+fn a_fee_above_the_limit_is_booked_and_told() {
+    let mut world = World::new(rules());
+    let made = world.send_slice();
+    let fee_max = world.attempts(made.hash)[0].fee_max;
+    let fee = Some(Msat(fee_max.0 + 7_000));
+    world.outcome(made.hash, PayOutcome::Paid { preimage: made.preimage, fee });
+    assert_eq!(world.account(Posting::FEES), i64::try_from(fee_max.0 + 7_000).unwrap());
+    assert!(world.notices()[0].contains("larger fee than your limit"), "{:?}", world.notices());
+    check(&mut world, "a fee above the limit");
+}
+
+#[test]
 fn resuming_does_not_lift_a_lock() {
     let mut world = World::new(rules());
     let made = world.send_slice();

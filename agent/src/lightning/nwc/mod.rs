@@ -249,6 +249,11 @@ fn findings(methods: &[String], spends: bool) -> Vec<Finding> {
         findings
             .push(Finding::warning("The connection may pay, and this house only sells. Make one without pay_invoice."));
     }
+    if spends {
+        findings.push(Finding::warning(
+            "Nostr Wallet Connect knows no limit for routing fees: give the connection a budget in the wallet.",
+        ));
+    }
     let more: Vec<_> = methods.iter().map(String::as_str).filter(|method| !USED.contains(method)).collect();
     if !more.is_empty() {
         let more = crate::text::cleaned(&more.join(", "), NAMES_CHARS_MAX);
