@@ -6,7 +6,6 @@ use kilosat::clock::Clock;
 use kilosat::domain::invoice::PaymentHash;
 use kilosat::keys::Secret;
 use kilosat::lightning::{LightningService, Remote, ServiceKind, Waits};
-use lightning_invoice::Bolt11Invoice;
 use sim::wallets::{Faults, Ledger};
 use url::Url;
 
@@ -57,6 +56,5 @@ pub fn unreachable(kind: ServiceKind, url_scheme: &str, secret: &str) -> Lightni
 
 /// What a payment of `bolt11` is known by.
 pub fn hash_of(bolt11: &str) -> PaymentHash {
-    let invoice: Bolt11Invoice = bolt11.parse().unwrap();
-    PaymentHash(bitcoin::hashes::Hash::to_byte_array(*invoice.payment_hash()))
+    PaymentHash::of(bolt11).unwrap()
 }

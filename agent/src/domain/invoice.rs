@@ -147,6 +147,15 @@ impl Invoice {
     }
 }
 
+impl PaymentHash {
+    /// What a payment of `bolt11` is known by; `None` if that cannot be read. Checks nothing else.
+    pub fn of(bolt11: &str) -> Option<PaymentHash> {
+        let readable = bolt11.len() <= BOLT11_CHARACTERS_MAX;
+        let parsed = readable.then(|| Bolt11Invoice::from_str(bolt11).ok()).flatten()?;
+        Some(PaymentHash(parsed.payment_hash().to_byte_array()))
+    }
+}
+
 impl Preimage {
     /// Whether this is the proof for `hash`.
     pub fn proves(&self, hash: &PaymentHash) -> bool {

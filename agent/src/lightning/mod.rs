@@ -168,7 +168,12 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`] with [`Trouble::Unsupported`] where the wallet cannot.
     pub async fn pay_offer(&self, offer: &str, amount: Msat, fee_max: Msat) -> Result<PayOutcome, ServiceFault> {
-        each!(self, service => service.pay_offer(offer, amount, fee_max).await, absent => Err(absent()))
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Node(node) => node.pay_offer(offer, amount, fee_max).await,
+            LightningService::Phoenixd(phoenixd) => phoenixd.pay_offer(offer, amount, fee_max).await,
+            _ => Err(self.unsupported("payments to BOLT12 offers")),
+        }
     }
 
     /// An on-chain address that fills the wallet, where it has one.
@@ -176,7 +181,12 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`] with [`Trouble::Unsupported`] where the wallet has none.
     pub async fn deposit_address(&self) -> Result<String, ServiceFault> {
-        each!(self, service => service.deposit_address().await, absent => Err(absent()))
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Node(node) => node.deposit_address().await,
+            LightningService::Lnd(lnd) => lnd.deposit_address().await,
+            _ => Err(self.unsupported("an on-chain address that fills it")),
+        }
     }
 
     /// The built-in node's next report for the engine; the same one comes again until
@@ -204,6 +214,10 @@ impl LightningService {
             LightningService::Node(node) => node.next_ready().await,
             _ => std::future::pending().await,
         }
+    }
+
+    fn unsupported(&self, what: &'static str) -> ServiceFault {
+        ServiceFault::new(self.kind().unwrap_or(ServiceKind::Node), Trouble::Unsupported(what))
     }
 
     /// Stops what runs inside this process; payments under way are found again by look-up at the next start.

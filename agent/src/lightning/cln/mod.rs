@@ -38,7 +38,7 @@ use serde_json::json;
 
 use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice};
 use super::remote::Remote;
-use super::trouble::{ServiceFault, ServiceKind, Trouble};
+use super::trouble::{ServiceFault, ServiceKind};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
@@ -222,19 +222,6 @@ impl Cln {
             }
             None => tokio::time::sleep(self.calls.remote.waits.poll).await,
         }
-    }
-
-    pub(super) async fn pay_offer(
-        &self,
-        _offer: &str,
-        _amount: Msat,
-        _fee_max: Msat,
-    ) -> Result<PayOutcome, ServiceFault> {
-        Err(ServiceFault::new(self.kind(), Trouble::Unsupported("payments to offers under a limited rune")))
-    }
-
-    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
-        Err(ServiceFault::new(self.kind(), Trouble::Unsupported("an address whose coins fill its channels")))
     }
 }
 

@@ -2,26 +2,22 @@
 
 use std::time::Duration;
 
-use bitcoin::hashes::Hash as _;
-use lightning_invoice::Bolt11Invoice;
 use serde_json::json;
 
 use super::Cln;
 use super::answers::{self, Outgoing};
 use super::attempts::{Call, Standing};
 use super::calls::{BAD_PARAMETERS, CallFault, RpcError, unclear};
-use crate::domain::invoice::{BOLT11_CHARACTERS_MAX, PaymentHash};
+use crate::domain::invoice::PaymentHash;
 use crate::domain::money::Msat;
 use crate::engine::{Found, PayOutcome};
 use crate::lightning::{ServiceFault, ServiceKind, Trouble};
 
 impl Cln {
     pub(super) async fn pay_invoice(&self, bolt11: &str, fee_max: Msat) -> PayOutcome {
-        let readable = bolt11.len() <= BOLT11_CHARACTERS_MAX;
-        let Some(invoice) = readable.then(|| bolt11.parse::<Bolt11Invoice>().ok()).flatten() else {
+        let Some(hash) = PaymentHash::of(bolt11) else {
             return PayOutcome::NotSent(sentence(Trouble::Invoice, "the invoice cannot be read"));
         };
-        let hash = PaymentHash(invoice.payment_hash().to_byte_array());
         let waits = &self.calls.remote.waits;
         let retry_for = self.retry_for();
         let longest = waits.pay.max(retry_for).saturating_add(waits.call);

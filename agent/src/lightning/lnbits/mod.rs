@@ -25,7 +25,7 @@ use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, I
 use super::remote::Remote;
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
-use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::{HttpAnswer, Request, StrictClient};
 use answers::{Refusal, Row, State, Wallet};
@@ -198,19 +198,6 @@ impl Lnbits {
         tokio::time::sleep(self.remote.waits.poll).await;
     }
 
-    pub(super) async fn pay_offer(
-        &self,
-        _offer: &str,
-        _amount: Msat,
-        _fee_max: Msat,
-    ) -> Result<PayOutcome, ServiceFault> {
-        Err(ServiceFault::new(KIND, Trouble::Unsupported("payments to BOLT12 offers")))
-    }
-
-    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
-        Err(ServiceFault::new(KIND, Trouble::Unsupported("on-chain deposits")))
-    }
-
     /// Everything that can be checked while nothing was sent: the hash to pay and the wallet to pay from.
     async fn before_paying(&self, bolt11: &str, fee_max: Msat) -> Result<(PaymentHash, &str), ServiceFault> {
         let refused = || ServiceFault::new(KIND, Trouble::Invoice);
@@ -291,7 +278,6 @@ impl Lnbits {
 
 const KIND: ServiceKind = ServiceKind::Lnbits;
 const PAYMENTS: &str = "/api/v1/payments";
-const MSAT_PER_SAT: u64 = 1_000;
 const MEMO_CHARS_MAX: usize = 600;
 /// Rows hold the invoice twice; this many fit into the largest answer that is read.
 const PAGE_ROWS: usize = 40;

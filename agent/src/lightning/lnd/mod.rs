@@ -21,8 +21,6 @@ mod trial;
 
 use std::time::Duration;
 
-use bitcoin::hashes::Hash as _;
-use lightning_invoice::Bolt11Invoice;
 use serde_json::{Value, json};
 
 use self::answers::{Refusal, document, fault, text};
@@ -89,10 +87,9 @@ impl Lnd {
     }
 
     pub(super) async fn pay(&self, bolt11: &str, fee_max: Msat) -> PayOutcome {
-        let Ok(invoice) = bolt11.parse::<Bolt11Invoice>() else {
+        let Some(hash) = PaymentHash::of(bolt11) else {
             return PayOutcome::NotSent(fault(Trouble::Invoice, "it cannot be read").to_string());
         };
-        let hash = PaymentHash(invoice.payment_hash().to_byte_array());
         let asked = json!({
             "payment_request": bolt11,
             "fee_limit_msat": fee_max.0.to_string(),
@@ -171,15 +168,6 @@ impl Lnd {
             return;
         }
         tokio::time::sleep(self.remote.waits.poll).await;
-    }
-
-    pub(super) async fn pay_offer(
-        &self,
-        _offer: &str,
-        _amount: Msat,
-        _fee_max: Msat,
-    ) -> Result<PayOutcome, ServiceFault> {
-        Err(ServiceFault::new(ServiceKind::Lnd, Trouble::Unsupported("payments to BOLT12 offers")))
     }
 
     pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {

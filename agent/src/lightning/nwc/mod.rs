@@ -22,8 +22,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use bitcoin::hashes::Hash as _;
-use lightning_invoice::Bolt11Invoice;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -32,7 +30,7 @@ use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, I
 use super::remote::Remote;
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
-use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use answers::{Transaction, number, text};
 use exchange::Fault;
@@ -123,10 +121,9 @@ impl Nwc {
     }
 
     pub(super) async fn pay(&self, bolt11: &str, _fee_max: Msat) -> PayOutcome {
-        let Ok(invoice) = bolt11.parse::<Bolt11Invoice>() else {
+        let Some(hash) = PaymentHash::of(bolt11) else {
             return PayOutcome::NotSent(fault(Trouble::Invoice, "the invoice cannot be read").to_string());
         };
-        let hash = PaymentHash(invoice.payment_hash().to_byte_array());
         let wait = self.remote.waits.pay;
         let mut asked = match self.ask("pay_invoice", &json!({ "invoice": bolt11 }), wait).await {
             Ok(asked) => asked,
@@ -217,19 +214,6 @@ impl Nwc {
             sleep(poll).await;
         }
     }
-
-    pub(super) async fn pay_offer(
-        &self,
-        _offer: &str,
-        _amount: Msat,
-        _fee_max: Msat,
-    ) -> Result<PayOutcome, ServiceFault> {
-        Err(fault(Trouble::Unsupported("payments to BOLT12 offers"), ""))
-    }
-
-    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
-        Err(fault(Trouble::Unsupported("an on-chain address"), ""))
-    }
 }
 
 /// What the methods of a connection mean for this house.
@@ -290,7 +274,6 @@ const USED: [&str; 8] = [
 const PINS: &str =
     "a choice of certificates; leave out certificate_sha256, its relays are vouched for by the public authorities";
 const NOT_FOUND: &str = "NOT_FOUND";
-const MSAT_PER_SAT: u64 = 1_000;
 const NAME_CHARS_MAX: usize = 100;
 const NAMES_CHARS_MAX: usize = 200;
 /// Answers of more entries do not fit into one event everywhere.

@@ -9,9 +9,9 @@ use bitcoin::hashes::Hash as _;
 use lightning_invoice::Bolt11Invoice;
 use serde_json::Value;
 
-use super::{KIND, MSAT_PER_SAT};
+use super::KIND;
 use crate::domain::invoice::{PaymentHash, Preimage, hex32};
-use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::HttpAnswer;
 use crate::json::{Document, whole_number};

@@ -19,7 +19,7 @@ use super::remote::Remote;
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::l402::base64_encode;
-use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::{HttpAnswer, HttpFault, Request, StrictClient};
 use crate::keys::Secret;
@@ -181,10 +181,6 @@ impl Phoenixd {
         Ok(self.pay_call("/payoffer", fields, None, fee).await)
     }
 
-    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
-        Err(ServiceFault::new(KIND, Trouble::Unsupported("an on-chain address")))
-    }
-
     /// `hash` is what the payment must be known by; for an offer nobody knows it before.
     async fn pay_call(
         &self,
@@ -290,7 +286,6 @@ fn accepted(answer: Result<HttpAnswer, HttpFault>) -> Result<Vec<u8>, ServiceFau
 }
 
 const KIND: ServiceKind = ServiceKind::Phoenixd;
-const MSAT_PER_SAT: u64 = 1_000;
 /// A page of the longest records stays below the largest body that is read.
 const PAGE_RECORDS: usize = 40;
 const PAGES_MAX: usize = 500;
