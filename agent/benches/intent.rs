@@ -15,7 +15,7 @@ use kilosat::clock::Clock;
 use kilosat::config::Config;
 use kilosat::domain::meter::MeterState;
 use kilosat::domain::money::Msat;
-use kilosat::domain::policy::{Budget, FeeRule};
+use kilosat::domain::policy::{AskRule, Budget, FeeRule};
 use kilosat::engine::{Effect, Engine, Event, PayOutcome, Rules};
 use kilosat::store::Store;
 use kilosat_drivers::reading::MilliwattHours;
@@ -131,7 +131,7 @@ impl House {
 fn rules(agreements: usize) -> Rules {
     let config = Config::parse(include_str!("../kilosat.toml")).unwrap();
     let all = Msat(1_000_000_000_000);
-    let budget = Budget { per_payment: all, per_hour: all, per_day: all, per_month: all };
+    let budget = Budget::of(all, all, all, all);
     let mut agreement = config.agreements[0].clone();
     (agreement.budget, agreement.slice, agreement.payee_key) = (budget, SLICE, None);
     agreement.price = kilosat::domain::money::MsatPerKwh(100_000);
@@ -146,6 +146,11 @@ fn rules(agreements: usize) -> Rules {
         service_refuses_duplicates: true,
         house: budget,
         fees: FeeRule { base: Msat(1_000), ppm: 10_000 },
+        ask: AskRule { first: false, ..config.ask },
+        zone: config.zone.clone(),
+        payees: Vec::new(),
+        listed_payees_only: false,
+        compare_first: false,
         agreements: (0..agreements).map(numbered).collect(),
         feeds: Vec::new(),
     }

@@ -17,10 +17,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::latest::Latest;
-use crate::lightning::{Direction, LightningService, Listed, Remote, ServiceFault, ServiceKind, Waits};
+use crate::lightning::{LightningService, Remote, ServiceFault, Waits};
 use crate::status::StatusSource;
 use crate::store::{Store, StoreError};
-use crate::tasks::{EngineHandle, Performer, poll_meter};
+use crate::tasks::{EngineHandle, Performer, compare_wallet, poll_meter};
 use crate::{control, keys, web};
 
 /// Why the agent did not start or could not go on.
@@ -210,6 +210,11 @@ pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules
         service_refuses_duplicates: wallet.is_none_or(|wallet| wallet.capabilities().refuses_duplicates),
         house: config.house,
         fees: config.fees,
+        ask: config.ask,
+        zone: config.zone.clone(),
+        payees: config.payees.clone(),
+        listed_payees_only: config.listed_payees_only,
+        compare_first: true,
         agreements: config.agreements.clone(),
         feeds: config.feeds.clone(),
     }
@@ -298,7 +303,7 @@ fn start_servers(parts: &StatusSource, web: Option<TcpListener>, socket: UnixLis
     }
     servers.spawn(control::serve(socket, parts.clone()));
     servers.spawn(forward_reports(parts.lightning.clone(), parts.engine.clone()));
-    servers.spawn(watch_incoming(parts.lightning.clone(), parts.engine.clone()));
+    servers.spawn(compare_wallet(parts.lightning.clone(), parts.engine.clone(), parts.clock.clone()));
     servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(tick(parts.engine.clone()));
     servers
@@ -311,39 +316,6 @@ async fn forward_reports(lightning: LightningService, engine: EngineHandle) {
             return;
         }
         lightning.report_handled().await;
-    }
-}
-
-/// Books money that came into a wallet outside this process. Hints only wake it; the wallet's own list decides.
-async fn watch_incoming(lightning: LightningService, engine: EngineHandle) {
-    if matches!(lightning.kind(), None | Some(ServiceKind::Node)) {
-        return; // The node reports by itself.
-    }
-    let mut pause = WATCH_PAUSE_FIRST;
-    loop {
-        let Ok(since) = engine.incoming_since().await else { return };
-        match lightning.list_since(since).await {
-            Ok(listed) => {
-                pause = WATCH_PAUSE_FIRST;
-                let arrived = |item: &&Listed| {
-                    item.direction == Direction::In && item.settled_at.is_none_or(|settled| settled >= since)
-                };
-                for item in listed.iter().filter(arrived) {
-                    let event = Event::Received { hash: item.hash, amount: item.amount };
-                    if engine.submit(event).await.is_err() {
-                        return;
-                    }
-                }
-                // A hint may get lost, and one that comes at once must not turn this into a busy loop.
-                let _ = timeout(WATCH_LONGEST, lightning.next_hint()).await;
-                tokio::time::sleep(WATCH_PAUSE_FIRST).await;
-            }
-            Err(fault) => {
-                tracing::warn!(%fault, "whether money came in is not known");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(WATCH_LONGEST);
-            }
-        }
     }
 }
 
@@ -371,8 +343,6 @@ async fn tick(engine: EngineHandle) {
 const NODE_RETRY_FIRST: Duration = Duration::from_secs(5);
 #[cfg(feature = "node")]
 const NODE_RETRY_LONGEST: Duration = Duration::from_secs(60);
-const WATCH_PAUSE_FIRST: Duration = Duration::from_secs(2);
-const WATCH_LONGEST: Duration = Duration::from_secs(120);
 const EFFECTS_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);

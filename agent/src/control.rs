@@ -14,6 +14,8 @@ use crate::domain::money::Msat;
 use crate::engine::{Order, Verdict};
 use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
+use crate::store::{JournalEntry, Statement};
+use crate::tasks::EngineGone;
 
 /// Why the running Kilosat could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +105,29 @@ pub async fn ask_invoice(path: &Path, amount: Msat) -> Result<String, ControlErr
     }
 }
 
-/// Gives the running Kilosat an order about all automatic payments; the answer is one sentence.
+/// Asks the running Kilosat for the account of a month of the owner's calendar, such as `2026-11`; of this one without.
+///
+/// # Errors
+/// [`ControlError`].
+pub async fn ask_statement(path: &Path, month: Option<String>) -> Result<Statement, ControlError> {
+    match ask(path, &Question::Statement { month }, ANSWER_WAIT).await? {
+        Answer::Statement(statement) => Ok(*statement),
+        other => Err(other.unexpected()),
+    }
+}
+
+/// Asks the running Kilosat for what it recorded after entry `after`, oldest first, some hundred entries at a time.
+///
+/// # Errors
+/// [`ControlError`].
+pub async fn ask_events(path: &Path, after: u64) -> Result<Vec<JournalEntry>, ControlError> {
+    match ask(path, &Question::Events { after }, ANSWER_WAIT).await? {
+        Answer::Events(entries) => Ok(entries),
+        other => Err(other.unexpected()),
+    }
+}
+
+/// Gives the running Kilosat an order about automatic payments; the answer is one sentence.
 ///
 /// # Errors
 /// [`ControlError`]; [`ControlError::Refused`] says why the order was not obeyed.
@@ -121,6 +145,8 @@ enum Question {
     Status,
     Receive { amount_msat: u64 },
     Order(Order),
+    Statement { month: Option<String> },
+    Events { after: u64 },
 }
 
 /// What it is told.
@@ -131,13 +157,17 @@ enum Answer {
     Invoice { bolt11: String },
     Done(String),
     Refused(String),
+    Statement(Box<Statement>),
+    Events(Vec<JournalEntry>),
 }
 
 impl Answer {
     fn unexpected(self) -> ControlError {
         match self {
             Answer::Refused(why) => ControlError::Refused(why),
-            Answer::Status(_) | Answer::Invoice { .. } | Answer::Done(_) => ControlError::Unreadable,
+            Answer::Status(_) | Answer::Invoice { .. } | Answer::Done(_) | Answer::Statement(_) | Answer::Events(_) => {
+                ControlError::Unreadable
+            }
         }
     }
 }
@@ -163,11 +193,18 @@ async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()>
     let mut line = String::new();
     BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
     let answer = match serde_json::from_str(line.trim()) {
-        Ok(Question::Status) => match source.status().await {
-            Ok(status) => Answer::Status(Box::new(status)),
-            Err(gone) => Answer::Refused(gone.to_string()),
-        },
-        Ok(Question::Receive { amount_msat }) => {
+        Ok(question) => reply(question, &source).await.unwrap_or_else(|gone| Answer::Refused(gone.to_string())),
+        Err(_) => Answer::Refused("this question is not known here; is the CLI another version?".to_owned()),
+    };
+    let text = serde_json::to_string(&answer).unwrap_or_default();
+    writer.write_all(text.as_bytes()).await?;
+    writer.write_all(b"\n").await
+}
+
+async fn reply(question: Question, source: &StatusSource) -> Result<Answer, EngineGone> {
+    Ok(match question {
+        Question::Status => Answer::Status(Box::new(source.status().await?)),
+        Question::Receive { amount_msat } => {
             let request = InvoiceRequest {
                 amount: Msat(amount_msat),
                 description: INVOICE_TEXT.to_owned(),
@@ -179,18 +216,20 @@ async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()>
                 Err(fault) => Answer::Refused(fault.to_string()),
             }
         }
-        Ok(Question::Order(order)) => match source.engine.obey(order).await {
-            Ok(Verdict::Done(text)) => Answer::Done(text),
-            Ok(Verdict::Refused(why)) => Answer::Refused(why),
-            Err(gone) => Answer::Refused(gone.to_string()),
+        Question::Order(order) => match source.engine.obey(order).await? {
+            Verdict::Done(text) => Answer::Done(text),
+            Verdict::Refused(why) => Answer::Refused(why),
         },
-        Err(_) => Answer::Refused("this question is not known here; is the CLI another version?".to_owned()),
-    };
-    let text = serde_json::to_string(&answer).unwrap_or_default();
-    writer.write_all(text.as_bytes()).await?;
-    writer.write_all(b"\n").await
+        Question::Statement { month } => match source.statement(month.as_deref()).await? {
+            Some(statement) => Answer::Statement(Box::new(statement)),
+            None => Answer::Refused(NO_MONTH.to_owned()),
+        },
+        Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
+    })
 }
 
+/// For whoever names a month that is none.
+pub const NO_MONTH: &str = "This is not a month; write it as year and month, such as 2026-11.";
 const INVOICE_TEXT: &str = "Spending money for Kilosat";
 const INVOICE_EXPIRY_S: u32 = 3_600;
 /// Shorter than the asker's, who else would take the end of the connection for an answer.
@@ -200,6 +239,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const ASKERS_MAX: usize = 8;
 const QUESTION_BYTES_MAX: u64 = 1_024;
+/// Entries are a few hundred bytes each.
+const EVENTS_MAX: u32 = 500;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 #[cfg(test)]

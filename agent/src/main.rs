@@ -57,6 +57,32 @@ enum Command {
         #[arg(long, required = true)]
         compared: bool,
     },
+    /// Let a payment be made that waits for your word; status shows its number.
+    Approve(Answered),
+    /// Refuse a payment that waits for your word; what is owed stays owed.
+    Decline(Answered),
+    /// Show what was received, paid and moved in a month.
+    Statement {
+        /// Such as 2026-11; this month if it is left out.
+        #[arg(value_name = "MONTH")]
+        month: Option<String>,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print it as JSON, in msat and mWh.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what happened, one JSON object a line, oldest first.
+    Events {
+        /// Only what came after this number, the "seq" of the last line you have.
+        #[arg(long, value_name = "SEQ", default_value_t = 0)]
+        after: u64,
+        /// Go on printing as things happen.
+        #[arg(long)]
+        follow: bool,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
         /// How much, in satoshis.
@@ -68,6 +94,15 @@ enum Command {
     /// Show the whole mission in a minute: a simulated house pays real Lightning invoices on a chain in memory.
     #[cfg(feature = "node")]
     Demo(DemoOptions),
+}
+
+#[derive(Args)]
+struct Answered {
+    /// The number of the question.
+    #[arg(value_name = "NUMBER")]
+    question: i64,
+    #[command(flatten)]
+    config: ConfigFile,
 }
 
 #[derive(Args)]
@@ -139,10 +174,16 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stop(file) => order(&file.config, Order::Stop).await,
         Command::Resume(file) => order(&file.config, Order::Resume).await,
         Command::Unlock { config, compared: _ } => order(&config.config, Order::Unlock).await,
+        Command::Approve(Answered { question, config }) => order(&config.config, Order::Approve(question)).await,
+        Command::Decline(Answered { question, config }) => order(&config.config, Order::Decline(question)).await,
+        Command::Statement { month, config, json } => {
+            let statement = control::ask_statement(&socket(&config.config)?, month).await?;
+            say(&if json { serde_json::to_string(&statement)? } else { statement.as_text() });
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Events { after, follow, config } => events(&socket(&config.config)?, after, follow).await,
         Command::Receive { amount, config } => {
-            let config = Config::load(&config.config)?;
-            let socket = control::socket_path(&config.state_directory);
-            say(&control::ask_invoice(&socket, Msat(amount * MSAT_PER_SAT)).await?);
+            say(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?);
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "node")]
@@ -199,16 +240,39 @@ async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn order(path: &Path, order: Order) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    say(&control::give_order(&control::socket_path(&config.state_directory), order).await?);
+    say(&control::give_order(&socket(path)?, order).await?);
     Ok(ExitCode::SUCCESS)
 }
 
+/// Ends when there is nothing more, or with `follow` when the running agent ends or nobody reads any more.
+async fn events(socket: &Path, after: u64, follow: bool) -> anyhow::Result<ExitCode> {
+    let mut last = after;
+    loop {
+        let entries = control::ask_events(socket, last).await?;
+        for entry in &entries {
+            if writeln!(stdout(), "{}", serde_json::to_string(entry)?).is_err() {
+                return Ok(ExitCode::SUCCESS);
+            }
+            last = entry.seq;
+        }
+        if entries.is_empty() {
+            if !follow {
+                return Ok(ExitCode::SUCCESS);
+            }
+            tokio::time::sleep(FOLLOW_PAUSE).await;
+        }
+    }
+}
+
 async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    let status = control::ask_status(&control::socket_path(&config.state_directory)).await?;
+    let status = control::ask_status(&socket(path)?).await?;
     say(&if json { serde_json::to_string(&status)? } else { status.as_text() });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the agent that runs on this configuration listens to its command line.
+fn socket(config: &Path) -> anyhow::Result<PathBuf> {
+    Ok(control::socket_path(&Config::load(config)?.state_directory))
 }
 
 #[cfg(feature = "node")]
@@ -317,3 +381,4 @@ fn complain(text: &str) {
 /// Two for the work, two for calls of the Lightning node that wait.
 const WORKERS: usize = 4;
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
+const FOLLOW_PAUSE: Duration = Duration::from_secs(1);

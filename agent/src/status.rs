@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::domain::money::Msat;
-use crate::engine::Snapshot;
+use crate::domain::window::Period;
+use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::latest::{Health, Latest, Table, Value};
 use crate::lightning::{Balance, LightningService};
-use crate::store::PaymentSummary;
+use crate::store::{PaymentSummary, Statement};
 use crate::tasks::{EngineGone, EngineHandle};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
@@ -29,6 +30,12 @@ pub struct Status {
     /// The owner stopped automatic payments.
     #[serde(default)]
     pub stopped: bool,
+    /// Payments that wait for the owner's word, and those the owner refused and may still approve; oldest first.
+    #[serde(default)]
+    pub questions: Vec<QuestionSnapshot>,
+    /// The wallet in use, as the ledger has it.
+    #[serde(default)]
+    pub ledger: WalletSnapshot,
     /// Why the wallet's balance is not known, if it is not.
     #[serde(default)]
     pub wallet_fault: Option<String>,
@@ -165,6 +172,19 @@ impl StatusSource {
     }
 }
 
+impl StatusSource {
+    /// The account of a month of the owner's calendar, such as `2026-11`, or of this one; `None` when it is no month.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn statement(&self, month: Option<&str>) -> Result<Option<Statement>, EngineGone> {
+        match Period::month(month, self.clock.now().wall, &self.config.zone) {
+            Some(period) => self.engine.statement(period).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
 impl Status {
     /// The status in a few plain lines.
     pub fn as_text(&self) -> String {
@@ -181,6 +201,10 @@ impl Status {
                 self.lightning.channels,
                 self.lightning.block_height,
             )),
+        }
+        lines.push(format!("Ledger: {}", self.ledger.sentence(self.now_ms)));
+        for question in &self.questions {
+            lines.push(question.sentence());
         }
         for meter in &self.meters {
             let power = meter.power_mw.map_or_else(|| "no value yet".to_owned(), |mw| format!("{} W", mw / 1_000));
@@ -233,6 +257,8 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         uptime_ms: now.monotonic,
         lock: snapshot.lock,
         stopped: snapshot.stopped,
+        questions: snapshot.questions,
+        ledger: snapshot.wallet,
         wallet_fault: None,
         lightning,
         meters: config.meters.iter().map(|meter| meter_status(meter, latest, now.monotonic)).collect(),

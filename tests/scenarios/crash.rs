@@ -151,6 +151,9 @@ listen = ""
 per_payment_msat = 100000000
 per_hour_msat = 1000000000
 per_day_msat = 1000000000
+[ask]
+first_payment = false
+above_msat = 1000000000
 [lightning.node]
 lsp = "{lsp}"
 anchor_channels = false

@@ -3,10 +3,11 @@
 use kilosat_drivers::profiles;
 use url::Url;
 
+use super::limits::{AMOUNT_MAX_MSAT, BudgetDefaults, FEED_DEFAULTS, OWN_DEFAULTS, read_budget, require_room};
 use super::reader::Absent::IsWrong;
 use super::reader::{Absent, Section};
-use super::sections::{AMOUNT_MAX_MSAT, OWN_DEFAULTS, read_budget, read_host, read_node_key, read_port, require_room};
-use super::{Agreement, Feed, Meter};
+use super::sections::{read_host, read_node_key, read_port};
+use super::{Agreement, Config, Feed, Meter, PayeeLimits};
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{Budget, FeeRule};
 use crate::http::{HttpFault, Limits, Reach, StrictClient};
@@ -56,7 +57,7 @@ pub(super) fn read_agreement(section: &Section<'_>, fees: Option<FeeRule>) -> Op
     let price = section.number("price_msat_per_kwh", 0..=AMOUNT_MAX_MSAT, None);
     let slice = section.number("slice_msat", 1_000..=AMOUNT_MAX_MSAT, Some(500_000));
     let pay_every_s = section.number("pay_every_s", 60..=31_536_000, Some(86_400));
-    let budget = read_limits(section, fees);
+    let budget = read_limits(section, OWN_DEFAULTS, fees);
     section.finish();
     Some(Agreement {
         id: id?,
@@ -80,7 +81,7 @@ pub(super) fn read_feed(section: &Section<'_>, fees: Option<FeeRule>) -> Option<
     let every_s = section.number("every_s", 1..=2_592_000, Some(3_600));
     let price_max = section.number("price_max_msat", 1..=AMOUNT_MAX_MSAT, None);
     let points = read_points(section);
-    let budget = read_limits(section, fees);
+    let budget = read_limits(section, FEED_DEFAULTS, fees);
     section.finish();
     Some(Feed {
         id: id?,
@@ -92,6 +93,13 @@ pub(super) fn read_feed(section: &Section<'_>, fees: Option<FeeRule>) -> Option<
         points: points?,
         budget: budget?,
     })
+}
+
+pub(super) fn read_payee_limits(section: &Section<'_>, fees: Option<FeeRule>) -> Option<PayeeLimits> {
+    let payee = section.text("payee", IsWrong("electricity@utility.example"));
+    let budget = read_limits(section, OWN_DEFAULTS, fees);
+    section.finish();
+    Some(PayeeLimits { payee: payee?, budget: budget? })
 }
 
 /// Ids are unique, and agreements name meters that exist. Looks at the text, so that other mistakes do not hide these.
@@ -119,6 +127,35 @@ pub(super) fn check_references(root: &Section<'_>) {
             format!("known: {}", meters.join(", "))
         };
         section.wrong("meter", format!("there is no meter {meter:?}; {hint}"));
+    }
+}
+
+/// Each `[[payee]]` names one that an agreement or feed pays, once; with a list of payees, every one of them is on it.
+pub(super) fn check_payees(root: &Section<'_>, config: &Config) {
+    let agreements = config.agreements.iter().map(|agreement| (&agreement.id, agreement.payee.to_string()));
+    let feeds = config.feeds.iter().map(|feed| (&feed.id, feed.url.origin().ascii_serialization()));
+    let paid: Vec<(&String, String)> = agreements.chain(feeds).collect();
+    let mut listed = Vec::new();
+    for (section, limits) in root.list("payee").iter().zip(&config.payees) {
+        if listed.contains(&&limits.payee) {
+            section.wrong("payee", format!("{:?} has two sections; keep one", limits.payee));
+        } else if !paid.iter().any(|(_, payee)| *payee == limits.payee) {
+            let mut known: Vec<&str> = paid.iter().map(|(_, payee)| payee.as_str()).collect();
+            known.dedup();
+            let text = format!(
+                "no agreement or feed pays {:?}, so these limits would limit nothing; known: {}",
+                limits.payee,
+                known.join(", ")
+            );
+            section.wrong("payee", text);
+        }
+        listed.push(&limits.payee);
+    }
+    if config.listed_payees_only {
+        for (id, payee) in paid.iter().filter(|(_, payee)| !listed.contains(&payee)) {
+            let text = format!("is true, but {id} pays {payee}, which has no [[payee]] section; nothing could be paid");
+            root.section("limits").wrong("listed_payees_only", text);
+        }
     }
 }
 
@@ -209,9 +246,9 @@ fn read_points(feed: &Section<'_>) -> Option<Vec<PointRule>> {
     }
 }
 
-fn read_limits(section: &Section<'_>, fees: Option<FeeRule>) -> Option<Budget> {
+fn read_limits(section: &Section<'_>, defaults: BudgetDefaults, fees: Option<FeeRule>) -> Option<Budget> {
     let limits = section.section("limits");
-    let budget = read_budget(&limits, OWN_DEFAULTS);
+    let budget = read_budget(&limits, defaults);
     limits.finish();
     require_room(&limits, budget, fees);
     budget

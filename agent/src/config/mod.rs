@@ -1,5 +1,6 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
+mod limits;
 mod lists;
 mod reader;
 mod sections;
@@ -11,17 +12,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use bitcoin::Network;
+use jiff::tz::TimeZone;
 use kilosat_drivers::profiles::Profile;
 use url::Url;
 
-use lists::check_references;
+use lists::{check_payees, check_references};
 pub use reader::Problem;
 use reader::Problems;
 use sections::read_config;
 use syntax::read_document;
 
 use crate::domain::money::{Msat, MsatPerKwh};
-use crate::domain::policy::{Budget, FeeRule};
+use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::http::{Fingerprint, Reach};
 use crate::lightning::ServiceKind;
 use crate::payees::l402::PointRule;
@@ -42,6 +44,14 @@ pub struct Config {
     pub house: Budget,
     /// How much routing may cost.
     pub fees: FeeRule,
+    /// When the owner is asked before a payment.
+    pub ask: AskRule,
+    /// Whose hours, days and months the limits mean.
+    pub zone: TimeZone,
+    /// Limits of everything that is paid to one payee.
+    pub payees: Vec<PayeeLimits>,
+    /// Only payees in `payees` are paid.
+    pub listed_payees_only: bool,
     /// The built-in Lightning node.
     pub node: NodeConfig,
     /// The wallet outside this process that pays instead of the node, if one does.
@@ -167,6 +177,15 @@ pub struct Feed {
     pub budget: Budget,
 }
 
+/// Limits of everything that is paid to one payee, whichever agreements and feeds it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayeeLimits {
+    /// An address or LNURL as an agreement has it, or the origin of a feed's URL.
+    pub payee: String,
+    /// Its limits.
+    pub budget: Budget,
+}
+
 /// Why a configuration is not used. Nothing starts.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -233,6 +252,9 @@ impl Config {
             let root = problems.root(&document);
             let config = read_config(&root);
             check_references(&root);
+            if let Some(config) = &config {
+                check_payees(&root, config);
+            }
             root.finish();
             config
         });

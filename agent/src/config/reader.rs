@@ -155,6 +155,14 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A whole number within `range` that may be absent: `Some(None)` then, `None` after a mistake.
+    pub(super) fn optional_number(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<Option<u64>> {
+        match self.item(key) {
+            None => Some(None),
+            Some(_) => self.number(key, range, None).map(Some),
+        }
+    }
+
     /// True or false.
     pub(super) fn flag(&self, key: &'static str, default: bool) -> Option<bool> {
         match self.item(key) {

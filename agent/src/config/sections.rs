@@ -7,12 +7,12 @@ use bitcoin::Network;
 use bitcoin::secp256k1::PublicKey;
 use url::{Host, Url};
 
-use super::lists::{read_agreement, read_feed, read_meter};
+use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read_fees, read_zone, require_room};
+use super::lists::{read_agreement, read_feed, read_meter, read_payee_limits};
 use super::reader::Absent::{IsWrong, Means};
-use super::reader::{Section, grouped};
+use super::reader::Section;
 use super::{ChainSource, Config, NodeConfig, WalletConfig};
 use crate::domain::money::Msat;
-use crate::domain::policy::{Budget, FeeRule};
 use crate::http::Fingerprint;
 use crate::lightning::ServiceKind;
 
@@ -21,12 +21,15 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
     let name = root.text("name", Means("My house"));
     let network = root.parsed("network", Means("bitcoin"), read_network);
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
+    let zone = root.parsed("time_zone", Means("system"), read_zone);
     let web_listen = read_web(&root.section("web"));
     let limits = root.section("limits");
     let house = read_budget(&limits, HOUSE_DEFAULTS);
     let fees = read_fees(&limits);
+    let listed_payees_only = limits.flag("listed_payees_only", false);
     limits.finish();
     require_room(&limits, house, fees);
+    let ask = read_ask(&root.section("ask"));
     let lightning = root.section("lightning");
     let service = lightning.parsed("service", Means("node"), read_service);
     let wallet = read_wallet(&lightning, service);
@@ -36,6 +39,7 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
     let meters: Vec<_> = root.list("meter").iter().map(read_meter).collect();
     let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
+    let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
     Some(Config {
         name: name?,
         network: network?,
@@ -43,64 +47,16 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
         web_listen: web_listen?,
         house: house?,
         fees: fees?,
+        ask: ask?,
+        zone: zone?,
+        payees: payees.into_iter().collect::<Option<_>>()?,
+        listed_payees_only: listed_payees_only?,
         node: node?,
         wallet: wallet?,
         meters: meters.into_iter().collect::<Option<_>>()?,
         agreements: agreements.into_iter().collect::<Option<_>>()?,
         feeds: feeds.into_iter().collect::<Option<_>>()?,
     })
-}
-
-/// Limits without which a section is incomplete are `None`.
-pub(super) struct BudgetDefaults {
-    per_payment: Option<u64>,
-    per_hour: u64,
-    per_day: u64,
-    per_month: Option<u64>,
-}
-
-/// Reads four limits. A default never exceeds the next wider limit, and a written one may not.
-pub(super) fn read_budget(section: &Section<'_>, defaults: BudgetDefaults) -> Option<Budget> {
-    let limit = |key, default| section.number(key, 1..=AMOUNT_MAX_MSAT, default);
-    let within = |default: u64, wider: Option<u64>| Some(default.min(wider.unwrap_or(AMOUNT_MAX_MSAT)));
-    let month = limit("per_month_msat", defaults.per_month);
-    let day = limit("per_day_msat", within(defaults.per_day, month));
-    let hour = limit("per_hour_msat", within(defaults.per_hour, day));
-    let payment = match defaults.per_payment {
-        Some(default) => limit("per_payment_msat", within(default, hour)),
-        None => limit("per_payment_msat", None),
-    };
-    for (key, amount, wider_key, wider) in [
-        ("per_payment_msat", payment, "per_hour_msat", hour),
-        ("per_hour_msat", hour, "per_day_msat", day),
-        ("per_day_msat", day, "per_month_msat", month),
-    ] {
-        if let (Some(amount), Some(wider)) = (amount, wider)
-            && amount > wider
-        {
-            let wider = grouped(wider);
-            let text = format!(
-                "is more than {wider_key} allows ({wider}), so it could never be used up; write at most {wider}"
-            );
-            section.wrong(key, text);
-        }
-    }
-    Some(Budget { per_payment: Msat(payment?), per_hour: Msat(hour?), per_day: Msat(day?), per_month: Msat(month?) })
-}
-
-/// Reports a limit per payment so low that not even one satoshi could be paid with its fee.
-pub(super) fn require_room(limits: &Section<'_>, budget: Option<Budget>, fees: Option<FeeRule>) {
-    let (Some(budget), Some(fees)) = (budget, fees) else { return };
-    let fee_max = fees.base.0.saturating_add(u64::from(fees.ppm).div_ceil(PPM_PER_MSAT_OF_A_SAT));
-    let least = fee_max.saturating_add(ONE_SAT_MSAT);
-    if budget.per_payment.0 < least {
-        let text = format!(
-            "leaves no room for one satoshi and its fee (see fee_base_max_msat under [limits]), so nothing could ever \
-             be paid; write at least {}",
-            grouped(least)
-        );
-        limits.wrong("per_payment_msat", text);
-    }
 }
 
 /// A Lightning node's public key, as it stands in invoices.
@@ -152,12 +108,6 @@ fn read_web(section: &Section<'_>) -> Option<Option<SocketAddr>> {
     });
     section.finish();
     listen
-}
-
-fn read_fees(limits: &Section<'_>) -> Option<FeeRule> {
-    let base = limits.number("fee_base_max_msat", 0..=1_000_000, Some(5_000));
-    let ppm = limits.number("fee_max_ppm", 0..=1_000_000, Some(20_000));
-    Some(FeeRule { base: Msat(base?), ppm: u32::try_from(ppm?).expect("at most a million") })
 }
 
 fn read_service(text: &str) -> Result<ServiceKind, String> {
@@ -300,20 +250,4 @@ pub(super) fn read_port(section: &Section<'_>, default: u64) -> Option<u16> {
     Some(u16::try_from(port).expect("a port within its range"))
 }
 
-/// 21 million bitcoin in msat.
-pub(super) const AMOUNT_MAX_MSAT: u64 = 2_100_000_000_000_000_000;
-
-/// Agreements and feeds: what one payment and one month may cost is the owner's word; the month bounds the rest.
-pub(super) const OWN_DEFAULTS: BudgetDefaults =
-    BudgetDefaults { per_payment: None, per_hour: AMOUNT_MAX_MSAT, per_day: AMOUNT_MAX_MSAT, per_month: None };
-
-const HOUSE_DEFAULTS: BudgetDefaults = BudgetDefaults {
-    per_payment: Some(5_000_000),
-    per_hour: 20_000_000,
-    per_day: 100_000_000,
-    per_month: Some(1_000_000_000),
-};
-const ONE_SAT_MSAT: u64 = 1_000;
-/// A share of so many millionths of one satoshi is one msat.
-const PPM_PER_MSAT_OF_A_SAT: u64 = 1_000;
 const NODE_KEY_CHARS: usize = 66;

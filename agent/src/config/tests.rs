@@ -13,7 +13,7 @@ const EXAMPLE: &str = include_str!("../../kilosat.toml");
 /// What must be written; every other key of the example has the default as its value.
 /// The other wallet's settings in the example, which are right only together.
 const WALLET_KEYS: [&str; 3] = ["lightning.url", "lightning.secret_file", "lightning.certificate_sha256"];
-const REQUIRED: [&str; 15] = [
+const REQUIRED: [&str; 18] = [
     "meter.id",
     "meter.profile",
     "meter.host",
@@ -29,6 +29,9 @@ const REQUIRED: [&str; 15] = [
     "feed.price_max_msat",
     "feed.limits.per_payment_msat",
     "feed.limits.per_month_msat",
+    "payee.payee",
+    "payee.limits.per_payment_msat",
+    "payee.limits.per_month_msat",
 ];
 
 /// One line of the example that sets something: its number, its section's line and its dotted key.
@@ -95,7 +98,7 @@ fn a_line_that_shows_a_default_can_be_deleted() {
         deleted += 1;
         assert_eq!(Config::parse(&without(setting.line)), Ok(config.clone()), "{}", setting.key);
     }
-    assert_eq!(deleted, 28, "a new key stands in the example and is counted here");
+    assert_eq!(deleted, 35, "a new key stands in the example and is counted here");
 }
 
 #[test]
@@ -152,7 +155,7 @@ fn what_is_switched_off_can_be_switched_on() {
     let example = Config::parse(EXAMPLE).unwrap();
     let alone = |setting: &Setting| !setting.key.contains("chain") && !WALLET_KEYS.contains(&setting.key.as_str());
     let off: Vec<_> = settings(true).into_iter().filter(alone).collect();
-    assert_eq!(off.len(), 5, "{off:?}");
+    assert_eq!(off.len(), 12, "{off:?}");
     for setting in off {
         let text = changed(|number, line| (number == setting.line).then(|| line.replacen('#', "", 1)));
         assert_ne!(Config::parse(&text).unwrap(), example, "{}", setting.key);

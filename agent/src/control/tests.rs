@@ -112,6 +112,24 @@ mod served {
     }
 
     #[tokio::test]
+    async fn statements_events_and_orders_are_answered() {
+        let served = served();
+        let month = |text: &str| Some(text.to_owned());
+        let statement = ask_statement(&served.path, month("2026-02")).await.unwrap();
+        assert_eq!(statement.to_ms - statement.from_ms, 28 * 86_400_000);
+        let refused = ask_statement(&served.path, month("February")).await.unwrap_err();
+        assert_eq!(refused.to_string(), NO_MONTH);
+        let before = ask_events(&served.path, 0).await.unwrap();
+        give_order(&served.path, Order::Stop).await.unwrap();
+        let last = before.last().map_or(0, |entry| entry.seq);
+        let after = ask_events(&served.path, last).await.unwrap();
+        assert_eq!((after.len(), after[0].seq), (1, last + 1));
+        assert_eq!(after[0].entry.as_ref().unwrap()["event"], "stopped");
+        let refused = give_order(&served.path, Order::Approve(7)).await.unwrap_err();
+        assert!(refused.to_string().starts_with("There is no question with this number"), "{refused}");
+    }
+
+    #[tokio::test]
     async fn an_unknown_question_is_refused_and_only_a_part_of_a_long_one_is_read() {
         let served = served();
         let unknown = "{\"refused\":\"this question is not known here; is the CLI another version?\"}\n";

@@ -8,3 +8,5 @@ pub mod meter;
 pub mod money;
 pub mod payment;
 pub mod policy;
+pub mod reconcile;
+pub mod window;

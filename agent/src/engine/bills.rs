@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::energy::NO_ROOM;
 use super::jobs::Job;
+use super::judge::payee_name;
 use super::{Effect, Step};
 use crate::config::Agreement;
 use crate::domain::breaker::UNKNOWN_MAX;
@@ -11,7 +12,7 @@ use crate::domain::invoice::{EXPIRY_MARGIN_MS, Invoice, Price};
 use crate::domain::l402::{Challenge, Scheme};
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
-use crate::domain::policy::{Account, Decision, Refusal, allow, decide};
+use crate::domain::policy::Decision;
 use crate::store::{NewPayment, PaymentRow, Posting, PurchaseKind, PurchaseRow, StoreError};
 
 impl Step<'_> {
@@ -99,8 +100,10 @@ impl Step<'_> {
         if amount == Msat::ZERO {
             return self.refuse_and_retry(row, NO_ROOM);
         }
-        if let Decision::Refuse(refusal) = self.ask_policy(row, amount)? {
-            return self.refuse_and_retry(row, &refusal.to_string());
+        match self.ask_policy(row, amount)? {
+            Decision::Refuse(refusal) => return self.refuse_and_retry(row, &refusal.to_string()),
+            Decision::Ask(question) => return self.ask_owner(row, amount, question),
+            Decision::Pay { .. } => {}
         }
         if amount < row.amount {
             self.tx.set_purchase_amount(row.purchase, amount)?;
@@ -165,36 +168,9 @@ impl Step<'_> {
         }
         match self.ask_policy(purchase, invoice.amount)? {
             Decision::Refuse(refusal) => self.refuse_and_retry(purchase, &refusal.to_string()),
+            Decision::Ask(question) => self.ask_owner(purchase, invoice.amount, question),
             Decision::Pay { fee_max } => self.intend(purchase, &invoice, fee_max, offer),
         }
-    }
-
-    fn ask_policy(&self, purchase: &PurchaseRow, amount: Msat) -> Result<Decision, StoreError> {
-        let halt = self.halt()?;
-        let (rule, house) = self.accounts(purchase, None)?;
-        Ok(decide(halt.as_ref(), rule.as_ref(), &house, self.rules.fees, amount))
-    }
-
-    /// Asks again about an intent that is about to be sent: lock, rules and limits may have changed while it waited.
-    pub(super) fn refused_now(&self, payment: &PaymentRow) -> Result<Option<Refusal>, StoreError> {
-        let halt = self.halt()?;
-        if payment.service != self.rules.service {
-            return Ok(Some(Refusal::OtherWallet));
-        }
-        let purchase = self.tx.purchase(payment.purchase)?;
-        let Some(purchase) = purchase.filter(|purchase| purchase.state == "open") else {
-            return Ok(Some(Refusal::NoRule));
-        };
-        let (rule, house) = self.accounts(&purchase, Some(payment.payment))?;
-        let cost = Msat(payment.amount.0.saturating_add(payment.fee_max.0));
-        Ok(allow(halt.as_ref(), rule.as_ref(), &house, cost).err())
-    }
-
-    /// The limits of the purchase's rule and of the house, and what counts against them, except one payment.
-    fn accounts(&self, purchase: &PurchaseRow, except: Option<i64>) -> Result<(Option<Account>, Account), StoreError> {
-        let (of_rule, of_house) = self.tx.committed(&purchase.rule, except, self.now.wall)?;
-        let rule = self.rule_budget(purchase).map(|budget| Account { budget, committed: of_rule });
-        Ok((rule, Account { budget: self.rules.house, committed: of_house }))
     }
 
     fn intend(
@@ -205,10 +181,11 @@ impl Step<'_> {
         offer: Option<&Challenge>,
     ) -> Result<(), StoreError> {
         let ticket = offer.map(|offer| (offer.scheme.as_str(), offer.token.as_str()));
-        let new = NewPayment { purchase: purchase.purchase, invoice, fee_max, service: &self.rules.service, ticket };
+        let (service, payee) = (&self.rules.service, payee_name(purchase));
+        let new = NewPayment { purchase: purchase.purchase, payee: &payee, invoice, fee_max, service, ticket };
         let payment = self.tx.insert_intent(&new, self.now.wall)?;
         let reserved = signed(invoice.amount)? + signed(fee_max)?;
-        let sides = [Posting(Posting::WALLET, -reserved), Posting(Posting::PENDING, reserved)];
+        let sides = [Posting(&Posting::wallet(service), -reserved), Posting(Posting::PENDING, reserved)];
         self.tx.post(self.now.wall, Some(payment), &sides)?;
         self.tx.set_purchase_amount(purchase.purchase, invoice.amount)?;
         self.tx.set_refusal(purchase.purchase, None)?;
@@ -266,9 +243,13 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Until when no payment is handed over, because too many before it are unclear (`reliability-security`, rule 2.7).
+    /// Until when no payment is handed over: too many before it are unclear (`reliability-security`, rule 2.7), or the
+    /// wallet's history is not compared yet (rule 1.11).
     fn held_back(&self, open: &[PaymentRow]) -> Option<u64> {
         let now = self.now.monotonic;
+        if !self.standing.may_pay() {
+            return Some(now.saturating_add(UNKNOWN_REST_MS));
+        }
         let unknown = open.iter().filter(|payment| payment.state == State::Unknown).count();
         let crowded = (unknown >= UNKNOWN_MAX).then(|| now.saturating_add(UNKNOWN_REST_MS));
         self.breaker.open_until(now).max(crowded)
@@ -277,6 +258,10 @@ impl Step<'_> {
     /// Intents that waited for a wallet that could not pay are tried now.
     pub(super) fn on_wallet_ready(&mut self) -> Result<(), StoreError> {
         self.breaker.worked();
+        self.send_waiting_intents()
+    }
+
+    pub(super) fn send_waiting_intents(&mut self) -> Result<(), StoreError> {
         for payment in self.tx.open_payments()?.iter().filter(|payment| payment.state == State::Intent) {
             self.jobs.at(Job::Send(payment.payment), self.now.monotonic);
         }
@@ -296,7 +281,7 @@ impl Step<'_> {
     /// Returns the reservation of a payment that will not happen.
     pub(super) fn release(&self, payment: &PaymentRow) -> Result<(), StoreError> {
         let reserved = signed(payment.amount)? + signed(payment.fee_max)?;
-        let sides = [Posting(Posting::PENDING, -reserved), Posting(Posting::WALLET, reserved)];
+        let sides = [Posting(Posting::PENDING, -reserved), Posting(&Posting::wallet(&payment.service), reserved)];
         self.tx.post(self.now.wall, Some(payment.payment), &sides)
     }
 
@@ -315,7 +300,7 @@ impl Step<'_> {
         Ok(self.wants_invoice(purchase)?.filter(|_| failed.is_none()))
     }
 
-    fn refuse_and_retry(&mut self, purchase: &PurchaseRow, why: &str) -> Result<(), StoreError> {
+    pub(super) fn refuse_and_retry(&mut self, purchase: &PurchaseRow, why: &str) -> Result<(), StoreError> {
         self.jobs.again(Job::Bill(purchase.purchase), self.now.monotonic);
         self.refuse(purchase, why)
     }

@@ -8,7 +8,6 @@ use super::jobs::Job;
 use crate::config::Agreement;
 use crate::domain::meter::{Accrual, MeterState, accrue};
 use crate::domain::money::Msat;
-use crate::domain::policy::affordable;
 use crate::store::{AgreementRow, PurchaseKind, StoreError};
 
 impl Step<'_> {
@@ -129,13 +128,6 @@ impl Step<'_> {
     fn is_overdue(&self, agreement: &Agreement) -> Result<bool, StoreError> {
         let began = self.tx.billing_began(&agreement.id, &agreement.meter)?;
         Ok(began.is_some_and(|began| self.now.wall.since(began) >= agreement.pay_every_ms))
-    }
-
-    /// The most of `wanted` that the limits of the agreement and of the house can ever let through at once.
-    pub(super) fn fitting(&self, wanted: Msat, agreement: &Agreement) -> Msat {
-        affordable(wanted, &agreement.budget, self.rules.fees)
-            .min(affordable(wanted, &self.rules.house, self.rules.fees))
-            .whole_sats()
     }
 }
 

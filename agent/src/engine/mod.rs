@@ -7,28 +7,35 @@ mod bills;
 mod energy;
 mod feeds;
 mod jobs;
+mod judge;
 mod outcomes;
 mod owner;
+mod questions;
 mod recovery;
 mod snapshot;
+mod wallet;
 
 use std::collections::BTreeMap;
 
 use bitcoin::Network;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::clock::Now;
-use crate::config::{Agreement, Feed};
+use crate::config::{Agreement, Feed, PayeeLimits};
 use crate::domain::breaker::Breaker;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
 use crate::domain::meter::MeterState;
-use crate::domain::money::{Msat, UnixMillis};
-use crate::domain::policy::{Budget, FeeRule, Halt};
-use crate::store::{PurchaseRow, Store, StoreError, Tx};
+use crate::domain::money::Msat;
+use crate::domain::policy::{AskRule, Budget, FeeRule};
+use crate::domain::window::Period;
+use crate::store::{JournalEntry, Statement, Store, StoreError, Tx};
 use jobs::{Job, Jobs};
 pub use owner::{Order, Verdict};
-pub use snapshot::{AgreementSnapshot, Snapshot};
+pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
+use wallet::Standing;
+pub use wallet::{Comparison, Direction, Listed, Mark};
 
 /// What the owner allowed; taken from the configuration, replaced as a whole.
 #[derive(Clone, Debug)]
@@ -43,6 +50,16 @@ pub struct Rules {
     pub house: Budget,
     /// How much routing may cost.
     pub fees: FeeRule,
+    /// When the owner is asked first.
+    pub ask: AskRule,
+    /// The owner's clock: whose hours, days and months the limits mean.
+    pub zone: TimeZone,
+    /// Payees with limits of their own.
+    pub payees: Vec<PayeeLimits>,
+    /// Only payees in `payees` may be paid.
+    pub listed_payees_only: bool,
+    /// Payments wait at start until the wallet's history was compared with the ledger.
+    pub compare_first: bool,
     /// Electricity bought.
     pub agreements: Vec<Agreement>,
     /// Data bought.
@@ -114,6 +131,10 @@ pub enum Event {
     },
     /// The wallet can pay again; whatever waited for that is tried now.
     WalletReady,
+    /// The wallet told its history and its balance.
+    Compared(Comparison),
+    /// The wallet did not tell them; the text says why.
+    NotCompared(String),
     /// The owner wants everything owed paid now, however little.
     SettleUp,
     /// Time passed; sent about twice a second.
@@ -217,6 +238,7 @@ pub struct Engine {
     jobs: Jobs,
     notices: BTreeMap<String, String>,
     breaker: Breaker,
+    standing: Standing,
 }
 
 /// One event being handled.
@@ -226,6 +248,7 @@ struct Step<'a> {
     jobs: &'a mut Jobs,
     notices: &'a mut BTreeMap<String, String>,
     breaker: &'a mut Breaker,
+    standing: &'a mut Standing,
     now: Now,
     effects: Vec<Effect>,
 }
@@ -233,7 +256,8 @@ struct Step<'a> {
 impl Engine {
     /// Takes over the database under `rules`.
     pub fn new(store: Store, rules: Rules) -> Engine {
-        Engine { store, rules, jobs: Jobs::default(), notices: BTreeMap::new(), breaker: Breaker::default() }
+        let standing = Standing::new(&rules);
+        Engine { store, rules, jobs: Jobs::default(), notices: BTreeMap::new(), breaker: Breaker::default(), standing }
     }
 
     /// Recovery: what may be moving is looked up, what certainly did not leave is sent or given up, and only then comes
@@ -279,23 +303,20 @@ impl Engine {
         Ok(self.store.begin()?.meter(meter)?)
     }
 
-    /// From when on money that came in may not be booked yet: the last booking with a day to spare, or the first start
-    /// with this database. What came earlier was the owner's business with the wallet.
+    /// The account of `period`; nothing changes.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn incoming_since(&mut self, now: Now) -> Result<UnixMillis, EngineError> {
-        let tx = self.store.begin()?;
-        let first = match tx.meta(INCOMING_SINCE)?.and_then(|text| text.parse().ok()) {
-            Some(first) => first,
-            None => {
-                tx.set_meta(INCOMING_SINCE, &now.wall.0.to_string())?;
-                now.wall.0
-            }
-        };
-        let last = tx.last_received()?.map_or(first, |last| last.0.saturating_sub(INCOMING_OVERLAP_MS));
-        tx.commit()?;
-        Ok(UnixMillis(first.max(last)))
+    pub fn statement(&mut self, period: Period) -> Result<Statement, EngineError> {
+        Ok(self.store.begin()?.statement(period)?)
+    }
+
+    /// What was recorded after entry `after`, oldest first, at most `most` entries; nothing changes.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn journal_after(&mut self, after: u64, most: u32) -> Result<Vec<JournalEntry>, EngineError> {
+        Ok(self.store.begin()?.journal_after(after, most)?)
     }
 
     fn transact(
@@ -303,9 +324,9 @@ impl Engine {
         now: Now,
         work: impl FnOnce(&mut Step<'_>) -> Result<(), StoreError>,
     ) -> Result<Vec<Effect>, EngineError> {
-        let Engine { store, rules, jobs, notices, breaker } = self;
+        let Engine { store, rules, jobs, notices, breaker, standing } = self;
         let tx = store.begin()?;
-        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, now, effects: Vec::new() };
+        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, now, effects: Vec::new() };
         work(&mut step)?;
         let effects = step.effects;
         tx.commit()?;
@@ -326,6 +347,8 @@ impl Step<'_> {
             Event::Fetched { feed, answer } => self.on_fetched(&feed, answer),
             Event::Received { hash, amount } => self.on_received(&hash, amount),
             Event::WalletReady => self.on_wallet_ready(),
+            Event::Compared(comparison) => self.on_compared(&comparison),
+            Event::NotCompared(why) => self.on_not_compared(why),
             Event::SettleUp => self.settle_up(),
             Event::Tick => due.into_iter().try_for_each(|job| self.on_due(job)),
         }
@@ -345,32 +368,10 @@ impl Step<'_> {
         self.record(json!({"event": "locked", "reason": reason}))?;
         self.tx.set_meta(LOCK, &text)
     }
-
-    /// What keeps every automatic payment back, if anything does.
-    fn halt(&self) -> Result<Option<Halt>, StoreError> {
-        if self.tx.meta(STOPPED)?.is_some() {
-            return Ok(Some(Halt::Stopped));
-        }
-        Ok(self.tx.meta(LOCK)?.map(Halt::Locked))
-    }
-
-    /// The limits of the purchase's rule, if that still allows the purchase's payee.
-    fn rule_budget(&self, purchase: &PurchaseRow) -> Option<Budget> {
-        self.rule(&purchase.rule).filter(|(payee, _)| *payee == purchase.payee).map(|(_, budget)| budget)
-    }
-
-    /// Payee and limits of an agreement or feed.
-    fn rule(&self, id: &str) -> Option<(String, Budget)> {
-        let agreements = self.rules.agreements.iter().map(|known| (&known.id, known.payee.to_string(), known.budget));
-        let feeds = self.rules.feeds.iter().map(|known| (&known.id, known.url.to_string(), known.budget));
-        agreements.chain(feeds).find(|(known, ..)| *known == id).map(|(_, payee, budget)| (payee, budget))
-    }
 }
 
 const LOCK: &str = "lock";
 const STOPPED: &str = "stopped";
-const INCOMING_SINCE: &str = "incoming_since";
-const INCOMING_OVERLAP_MS: u64 = 86_400_000;
 /// A lock that says this much already needs no further reasons.
 const LOCK_BYTES_MAX: usize = 4_096;
 

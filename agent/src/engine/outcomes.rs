@@ -79,7 +79,8 @@ impl Step<'_> {
     pub(super) fn on_received(&mut self, hash: &PaymentHash, amount: Msat) -> Result<(), StoreError> {
         if self.tx.note_received(hash, amount, self.now.wall)? {
             let amount = signed(amount)?;
-            let sides = [Posting(Posting::WALLET, amount), Posting(Posting::INCOME, -amount)];
+            let wallet = Posting::wallet(&self.rules.service);
+            let sides = [Posting(&wallet, amount), Posting(Posting::INCOME, -amount)];
             self.tx.post(self.now.wall, None, &sides)?;
             self.record(json!({"event": "received", "hash": hash.to_string(), "amount_msat": amount}))?;
         }
@@ -155,14 +156,15 @@ impl Step<'_> {
         let Some(purchase) = self.tx.purchase(payment.purchase)? else {
             return Err(StoreError::Damaged(format!("payment {} has no purchase", payment.payment)));
         };
-        let expense = expense(purchase.kind);
+        let (expense, wallet) = (expense(purchase.kind), Posting::wallet(&payment.service));
         let sides = [
             Posting(Posting::PENDING, -(amount + fee_max)),
             Posting(expense, amount),
             Posting(Posting::FEES, fee_paid),
-            Posting(Posting::WALLET, fee_max - fee_paid),
+            Posting(&wallet, fee_max - fee_paid),
         ];
         self.tx.post(self.now.wall, Some(payment.payment), &sides)?;
+        self.tx.know_payee(&payment.payee, self.now.wall)?;
         if fee > payment.fee_max {
             // Never dropped (`reliability-security`, rule 4.9); the wallet broke the limit or knows none.
             self.notices
@@ -213,11 +215,9 @@ impl Step<'_> {
         let (amount, fee_paid) = (signed(payment.amount)?, signed(fee)?);
         let purchase = self.tx.purchase(payment.purchase)?;
         let kind = purchase.as_ref().map_or(PurchaseKind::Energy, |purchase| purchase.kind);
-        let sides = [
-            Posting(Posting::WALLET, -(amount + fee_paid)),
-            Posting(expense(kind), amount),
-            Posting(Posting::FEES, fee_paid),
-        ];
+        let wallet = Posting::wallet(&payment.service);
+        let sides =
+            [Posting(&wallet, -(amount + fee_paid)), Posting(expense(kind), amount), Posting(Posting::FEES, fee_paid)];
         self.tx.post(self.now.wall, Some(payment.payment), &sides)?;
         if let Some(purchase) = purchase.filter(|purchase| purchase.state != "paid") {
             self.tx.set_purchase_state(purchase.purchase, "frozen")?;
@@ -235,8 +235,9 @@ impl Step<'_> {
             return Ok(());
         }
         let (amount, fee_paid) = (signed(payment.amount)?, signed(fee)?);
+        let wallet = Posting::wallet(&payment.service);
         let sides = [
-            Posting(Posting::WALLET, -(amount + fee_paid)),
+            Posting(&wallet, -(amount + fee_paid)),
             Posting(Posting::SUSPENSE, amount),
             Posting(Posting::FEES, fee_paid),
         ];

@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::domain::payment::State;
 use crate::store::{Posting, PurchaseKind, StoreError};
 
-/// An order about all automatic payments.
+/// An order about automatic payments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -21,6 +21,10 @@ pub enum Order {
     Resume,
     /// The owner compared the wallet with the ledger: the lock is lifted, and what was settled out of turn counts.
     Unlock,
+    /// The payment that this question is about may be made.
+    Approve(i64),
+    /// It may not.
+    Decline(i64),
 }
 
 /// What came of an order, in one sentence.
@@ -44,6 +48,8 @@ impl Engine {
                 Order::Stop => step.stop()?,
                 Order::Resume => step.resume()?,
                 Order::Unlock => step.unlock()?,
+                Order::Approve(question) => step.approve(question)?,
+                Order::Decline(question) => step.decline(question)?,
             };
             Ok(())
         })?;
@@ -131,6 +137,6 @@ impl Step<'_> {
     }
 }
 
-fn done(text: &str) -> Verdict {
+pub(super) fn done(text: &str) -> Verdict {
     Verdict::Done(text.to_owned())
 }

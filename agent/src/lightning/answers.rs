@@ -4,8 +4,9 @@ use bitcoin::Network;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
-use crate::domain::invoice::{Invoice, PaymentHash, Preimage, Price};
+use crate::domain::invoice::{Invoice, PaymentHash, Price};
 use crate::domain::money::{Msat, UnixMillis};
+pub use crate::engine::{Direction, Listed};
 
 /// What a service can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -102,32 +103,6 @@ pub enum Incoming {
     Expired,
     /// This wallet does not know it.
     NotFound,
-}
-
-/// Which way money went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From us.
-    Out,
-    /// To us.
-    In,
-}
-
-/// One settled payment in the service's history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Which way.
-    pub direction: Direction,
-    /// Known by.
-    pub hash: PaymentHash,
-    /// Without fees; for incoming ones what arrived.
-    pub amount: Msat,
-    /// Paid for routing, if the service says.
-    pub fee: Option<Msat>,
-    /// When, if the service says.
-    pub settled_at: Option<UnixMillis>,
-    /// The proof, if the service shows it.
-    pub preimage: Option<Preimage>,
 }
 
 /// What trying a credential showed.

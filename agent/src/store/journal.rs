@@ -1,10 +1,22 @@
 //! The journal's rows: appended in the transaction of the change they record, verified at start.
 
 use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, Tx, optional};
 use crate::domain::journal::{Entry, GENESIS, commitment, entry_hash, follow};
 use crate::domain::money::UnixMillis;
+
+/// One entry, for whoever follows what happens: numbered without gaps, written in the transaction of what it records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Its number, which never changes.
+    pub seq: u64,
+    /// When it was written, ms since 1970.
+    pub at_ms: u64,
+    /// What happened; `None` where it was erased.
+    pub entry: Option<serde_json::Value>,
+}
 
 impl Tx<'_> {
     /// Appends `payload` (one JSON object) to the chain.
@@ -25,6 +37,21 @@ impl Tx<'_> {
             )?
             .execute(params![seq, at.0, payload, salt, commitment, hash])?;
         Ok(())
+    }
+
+    /// The entries after number `after`, oldest first, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, StoreError> {
+        let sql = "SELECT seq, at_ms, payload FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+        let mut statement = self.sql.prepare_cached(sql)?;
+        let rows = statement.query_map(params![after, most], |row| {
+            let payload: Option<String> = row.get(2)?;
+            let entry = payload.and_then(|payload| serde_json::from_str(&payload).ok());
+            Ok(JournalEntry { seq: row.get(0)?, at_ms: row.get(1)?, entry })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The newest entry as `(seq, hash)`; `(0, GENESIS)` in an empty journal.

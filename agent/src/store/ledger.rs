@@ -5,14 +5,24 @@ use rusqlite::params;
 use super::{StoreError, Tx};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::policy::Committed;
+use crate::domain::window::Starts;
 
 /// One side of a posting: an account and the signed amount added to it, in msat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Posting(pub &'static str, pub i64);
+pub struct Posting<'a>(pub &'a str, pub i64);
 
-impl Posting {
-    /// Spending money at the Lightning service.
-    pub const WALLET: &'static str = "wallet";
+/// What counts against the limits of a payment's rule, of its payee, and of the house.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// Of the agreement or feed.
+    pub rule: Committed,
+    /// Of everything paid to the payee.
+    pub payee: Committed,
+    /// Of the whole house.
+    pub house: Committed,
+}
+
+impl Posting<'_> {
     /// Reserved for payments that are not final.
     pub const PENDING: &'static str = "pending";
     /// Paid for electricity.
@@ -23,8 +33,15 @@ impl Posting {
     pub const FEES: &'static str = "expense:fee";
     /// Money that came in.
     pub const INCOME: &'static str = "income:received";
-    /// Gone without a payment of ours that could have moved it; the owner has to look.
+    /// Gone without a payment of ours that could have moved it, or come without one; the owner has to look.
     pub const SUSPENSE: &'static str = "suspense";
+    /// What a wallet held when Kilosat first used it.
+    pub const OPENING: &'static str = "opening";
+
+    /// The account of the spending money in the wallet that payments mark as `service`.
+    pub fn wallet(service: &str) -> String {
+        format!("wallet:{service}")
+    }
 }
 
 impl Tx<'_> {
@@ -32,7 +49,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when the sides do not sum to zero: a fault of the program, nothing is written.
-    pub fn post(&self, at: UnixMillis, payment: Option<i64>, sides: &[Posting]) -> Result<(), StoreError> {
+    pub fn post(&self, at: UnixMillis, payment: Option<i64>, sides: &[Posting<'_>]) -> Result<(), StoreError> {
         if sides.iter().try_fold(0_i64, |sum, side| sum.checked_add(side.1)) != Some(0) {
             return Err(StoreError::Damaged("a posting does not sum to zero".to_owned()));
         }
@@ -47,35 +64,40 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Spent plus reserved in the windows that end `now`: by `rule`, and by the whole house.
+    /// Spent plus reserved since each of `starts`: by `rule`, for `payee`, and by the whole house.
     ///
     /// A payment belongs to the window in which it was reserved, also when it settles later. Payments stamped later than
-    /// `now` (the clock went back) still count. `except` names a payment that is left out.
+    /// now (the clock went back) still count. `except` names a payment that is left out.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn committed(
         &self,
         rule: &str,
+        payee: &str,
         except: Option<i64>,
-        now: UnixMillis,
-    ) -> Result<(Committed, Committed), StoreError> {
-        let since = |window_ms: u64| now.0.saturating_sub(window_ms);
-        let sql = "SELECT ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?1 AND u.rule = ?4), 0),
-                          ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?2 AND u.rule = ?4), 0),
-                          ifnull(sum(l.amount_msat) FILTER (WHERE u.rule = ?4), 0),
-                          ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?1), 0),
-                          ifnull(sum(l.amount_msat) FILTER (WHERE p.created_ms > ?2), 0),
-                          ifnull(sum(l.amount_msat), 0)
-                   FROM payments p JOIN purchases u USING (purchase) JOIN ledger l ON l.payment = p.payment
-                   WHERE p.created_ms > ?3 AND l.account <> 'wallet' AND p.payment IS NOT ?5";
-        let windows = params![since(HOUR_MS), since(DAY_MS), since(MONTH_MS), rule, except];
+        starts: &Starts,
+    ) -> Result<Accounts, StoreError> {
+        let sql = "WITH spent AS (
+                       SELECT p.created_ms AS at, u.rule = ?4 AS ours, p.payee = ?5 AS theirs, p.state <> 'cancelled' AS made,
+                              (SELECT ifnull(sum(l.amount_msat), 0) FROM ledger l
+                               WHERE l.payment = p.payment AND l.account NOT GLOB 'wallet:*') AS msat
+                       FROM payments p JOIN purchases u USING (purchase)
+                       WHERE p.created_ms > ?3 AND p.payment IS NOT ?6)
+                   SELECT ifnull(sum(msat) FILTER (WHERE ours AND at > ?1), 0), ifnull(sum(msat) FILTER (WHERE ours AND at > ?2), 0),
+                          ifnull(sum(msat) FILTER (WHERE ours), 0), count(*) FILTER (WHERE ours AND made AND at > ?1),
+                          ifnull(sum(msat) FILTER (WHERE theirs AND at > ?1), 0), ifnull(sum(msat) FILTER (WHERE theirs AND at > ?2), 0),
+                          ifnull(sum(msat) FILTER (WHERE theirs), 0), count(*) FILTER (WHERE theirs AND made AND at > ?1),
+                          ifnull(sum(msat) FILTER (WHERE at > ?1), 0), ifnull(sum(msat) FILTER (WHERE at > ?2), 0),
+                          ifnull(sum(msat), 0), count(*) FILTER (WHERE made AND at > ?1)
+                   FROM spent";
+        let windows = params![starts.hour.0, starts.day.0, starts.month.0, rule, payee, except];
         Ok(self.sql.prepare_cached(sql)?.query_row(windows, |row| {
             let side = |first: usize| -> rusqlite::Result<Committed> {
                 let amount = |column: usize| row.get(first + column).map(Msat);
-                Ok(Committed { hour: amount(0)?, day: amount(1)?, month: amount(2)? })
+                Ok(Committed { hour: amount(0)?, day: amount(1)?, month: amount(2)?, payments: row.get(first + 3)? })
             };
-            Ok((side(0)?, side(3)?))
+            Ok(Accounts { rule: side(0)?, payee: side(4)?, house: side(8)? })
         })?)
     }
 
@@ -88,6 +110,15 @@ impl Tx<'_> {
         Ok(self.sql.prepare_cached(sum)?.query_row([account], |row| row.get(0))?)
     }
 
+    /// The number of the newest entry; what was read before it moved may be out of date.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn newest_entry(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT ifnull(max(entry), 0) FROM ledger";
+        Ok(self.sql.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
     /// The sum over every account: zero, or the ledger is damaged.
     ///
     /// # Errors
@@ -96,7 +127,3 @@ impl Tx<'_> {
         Ok(self.sql.query_row("SELECT ifnull(sum(amount_msat), 0) FROM ledger", [], |row| row.get(0))?)
     }
 }
-
-const HOUR_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * HOUR_MS;
-const MONTH_MS: u64 = 30 * DAY_MS;

@@ -5,18 +5,24 @@ mod ledger;
 mod meters;
 mod payments;
 mod purchases;
+mod questions;
 mod received;
+mod statement;
 mod tickets;
 mod totals;
+mod wallets;
 
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-pub use ledger::Posting;
+pub use journal::JournalEntry;
+pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
 pub use payments::{NewPayment, PaymentRow};
 pub use purchases::{PurchaseKind, PurchaseRow};
+pub use questions::{QuestionRow, QuestionState};
+pub use statement::{Statement, StatementLine};
 pub use tickets::TicketRow;
 pub use totals::{PaymentSummary, Totals};
 
@@ -73,6 +79,7 @@ impl Store {
     pub fn open(path: &Path, network: &str) -> Result<Store, StoreError> {
         let mut connection = Connection::open_with_flags(path, READ_WRITE)?;
         connection.execute_batch(PRAGMAS)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
         let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         if synchronous != SYNCHRONOUS_FULL || mode != "wal" {
@@ -125,7 +132,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
-        optional(self.sql.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)))
+        let sql = "SELECT value FROM meta WHERE key = ?1";
+        optional(self.sql.prepare_cached(sql)?.query_row([key], |row| row.get(0)))
     }
 
     /// Stores `value` under `key`.
@@ -174,7 +182,8 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// Never edited after release; a change is a new file.
-const MIGRATIONS: [&str; 1] = [include_str!("../../schema/0001_money.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../schema/0001_money.sql"), include_str!("../../schema/0002_owner.sql")];
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_CREATE)
@@ -182,6 +191,8 @@ const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
 const SYNCHRONOUS_FULL: i64 = 2;
+/// More than there are in this folder, so that none is parsed twice.
+const STATEMENTS_KEPT: usize = 128;
 
 /// `reliability-security`, rule 6.4. 0x4B534154 spells "KSAT".
 const PRAGMAS: &str = "

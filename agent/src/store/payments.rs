@@ -40,6 +40,8 @@ pub struct PaymentRow {
     pub changed_at: UnixMillis,
     /// The L402 ticket this payment buys: scheme and token.
     pub ticket: Option<(String, String)>,
+    /// Whom it goes to: an address, an LNURL, or the origin of an L402 seller.
+    pub payee: String,
 }
 
 /// What [`Tx::insert_intent`] needs.
@@ -47,6 +49,8 @@ pub struct PaymentRow {
 pub struct NewPayment<'a> {
     /// The purchase it settles.
     pub purchase: i64,
+    /// Whom it goes to.
+    pub payee: &'a str,
     /// The checked invoice.
     pub invoice: &'a Invoice,
     /// Reserved for routing fees.
@@ -66,9 +70,9 @@ impl Tx<'_> {
         self.sql
             .prepare_cached(
                 "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat,
-                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket)
+                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket, payee)
                  VALUES (?1, ?2, (SELECT ifnull(max(attempt), 0) + 1 FROM payments WHERE hash = ?2), ?3, 'intent', ?4,
-                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)",
+                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 new.purchase,
@@ -82,6 +86,7 @@ impl Tx<'_> {
                 now.0,
                 new.ticket.map(|ticket| ticket.0),
                 new.ticket.map(|ticket| ticket.1),
+                new.payee,
             ])?;
         Ok(self.sql.last_insert_rowid())
     }
@@ -229,11 +234,12 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         not_found_at: UnixMillis(row.get(10)?),
         changed_at: UnixMillis(row.get(13)?),
         service: row.get(14)?,
+        payee: row.get(15)?,
         ticket: scheme.zip(token),
     })
 }
 
 const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
-    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service FROM payments";
+    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service, payee FROM payments";
 /// The largest time SQLite's signed integers hold.
 const TIME_MAX: u64 = i64::MAX as u64;

@@ -7,15 +7,6 @@ use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, UnixMillis};
 
 impl Tx<'_> {
-    /// When money last came in.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn last_received(&self) -> Result<Option<UnixMillis>, StoreError> {
-        let at: Option<u64> = self.sql.query_row("SELECT max(at_ms) FROM received", [], |row| row.get(0))?;
-        Ok(at.map(UnixMillis))
-    }
-
     /// Whether money came in under `hash`.
     ///
     /// # Errors

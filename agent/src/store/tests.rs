@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
+use crate::domain::window::Period;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
@@ -25,7 +26,14 @@ fn invoice(tag: u8) -> Invoice {
 }
 
 fn intent(tx: &Tx<'_>, purchase: i64, invoice: &Invoice) -> Result<i64, StoreError> {
-    let new = NewPayment { purchase, invoice, fee_max: Msat(100), service: "node", ticket: None };
+    let new = NewPayment {
+        purchase,
+        payee: "meter@utility.example",
+        invoice,
+        fee_max: Msat(100),
+        service: "node",
+        ticket: None,
+    };
     tx.insert_intent(&new, NOW)
 }
 
@@ -43,6 +51,7 @@ fn the_database_forbids_a_second_live_payment_for_a_purchase_or_a_hash() {
     let payment = intent(&tx, first, &invoice(1)).unwrap();
     assert!(intent(&tx, first, &invoice(2)).is_err());
     assert!(intent(&tx, second, &invoice(1)).is_err());
+    tx.set_payment_state(payment, State::Sending, None, NOW).unwrap();
     tx.set_payment_state(payment, State::Failed, Some("no route"), NOW).unwrap();
     intent(&tx, first, &invoice(1)).unwrap();
     assert_eq!(tx.payment_by_hash(&PaymentHash([1; 32])).unwrap().unwrap().attempt, 2);
@@ -55,6 +64,7 @@ fn a_final_payment_cannot_be_changed_or_deleted_in_sql_either() {
     let tx = store.begin().unwrap();
     let purchase = purchase(&tx, "a");
     let payment = intent(&tx, purchase, &invoice(1)).unwrap();
+    tx.set_payment_state(payment, State::Sending, None, NOW).unwrap();
     assert!(tx.set_payment_state(payment, State::Settled, None, NOW).is_err(), "settled needs a preimage");
     tx.set_payment_paid(payment, State::Settled, &Preimage([3; 32]), Msat(7), NOW).unwrap();
     assert!(tx.set_payment_state(payment, State::Failed, None, NOW).is_err());
@@ -62,13 +72,94 @@ fn a_final_payment_cannot_be_changed_or_deleted_in_sql_either() {
     assert!(tx.sql.execute("UPDATE ledger SET amount_msat = 0", []).is_ok(), "an empty ledger has nothing to change");
 }
 
+/// Both say the same of every move, so that neither can be changed alone.
+#[test]
+fn the_database_knows_the_same_legal_moves_as_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let tx = store.begin().unwrap();
+    let moves = State::ALL.into_iter().flat_map(|from| State::ALL.map(|to| (from, to)));
+    for (number, (from, to)) in (0_u8..).zip(moves.filter(|(from, to)| from != to)) {
+        let purchase = purchase(&tx, &number.to_string());
+        // A proof and a fee, so that only the move is judged.
+        let sql = "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat, fee_msat,
+                       preimage, payee_key, expires_ms, created_ms, changed_ms)
+                   VALUES (?1, ?2, 1, 'node', ?3, 'lnbcrt', 1, 0, 0, zeroblob(32), '02', 1, 1, 1)";
+        tx.sql.execute(sql, rusqlite::params![purchase, [number; 32], from.name()]).unwrap();
+        let payment = tx.sql.last_insert_rowid();
+        let moved = tx.set_payment_state(payment, to, None, NOW).is_ok();
+        assert_eq!(moved, from.move_to(to).is_ok(), "{from:?} to {to:?}");
+    }
+}
+
+#[test]
+fn a_database_of_version_1_is_taken_over_with_its_money() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("money.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../../schema/0001_money.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO purchases VALUES (1, 'a', 'energy', 'grid', 'meter@utility.example', 5000, 'paid', NULL, 5);
+         INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat, fee_msat, preimage,
+             payee_key, expires_ms, created_ms, changed_ms)
+         VALUES (1, zeroblob(32), 1, 'lnd:77', 'settled', 'lnbcrt', 5000, 100, 40, zeroblob(32), '02', 9, 5, 6);
+         INSERT INTO ledger (posting, at_ms, account, amount_msat, payment) VALUES
+             (1, 4, 'wallet', 20000, NULL), (1, 4, 'income:received', -20000, NULL),
+             (3, 6, 'wallet', -5040, 1), (3, 6, 'expense:energy', 5000, 1), (3, 6, 'expense:fee', 40, 1);
+         PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let mut store = Store::open(&path, "regtest").unwrap();
+    let tx = store.begin().unwrap();
+    assert_eq!((tx.ledger_sum().unwrap(), tx.account("wallet:lnd:77").unwrap()), (0, 14_960));
+    assert!(tx.knows_payee("meter@utility.example").unwrap() && !tx.knows_payee("other@utility.example").unwrap());
+    let paid = tx.payment_by_hash(&PaymentHash([0; 32])).unwrap().unwrap();
+    assert_eq!((paid.state, paid.payee.as_str()), (State::Settled, "meter@utility.example"));
+    assert!(tx.sql.execute("UPDATE ledger SET amount_msat = 0", []).is_err(), "entries are kept again");
+    tx.commit().unwrap();
+    drop(store);
+    open(directory.path());
+}
+
+#[test]
+fn a_statement_adds_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    let tx = store.begin().unwrap();
+    let payment = intent(&tx, purchase(&tx, "a"), &invoice(1)).unwrap();
+    let at = UnixMillis;
+    let post = |when, payment, sides: &[Posting<'_>]| tx.post(at(when), payment, sides).unwrap();
+    post(5, None, &[Posting("wallet:node", 9_000), Posting(Posting::OPENING, -9_000)]);
+    post(10, None, &[Posting("wallet:node", 7_000), Posting(Posting::INCOME, -7_000)]);
+    post(11, Some(payment), &[Posting("wallet:node", -5_100), Posting(Posting::PENDING, 5_100)]);
+    let settled = [
+        Posting(Posting::PENDING, -5_100),
+        Posting(Posting::ENERGY, 5_000),
+        Posting(Posting::FEES, 40),
+        Posting("wallet:node", 60),
+    ];
+    post(19, Some(payment), &settled);
+    post(20, None, &[Posting("wallet:node", -300), Posting(Posting::SUSPENSE, 300)]);
+    let statement = tx.statement(Period { from: at(10), to: at(20) }).unwrap();
+    let Statement { opening_msat, received_msat, paid_msat, fees_msat, suspense_msat, closing_msat, .. } = statement;
+    assert_eq!((opening_msat, received_msat, paid_msat, fees_msat), (9_000, 7_000, 5_000, 40));
+    assert_eq!((suspense_msat, closing_msat, statement.reserved_msat), (0, 10_960, 0));
+    assert_eq!(opening_msat + received_msat - paid_msat - fees_msat, closing_msat);
+    let [line] = statement.lines.as_slice() else { panic!("{:?}", statement.lines) };
+    assert_eq!((line.rule.as_str(), line.payments, line.paid_msat, line.fees_msat), ("grid", 1, 5_000, 40));
+    let half = tx.statement(Period { from: at(10), to: at(12) }).unwrap();
+    assert_eq!((half.reserved_msat, half.closing_msat, half.lines.len()), (5_100, 10_900, 0));
+    assert!(statement.as_text().contains("10.960 sat"), "{}", statement.as_text());
+}
+
 #[test]
 fn a_posting_that_does_not_sum_to_zero_is_refused_and_entries_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
     let tx = store.begin().unwrap();
-    assert!(tx.post(NOW, None, &[Posting(Posting::WALLET, -5), Posting(Posting::ENERGY, 4)]).is_err());
-    tx.post(NOW, None, &[Posting(Posting::WALLET, -5), Posting(Posting::ENERGY, 5)]).unwrap();
+    assert!(tx.post(NOW, None, &[Posting("wallet:node", -5), Posting(Posting::ENERGY, 4)]).is_err());
+    tx.post(NOW, None, &[Posting("wallet:node", -5), Posting(Posting::ENERGY, 5)]).unwrap();
     assert_eq!((tx.ledger_sum().unwrap(), tx.account(Posting::ENERGY).unwrap()), (0, 5));
     assert!(tx.sql.execute("UPDATE ledger SET amount_msat = 0", []).is_err());
     assert!(tx.sql.execute("DELETE FROM ledger", []).is_err());
@@ -111,7 +202,7 @@ fn a_newer_schema_and_another_network_are_refused() {
     let store = open(directory.path());
     store.connection.pragma_update(None, "user_version", 99).unwrap();
     drop(store);
-    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 1 })));
+    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 2 })));
 }
 
 #[test]

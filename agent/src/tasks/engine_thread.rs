@@ -4,8 +4,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::domain::meter::MeterState;
-use crate::domain::money::UnixMillis;
-use crate::engine::{Effect, Engine, EngineError, Event, Order, Snapshot, Verdict};
+use crate::domain::window::Period;
+use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Snapshot, Verdict};
+use crate::store::{JournalEntry, Statement};
 
 /// Hands events to the engine and waits for their commit. Clones share the engine.
 #[derive(Clone, Debug)]
@@ -22,7 +23,9 @@ enum Command {
     Handle(Event, oneshot::Sender<()>),
     Meter(String, oneshot::Sender<Option<MeterState>>),
     Obey(Order, oneshot::Sender<Verdict>),
-    IncomingSince(oneshot::Sender<UnixMillis>),
+    Mark(oneshot::Sender<Mark>),
+    Statement(Period, oneshot::Sender<Statement>),
+    JournalAfter(u64, u32, oneshot::Sender<Vec<JournalEntry>>),
     Snapshot(oneshot::Sender<Snapshot>),
 }
 
@@ -71,12 +74,28 @@ impl EngineHandle {
         self.ask(|answer| Command::Obey(order, answer)).await
     }
 
-    /// From when on money that came in is not booked yet.
+    /// Where the ledger stands, to be asked before the wallet is asked for its history and balance.
     ///
     /// # Errors
     /// [`EngineGone`].
-    pub async fn incoming_since(&self) -> Result<UnixMillis, EngineGone> {
-        self.ask(Command::IncomingSince).await
+    pub async fn mark(&self) -> Result<Mark, EngineGone> {
+        self.ask(Command::Mark).await
+    }
+
+    /// The account of a period.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn statement(&self, period: Period) -> Result<Statement, EngineGone> {
+        self.ask(|answer| Command::Statement(period, answer)).await
+    }
+
+    /// What was recorded after entry `after`, oldest first, at most `most` entries.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, EngineGone> {
+        self.ask(|answer| Command::JournalAfter(after, most, answer)).await
     }
 
     /// What the status shows of the engine.
@@ -135,8 +154,14 @@ fn serve(
                 hand_out(effects, wanted);
                 let _ = answer.send(verdict);
             }
-            Command::IncomingSince(answer) => {
-                let _ = answer.send(engine.incoming_since(clock.now())?);
+            Command::Mark(answer) => {
+                let _ = answer.send(engine.mark(clock.now())?);
+            }
+            Command::Statement(period, answer) => {
+                let _ = answer.send(engine.statement(period)?);
+            }
+            Command::JournalAfter(after, most, answer) => {
+                let _ = answer.send(engine.journal_after(after, most)?);
             }
             Command::Snapshot(answer) => {
                 let _ = answer.send(engine.snapshot()?);

@@ -3,7 +3,9 @@
 mod engine_thread;
 mod meters;
 mod performer;
+mod wallet;
 
 pub use engine_thread::{EngineGone, EngineHandle};
 pub use meters::poll_meter;
 pub use performer::Performer;
+pub use wallet::compare_wallet;

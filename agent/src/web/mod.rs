@@ -1,19 +1,21 @@
 //! The local page: rendered on the server, complete without scripts, embedded in the binary.
 
 mod show;
+mod statement;
 
 use std::net::SocketAddr;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, map_response};
-use axum::response::{Html, IntoResponse as _, Json, Response};
-use axum::routing::get;
+use axum::response::{Html, IntoResponse as _, Json, Redirect, Response};
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::engine::Order;
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
@@ -41,6 +43,9 @@ fn router(address: SocketAddr) -> Router<StatusSource> {
     Router::new()
         .route("/", get(home))
         .route("/status.json", get(status_json))
+        .route("/stop", post(stop))
+        .route("/statement", get(statement::html))
+        .route("/statement.json", get(statement::json))
         .route("/static/kilosat.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/static/live.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
@@ -61,6 +66,28 @@ async fn status_json(State(source): State<StatusSource>) -> Response {
     match source.status().await {
         Ok(status) => Json(status).into_response(),
         Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+    }
+}
+
+/// The emergency stop. It needs no login, because it can only make things safer; going on does.
+async fn stop(State(source): State<StatusSource>, headers: HeaderMap) -> Response {
+    if !is_from_our_page(&headers) {
+        return (StatusCode::FORBIDDEN, "Only Kilosat's own page can press this button. Nothing was changed.")
+            .into_response();
+    }
+    match source.engine.obey(Order::Stop).await {
+        Ok(_) => Redirect::to("/").into_response(),
+        Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+    }
+}
+
+/// Every browser says where a form was sent from, in one of two ways; what says neither is no browser's form.
+fn is_from_our_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => site == "same-origin",
+        (None, Some(origin), Some(host)) => origin == format!("http://{host}"),
+        _ => false,
     }
 }
 

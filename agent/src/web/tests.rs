@@ -4,13 +4,27 @@
 pub(crate) mod served;
 
 use super::*;
+use crate::engine::{QuestionSnapshot, WalletSnapshot};
 use crate::latest::Value;
 use crate::lightning::Balance;
 use crate::status::{AgreementStatus, FeedStatus, MeterStatus, TotalsStatus};
-use crate::store::PaymentSummary;
+use crate::store::{PaymentSummary, Statement, StatementLine};
 
 /// A stranger's text, as hostile as it gets.
 const HOSTILE: &str = "</p><script>alert('x')</script><img src=//evil.example onerror=\"x\"> & more";
+
+fn question(question: i64, declined: bool) -> QuestionSnapshot {
+    QuestionSnapshot {
+        question,
+        rule: "electricity".to_owned(),
+        payee: format!("{HOSTILE}@utility.example"),
+        amount_msat: 3_016_000,
+        why: "it would be the first payment to this payee".to_owned(),
+        declined,
+        asked_ms: 1_699_999_000_000,
+        expires_ms: 1_700_600_000_000,
+    }
+}
 
 /// A house in which every number is another one.
 fn full() -> Status {
@@ -22,6 +36,15 @@ fn full() -> Status {
         uptime_ms: 3 * 86_400_000,
         lock: Some(format!("The ledger does not add up. {HOSTILE}")),
         stopped: true,
+        questions: vec![question(41, false), question(42, true)],
+        ledger: WalletSnapshot {
+            ledger_msat: 209_990_000,
+            compared_ms: Some(1_700_000_000_000 - 17 * 60_000),
+            difference_msat: 11_000,
+            suspense_msat: 5_015,
+            waits: false,
+            fault: None,
+        },
         wallet_fault: Some("LND cannot be reached.".to_owned()),
         lightning: Balance {
             node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),
@@ -152,6 +175,8 @@ fn every_number_is_on_the_page() {
     shows(&text, &["rent@utility.example 283.457 sat per kWh", "123.004 sat owed, paid at 500 sat"]);
     shows(&text, &["1 234.567 kWh billed, 349 005 sat paid", "60 %", "21.5", "weather.example/v1/now?a=1&b=2"]);
     shows(&text, &["500.015 sat", "fee 1.016 sat", "11 min ago", "Payment 910", "Payment 912", &"ab".repeat(32)]);
+    shows(&text, &["209 990 sat", "5.015 sat", "Compared 17 min ago: the wallet's own number differs by 11 sat"]);
+    shows(&text, &["May 3 016 sat be paid to", "kilosat approve 41", "You refused to pay", "kilosat approve 42"]);
     shows(&text, &["on its way", "failed, nothing was spent", "paid", "14 s after", "Another notice."]);
 }
 
@@ -161,8 +186,8 @@ fn the_texts_of_strangers_are_only_text() {
     for tag in ["<script>", "<img src=//", "onerror=\"", "alert('"] {
         assert!(!html.contains(tag), "{tag}");
     }
-    // Lock, meter, agreement, feed point, feed notice, payment.
-    assert_eq!(text_of(&html).matches(HOSTILE).count(), 6);
+    // Lock, two questions, meter, agreement, feed point, feed notice, payment.
+    assert_eq!(text_of(&html).matches(HOSTILE).count(), 8);
 }
 
 #[test]
@@ -182,6 +207,72 @@ fn everything_comes_from_this_machine_and_nothing_is_inline() {
     }
     assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
     assert!(!SCRIPT.contains("://") && !SCRIPT.contains("innerHTML"));
+}
+
+#[test]
+fn the_button_to_stop_is_there_until_it_was_pressed() {
+    assert!(!html(&full()).contains("/stop"));
+    assert!(
+        html(&Status { stopped: false, ..full() }).contains("<form class=\"stop\" method=\"post\" action=\"/stop\">")
+    );
+}
+
+#[test]
+fn payments_that_wait_for_the_comparison_say_so() {
+    let ledger = WalletSnapshot { waits: true, fault: Some("LND cannot be reached.".to_owned()), ..full().ledger };
+    shows(&text_of(&html(&Status { ledger, ..full() })), &["Payments wait. At every start", "LND cannot be reached."]);
+}
+
+#[test]
+fn a_month_is_shown_whole() {
+    let line = StatementLine {
+        rule: "electricity".to_owned(),
+        kind: "energy".to_owned(),
+        payee: format!("{HOSTILE}@utility.example"),
+        payments: 7,
+        paid_msat: 70_007_000,
+        fees_msat: 7_001,
+    };
+    let statement = Statement {
+        opening_msat: 1_000_000,
+        brought_msat: 2_000_000,
+        received_msat: 3_000_000,
+        paid_msat: 400_000,
+        fees_msat: 50_000,
+        suspense_msat: -6_000,
+        reserved_msat: 700,
+        closing_msat: 5_555_300,
+        lines: vec![line],
+        metered_mwh: vec![("main".to_owned(), 8_000_000)],
+        ..Statement::default()
+    };
+    let (month, before) = ("2026-11".to_owned(), "2026-10".to_owned());
+    let page = statement::StatementPage { name: "Mill", month, before, after: None, statement: &statement };
+    let text = text_of(&page.render().unwrap());
+    shows(
+        &text,
+        &["account of 2026-11", "2026-10", "1 000 sat", "2 000 sat", "3 000 sat", "−400 sat", "−50 sat", " 6 sat"],
+    );
+    shows(&text, &["−0.700 sat", "5 555.300 sat", "70 007 sat", "7.001 sat", "8.000 kWh", "this one goes on", HOSTILE]);
+    assert!(!page.render().unwrap().contains("<script>"));
+}
+
+#[test]
+fn only_our_own_page_presses_the_button() {
+    #[track_caller]
+    fn case(pairs: &[(&'static str, &'static str)], expected: bool) {
+        let headers =
+            pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        assert_eq!(is_from_our_page(&headers.collect()), expected, "{pairs:?}");
+    }
+    case(&[("sec-fetch-site", "same-origin"), ("host", "localhost:8380")], true);
+    case(&[("sec-fetch-site", "same-site"), ("origin", "http://localhost:8380"), ("host", "localhost:8380")], false);
+    case(&[("sec-fetch-site", "cross-site"), ("host", "localhost:8380")], false);
+    case(&[("sec-fetch-site", "none"), ("host", "localhost:8380")], false);
+    case(&[("origin", "http://localhost:8380"), ("host", "localhost:8380")], true);
+    case(&[("origin", "http://localhost:9999"), ("host", "localhost:8380")], false);
+    case(&[("origin", "null"), ("host", "localhost:8380")], false);
+    case(&[("host", "localhost:8380")], false);
 }
 
 #[test]

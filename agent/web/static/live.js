@@ -14,9 +14,10 @@ function replaceLive(page) {
     const same = fresh.querySelector("#" + CSS.escape(open.id));
     if (same) same.open = true;
   }
-  const focused = document.activeElement && document.activeElement.closest("#live details");
+  const focused = document.activeElement && document.activeElement.closest("#live [id]");
   document.getElementById("live").replaceWith(fresh);
-  if (focused) document.querySelector("#" + CSS.escape(focused.id) + " summary")?.focus({ preventScroll: true });
+  const same = focused && document.getElementById(focused.id);
+  if (same) (same.querySelector("summary") || same).focus({ preventScroll: true });
 }
 
 async function refresh() {

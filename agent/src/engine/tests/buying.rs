@@ -2,7 +2,7 @@
 
 use super::super::{Effect, Event, FeedAnswer, PayOutcome};
 use super::checks::check;
-use super::world::{HOUR, SLICE, SLICE_MWH, Terms, World, bill_of, bills, offer, rules, rules_with_feed, sent};
+use super::world::{HOUR, SLICE, SLICE_MWH, Terms, WALLET, World, bill_of, bills, offer, rules, rules_with_feed, sent};
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
 use crate::store::Posting;
@@ -21,7 +21,7 @@ fn a_slice_of_energy_is_billed_reserved_sent_and_settled() {
     check(&mut world, "in flight");
     assert!(world.paid(&made).is_empty());
     assert_eq!((world.state(made.hash), world.owed()), (State::Settled, Msat(300)));
-    assert_eq!(world.account(Posting::WALLET), -50_700);
+    assert_eq!(world.account(WALLET), -50_700);
     assert_eq!(world.snapshot().agreements[0].paid, SLICE);
     assert!(world.notices().is_empty());
     check(&mut world, "settled");
@@ -143,5 +143,5 @@ fn money_that_comes_in_is_booked_once() {
     for _ in 0..3 {
         assert!(world.handle(Event::Received { hash: made.hash, amount: Msat(8_500) }).is_empty());
     }
-    assert_eq!((world.account(Posting::WALLET), world.account(Posting::INCOME)), (8_500, -8_500));
+    assert_eq!((world.account(WALLET), world.account(Posting::INCOME)), (8_500, -8_500));
 }

@@ -4,10 +4,13 @@
 mod amounts;
 mod buying;
 mod checks;
+mod comparison;
 mod crashes;
 mod failures;
+mod limits;
 mod months;
 mod orders;
+mod questions;
 mod race;
 mod random;
 mod refusals;

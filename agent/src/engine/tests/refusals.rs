@@ -5,7 +5,8 @@ use bitcoin::Network;
 use super::super::{Event, FeedAnswer, Rules};
 use super::checks::check;
 use super::world::{
-    HOUR, MINUTE, SECOND, SLICE, SLICE_MWH, Terms, World, bill_of, bills, budget, failed, offer, rules, rules_with_feed,
+    HOUR, MINUTE, SECOND, SLICE, SLICE_MWH, Terms, WALLET, World, bill_of, bills, budget, failed, offer, rules,
+    rules_with_feed,
 };
 use crate::domain::money::Msat;
 use crate::store::Posting;
@@ -34,11 +35,11 @@ fn data(amount: u64, path: &str, other_hash: bool) -> String {
 /// Nothing may come of `event` but a sentence.
 #[track_caller]
 fn refused(world: &mut World, event: Event, payments: usize) -> String {
-    let wallet = (world.account(Posting::WALLET), world.account(Posting::PENDING));
+    let wallet = (world.account(WALLET), world.account(Posting::PENDING));
     let of_feed = matches!(event, Event::Fetched { .. });
     assert!(world.handle(event).is_empty());
     assert_eq!(world.payments(), payments, "a payment row was written");
-    assert_eq!((world.account(Posting::WALLET), world.account(Posting::PENDING)), wallet);
+    assert_eq!((world.account(WALLET), world.account(Posting::PENDING)), wallet);
     check(world, "refused");
     let mut notices = if of_feed { world.feed_notices() } else { world.notices() };
     assert_eq!(notices.len(), 1, "{notices:?}");
@@ -99,10 +100,10 @@ fn every_refusal_has_its_own_sentence_and_costs_nothing() {
         ("asks 20.001 sat", data(20_001, "/prices", false)),
         ("belongs to another invoice", data(15_000, "/prices", true)),
         ("payments are locked", locked()),
-        ("50.700 sat of 100 sat per hour are already spent or reserved by this agreement", used_up(hour)),
-        ("per day are already spent or reserved by this agreement", used_up(day)),
-        ("per month are already spent or reserved by this agreement", used_up(month)),
-        ("per hour are already spent or reserved by the whole house", used_up(house)),
+        ("50.700 sat of 100 sat per hour are already spent or reserved for this agreement", used_up(hour)),
+        ("per day are already spent or reserved for this agreement", used_up(day)),
+        ("per month are already spent or reserved for this agreement", used_up(month)),
+        ("per hour are already spent or reserved for the whole house", used_up(house)),
     ];
     for (text, sentence) in &cases {
         assert!(sentence.contains(text), "{sentence}");

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::super::{Effect, Event, Found, PayOutcome};
 use super::checks::{book, check};
-use super::world::{Made, SECOND, SLICE, SLICE_MWH, Terms, World, bill_of, bills, failed, paid, rules, sent, unknown};
+use super::world::{
+    Made, SECOND, SLICE, SLICE_MWH, Terms, WALLET, World, bill_of, bills, failed, paid, rules, sent, unknown,
+};
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
 use crate::store::Posting;
@@ -52,7 +54,7 @@ proptest! {
         let effects = tell(&mut world, shuffled(&said(&made, paid(&made)), &draws));
         prop_assert!(sent(&effects).is_empty() && bills(&effects).is_empty(), "{effects:?}");
         prop_assert_eq!((world.state(made.hash), world.owed()), (State::Settled, Msat::ZERO));
-        prop_assert_eq!(world.account(Posting::WALLET), -50_700);
+        prop_assert_eq!(world.account(WALLET), -50_700);
         prop_assert!(world.snapshot().lock.is_none());
         check(&mut world, "told");
     }

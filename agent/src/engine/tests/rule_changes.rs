@@ -94,7 +94,7 @@ fn an_intent_that_no_longer_fits_the_limits_is_not_sent() {
     world.rules.agreements[0].budget.per_payment = Msat(30_000);
     assert!(sent(&world.restart()).is_empty());
     assert_eq!(world.state(made.hash), State::Cancelled);
-    assert!(world.notices()[0].contains("at most 30 sat at once"));
+    assert!(world.notices()[0].contains("your limit for this agreement is 30 sat at once"));
     assert_eq!(bills(&world.live(MINUTE))[0].1, Msat(28_000), "the same purchase, made to fit");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Found, PayOutcome};
+use super::super::{Direction, Found, Listed, PayOutcome};
 use super::random::Random;
 use super::world::{DAY, HOUR, MINUTE, Made, SECOND};
 use crate::domain::invoice::PaymentHash;
@@ -32,7 +32,12 @@ pub(super) struct Service {
     pub lies_left: u64,
     /// Every settlement in order; the same hash never twice.
     pub settled: Vec<PaymentHash>,
+    settled_at: Vec<UnixMillis>,
 }
+
+/// What the wallet holds when its story begins.
+pub(super) const BALANCE: Msat = Msat(20_000_000);
+const FEE: Msat = Msat(321);
 
 struct Payment {
     stage: Stage,
@@ -108,10 +113,31 @@ impl Service {
                 reports.push((*hash, payment.outcome(stage)));
                 if payment.stage == Stage::Settled && !self.settled.contains(hash) {
                     self.settled.push(*hash);
+                    self.settled_at.push(now);
                 }
             }
         }
         reports
+    }
+
+    /// Its own history from `since` on.
+    pub(super) fn history(&self, since: UnixMillis, random: &mut Random) -> Vec<Listed> {
+        let settled = self.settled.iter().zip(&self.settled_at).filter(|(_, at)| **at >= since);
+        settled
+            .map(|(hash, at)| {
+                let made = &self.payments[hash].made;
+                let preimage = random.chance(50).then_some(made.preimage);
+                let (direction, amount) = (Direction::Out, made.amount);
+                Listed { direction, hash: *hash, amount, fee: Some(FEE), settled_at: Some(*at), preimage }
+            })
+            .collect()
+    }
+
+    /// All that it holds now; what is on its way is not in it.
+    pub(super) fn balance(&self) -> Msat {
+        let spent = |hash: &PaymentHash| self.payments[hash].made.amount.0 + FEE.0;
+        let gone = self.payments.iter().filter(|(_, payment)| payment.stage != Stage::Failed);
+        Msat(BALANCE.0 - gone.map(|(hash, _)| spent(hash)).sum::<u64>())
     }
 
     fn begin(&mut self, made: &Made, expires: UnixMillis, now: UnixMillis, character: Character, random: &mut Random) {
@@ -142,6 +168,7 @@ impl Service {
         payment.due(now);
         if payment.stage == Stage::Settled && !self.settled.contains(&hash) {
             self.settled.push(hash);
+            self.settled_at.push(now);
         }
         payment.outcome(payment.stage)
     }
@@ -169,7 +196,7 @@ impl Payment {
         match stage {
             Stage::Moving => PayOutcome::InFlight,
             Stage::Failed => PayOutcome::Failed("no route to the payee".to_owned()),
-            Stage::Settled => PayOutcome::Paid { preimage: self.made.preimage, fee: Some(Msat(321)) },
+            Stage::Settled => PayOutcome::Paid { preimage: self.made.preimage, fee: Some(FEE) },
         }
     }
 }

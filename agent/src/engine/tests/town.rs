@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Effect, Event, Rules};
+use super::super::{Comparison, Effect, Event, Rules};
 use super::checks::{book, check, settlements};
 use super::random::Random;
 use super::sellers::Sellers;
@@ -13,6 +13,7 @@ use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
 
 const EVENTS_MAX: u64 = 200_000;
+const COMPARE_EVERY: u64 = 6 * HOUR;
 
 pub(super) struct Town {
     pub world: World,
@@ -30,6 +31,7 @@ pub(super) struct Town {
     mail: BTreeMap<(UnixMillis, u64), Mail>,
     posted: u64,
     interval: Option<(UnixMillis, u64)>,
+    compare_at: UnixMillis,
 }
 
 /// When the power fails.
@@ -68,6 +70,7 @@ impl Town {
             mail: BTreeMap::new(),
             posted: 0,
             interval: Some((start, interval)),
+            compare_at: start,
         }
     }
 
@@ -81,6 +84,9 @@ impl Town {
             self.pass(at);
             assert!(self.events < EVENTS_MAX, "the engine turns in circles");
             self.report();
+            if self.compare_at <= at {
+                self.compare();
+            }
             if self.interval.is_some_and(|(due, _)| due <= at) {
                 self.use_energy();
             }
@@ -131,6 +137,7 @@ impl Town {
         let off = if self.events == 0 { 0 } else { self.random.below(20 * MINUTE) };
         self.world.now.wall = self.world.now.wall.plus(off);
         let effects = self.world.restart();
+        self.compare_at = self.world.now.wall;
         self.events += 1;
         if self.cut == Some(Cut::After(self.events)) {
             return self.restart();
@@ -218,6 +225,21 @@ impl Town {
         assert_eq!(of_purchase.payment, newest.payment, "an older invoice was sent");
     }
 
+    /// The wallet is asked for its history and balance; its answer may be late or missing.
+    fn compare(&mut self) {
+        let now = self.world.now;
+        let mark = self.world.engine().mark(now).unwrap();
+        let takes = self.random.below(5 * SECOND);
+        if self.random.chance(self.character.loses) {
+            self.compare_at = now.wall.plus(2 * MINUTE);
+            return self.post(takes, Mail::Answer(Event::NotCompared("no answer".to_owned())));
+        }
+        self.compare_at = now.wall.plus(COMPARE_EVERY);
+        let listed = Some(self.service.history(mark.since, &mut self.random));
+        let balance = Some(self.service.balance());
+        self.post(takes, Mail::Answer(Event::Compared(Comparison { mark, listed, balance })));
+    }
+
     fn report(&mut self) {
         for (hash, outcome) in self.service.reports(self.world.now.wall) {
             let event = Event::Outcome { hash, outcome };
@@ -239,7 +261,7 @@ impl Town {
         let now = self.world.now.wall;
         let mail = self.mail.first_key_value().map(|(key, _)| key.0);
         let interval = self.interval.map(|(due, _)| due);
-        let times = [mail, interval, self.service.next(), self.next_job()];
+        let times = [mail, interval, self.service.next(), self.next_job(), Some(self.compare_at)];
         times.into_iter().flatten().min().map(|at| at.max(now))
     }
 
@@ -263,5 +285,6 @@ pub(super) fn tight_rules() -> Rules {
     rules.agreements[0].budget.per_hour = Msat(230_000);
     rules.house.per_hour = Msat(240_000);
     rules.feeds[0].every_ms = 3 * HOUR;
+    rules.compare_first = true;
     rules
 }

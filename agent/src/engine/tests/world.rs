@@ -5,6 +5,7 @@ use std::time::Duration;
 use bitcoin::Network;
 use bitcoin::hashes::{Hash as _, sha256};
 use bitcoin::secp256k1::{Secp256k1, SecretKey};
+use jiff::tz::TimeZone;
 use kilosat_drivers::reading::MilliwattHours;
 use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use crate::domain::l402::{Challenge, Identifier, Macaroon, Scheme};
 use crate::domain::meter::MeterState;
 use crate::domain::money::{Msat, MsatPerKwh, UnixMillis};
 use crate::domain::payment::State;
-use crate::domain::policy::{Budget, FeeRule};
+use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::http::Reach;
 use crate::payees::lnurl::PayTarget;
 use crate::store::{PaymentRow, Store};
@@ -30,6 +31,8 @@ pub(super) const DAY: u64 = 24 * HOUR;
 /// What a slice of the grid agreement costs, and the energy that costs it.
 pub(super) const SLICE: Msat = Msat(50_000);
 pub(super) const SLICE_MWH: u64 = 500_000;
+/// The account of the wallet in use.
+pub(super) const WALLET: &str = "wallet:node";
 const TURNS_MAX: u32 = 20_000;
 
 pub(super) struct World {
@@ -47,6 +50,7 @@ pub(super) struct Made {
     pub bolt11: String,
     pub hash: PaymentHash,
     pub preimage: Preimage,
+    pub amount: Msat,
 }
 
 /// What an invoice is to say.
@@ -232,7 +236,7 @@ pub(super) fn make(terms: Terms, number: u64, now: UnixMillis) -> Made {
         .build_signed(|hash| Secp256k1::new().sign_ecdsa_recoverable(hash, &key))
         .unwrap()
         .to_string();
-    Made { bolt11, hash: PaymentHash(hash.to_byte_array()), preimage }
+    Made { bolt11, hash: PaymentHash(hash.to_byte_array()), preimage, amount: terms.amount }
 }
 
 /// A seller's offer of `made`, with a ticket whose caveat opens `path`.
@@ -295,6 +299,11 @@ pub(super) fn rules() -> Rules {
         service_refuses_duplicates: true,
         house: budget(1_000_000, 5_000_000),
         fees: FeeRule { base: Msat(1_000), ppm: 10_000 },
+        ask: AskRule { first: false, above: None, expires_ms: 7 * DAY },
+        zone: TimeZone::UTC,
+        payees: Vec::new(),
+        listed_payees_only: false,
+        compare_first: false,
         agreements: vec![agreement("grid", "main")],
         feeds: Vec::new(),
     }
@@ -332,12 +341,7 @@ pub(super) fn feed(id: &str) -> Feed {
 }
 
 pub(super) fn budget(per_payment: u64, per_hour: u64) -> Budget {
-    Budget {
-        per_payment: Msat(per_payment),
-        per_hour: Msat(per_hour),
-        per_day: Msat(per_hour * 10),
-        per_month: Msat(per_hour * 100),
-    }
+    Budget::of(Msat(per_payment), Msat(per_hour), Msat(per_hour * 10), Msat(per_hour * 100))
 }
 
 fn fetches(rules: &Rules) -> Vec<Effect> {

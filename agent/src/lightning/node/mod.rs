@@ -3,6 +3,7 @@
 //! Its own store is `node.db`, apart from ours: channel state must never come from a backup. A payment it reports as
 //! done is done; a payment it does not know may be handed to it again, because it refuses to pay a hash twice.
 
+mod funds;
 mod setup;
 
 use std::path::Path;
@@ -228,21 +229,7 @@ impl NodeService {
     }
 
     pub(super) async fn balance(&self) -> Result<Balance, ServiceFault> {
-        let balance = self.on_thread(|node| {
-            let channels = node.list_channels();
-            let usable = channels.iter().filter(|channel| channel.is_usable);
-            let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
-            Balance {
-                node_id: node.node_id().to_string(),
-                balance_msat: node.list_balances().total_lightning_balance_sats.saturating_mul(1_000),
-                spendable_msat: sum(&mut usable.clone().map(|channel| channel.outbound_capacity_msat)),
-                receivable_msat: sum(&mut usable.clone().map(|channel| channel.inbound_capacity_msat)),
-                channels: channels.len(),
-                channels_usable: usable.count(),
-                block_height: node.status().current_best_block.height,
-            }
-        });
-        balance.await.ok_or_else(stopped)
+        self.on_thread(funds::balance).await.ok_or_else(stopped)
     }
 
     /// Reports that mean nothing to the engine are noted and skipped.

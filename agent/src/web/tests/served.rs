@@ -83,6 +83,9 @@ async fn the_page_and_its_parts_are_served() {
     let served = Served::start().await;
     for (path, kind, words) in [
         ("/", "text/html; charset=utf-8", "<h1>My house</h1>"),
+        ("/statement", "text/html; charset=utf-8", "Nothing was paid."),
+        ("/statement?month=2026-02", "text/html; charset=utf-8", "account of 2026-02"),
+        ("/statement.json", "application/json", "closing_msat"),
         ("/static/kilosat.css", "text/css; charset=utf-8", ".tile"),
         ("/static/live.js", "text/javascript; charset=utf-8", "use strict"),
         ("/static/icon.svg", "image/svg+xml", "<svg"),
@@ -104,6 +107,9 @@ async fn every_answer_carries_the_protecting_headers() {
         ("HEAD", "/", &own, 200),
         ("GET", "/no/such/page", &own, 404),
         ("POST", "/", &own, 405),
+        ("POST", "/stop", &own, 403),
+        ("GET", "/stop", &own, 405),
+        ("GET", "/statement?month=2026-13", &own, 400),
         ("DELETE", "/status.json", &own, 405),
         ("POST", "/static/live.js", &own, 405),
         ("GET", "/", "evil.example", 421),
@@ -144,6 +150,16 @@ async fn the_json_is_the_status() {
     assert_eq!(json["agreements"][0]["payee"], "electricity@utility.example");
     let status: Status = serde_json::from_value(json).unwrap();
     assert_eq!(status.name, "My house");
+}
+
+#[tokio::test]
+async fn the_button_stops_and_the_page_says_so() {
+    let served = Served::start().await;
+    let own = format!("{}\r\nSec-Fetch-Site: same-origin", served.address);
+    let (status, answer) = served.ask("POST", "/stop", &own).await;
+    assert!(status == 303 && answer.contains("location: /\r\n"), "{answer}");
+    let (_, page) = served.get("/").await;
+    assert!(page.contains("You stopped automatic payments") && !page.contains("action=\"/stop\""));
 }
 
 #[tokio::test]

@@ -1,0 +1,148 @@
+//! What happened to the money in a period: sums over the ledger, by account and by rule.
+
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, Tx};
+use crate::domain::money::Msat;
+use crate::domain::window::Period;
+
+/// The account of a period. Amounts in msat, energy in mWh, times in ms since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The first instant in it.
+    pub from_ms: u64,
+    /// The first instant after it.
+    pub to_ms: u64,
+    /// In all wallets when it began, as the ledger has it.
+    pub opening_msat: i64,
+    /// Found in a wallet when Kilosat first used it.
+    pub brought_msat: i64,
+    /// Came in.
+    pub received_msat: i64,
+    /// Paid to payees, without fees.
+    pub paid_msat: i64,
+    /// Paid for routing.
+    pub fees_msat: i64,
+    /// Left (positive) or came without a payment of ours.
+    pub suspense_msat: i64,
+    /// Set aside during it for payments that were not final when it ended.
+    pub reserved_msat: i64,
+    /// In all wallets when it ended: opening, brought and received, less paid, fees, suspense and reserved.
+    pub closing_msat: i64,
+    /// By agreement and feed, in the order of their names.
+    pub lines: Vec<StatementLine>,
+    /// Energy by meter, in the order of their names: intervals that ended within the period.
+    pub metered_mwh: Vec<(String, u64)>,
+}
+
+/// What one agreement or feed paid in a period.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementLine {
+    /// The agreement or feed.
+    pub rule: String,
+    /// `energy` or `data`.
+    pub kind: String,
+    /// Whom it paid.
+    pub payee: String,
+    /// Payments that settled.
+    pub payments: u64,
+    /// Without fees.
+    pub paid_msat: i64,
+    /// For routing.
+    pub fees_msat: i64,
+}
+
+impl Statement {
+    /// The account in a few plain lines.
+    pub fn as_text(&self) -> String {
+        let mut lines: Vec<String> = [
+            ("In the wallets when it began", self.opening_msat),
+            ("Found in a new wallet", self.brought_msat),
+            ("Received", self.received_msat),
+            ("Paid", -self.paid_msat),
+            ("Fees", -self.fees_msat),
+            ("Moved without a payment of ours", -self.suspense_msat),
+            ("Set aside, less what was set aside before", -self.reserved_msat),
+            ("In the wallets when it ended", self.closing_msat),
+        ]
+        .into_iter()
+        .enumerate()
+        .filter(|(index, (_, msat))| *msat != 0 || [0, 3, 4, 7].contains(index))
+        .map(|(_, (what, msat))| format!("{what:<42}{:>20}", signed_sat(msat)))
+        .collect();
+        for line in &self.lines {
+            let StatementLine { rule, payee, payments, paid_msat, fees_msat, .. } = line;
+            let (paid, fees) = (signed_sat(*paid_msat), signed_sat(*fees_msat));
+            lines.push(format!("{rule}: {payments} payment(s) to {payee}: {paid}, fees {fees}"));
+        }
+        for (meter, mwh) in &self.metered_mwh {
+            lines.push(format!("Meter {meter}: {}.{:03} kWh", mwh / 1_000_000, mwh % 1_000_000 / 1_000));
+        }
+        lines.join("\n")
+    }
+}
+
+/// Satoshis with a sign where the amount is below zero.
+fn signed_sat(msat: i64) -> String {
+    format!("{}{}", if msat < 0 { "-" } else { "" }, Msat(msat.unsigned_abs()))
+}
+
+impl Tx<'_> {
+    /// The account of `period`, by the times at which things were booked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn statement(&self, period: Period) -> Result<Statement, StoreError> {
+        let before = |glob: &str, until: u64| -> Result<i64, StoreError> {
+            let sql = "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE account GLOB ?1 AND at_ms < ?2";
+            Ok(self.sql.prepare_cached(sql)?.query_row(params![glob, until], |row| row.get(0))?)
+        };
+        let within = |glob: &str| Ok::<i64, StoreError>(before(glob, period.to.0)? - before(glob, period.from.0)?);
+        Ok(Statement {
+            from_ms: period.from.0,
+            to_ms: period.to.0,
+            opening_msat: before("wallet:*", period.from.0)?,
+            brought_msat: -within("opening")?,
+            received_msat: -within("income:*")?,
+            paid_msat: within("expense:energy")? + within("expense:data")?,
+            fees_msat: within("expense:fee")?,
+            suspense_msat: within("suspense")?,
+            reserved_msat: within("pending")?,
+            closing_msat: before("wallet:*", period.to.0)?,
+            lines: self.statement_lines(period)?,
+            metered_mwh: self.metered(period)?,
+        })
+    }
+
+    fn statement_lines(&self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
+        let mut statement = self.sql.prepare_cached(
+            "SELECT u.rule, u.kind, p.payee, count(DISTINCT l.payment) FILTER (WHERE l.account IN ('expense:energy', 'expense:data')),
+                    ifnull(sum(l.amount_msat) FILTER (WHERE l.account IN ('expense:energy', 'expense:data')), 0) AS paid,
+                    ifnull(sum(l.amount_msat) FILTER (WHERE l.account = 'expense:fee'), 0) AS fees
+             FROM ledger l JOIN payments p USING (payment) JOIN purchases u USING (purchase)
+             WHERE l.at_ms >= ?1 AND l.at_ms < ?2 AND l.account GLOB 'expense:*'
+             GROUP BY u.rule, u.kind, p.payee ORDER BY u.rule, p.payee",
+        )?;
+        let rows = statement.query_map(params![period.from.0, period.to.0], |row| {
+            Ok(StatementLine {
+                rule: row.get(0)?,
+                kind: row.get(1)?,
+                payee: row.get(2)?,
+                payments: row.get(3)?,
+                paid_msat: row.get(4)?,
+                fees_msat: row.get(5)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn metered(&self, period: Period) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut statement = self.sql.prepare_cached(
+            "SELECT meter, sum(end_total_mwh - start_total_mwh) FROM intervals WHERE end_ms >= ?1 AND end_ms < ?2
+             GROUP BY meter ORDER BY meter",
+        )?;
+        let rows = statement.query_map(params![period.from.0, period.to.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,28 @@
+//! What was found in a wallet's own history, and how far that was read.
+
+use rusqlite::params;
+
+use super::{StoreError, Tx};
+use crate::domain::invoice::PaymentHash;
+
+impl Tx<'_> {
+    /// Whether a payment that is not ours was found in the history of `service` before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_stranger(&self, service: &str, hash: &PaymentHash) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM strangers WHERE service = ?1 AND hash = ?2)";
+        Ok(self.sql.prepare_cached(sql)?.query_row(params![service, hash.0], |row| row.get(0))?)
+    }
+
+    /// Notes a payment that is not ours: from `before` Kilosat used the wallet, or a stray one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_stranger(&self, service: &str, hash: &PaymentHash, before: bool) -> Result<(), StoreError> {
+        let kind = if before { "before" } else { "stray" };
+        let sql = "INSERT OR IGNORE INTO strangers (service, hash, kind) VALUES (?1, ?2, ?3)";
+        self.sql.prepare_cached(sql)?.execute(params![service, hash.0, kind])?;
+        Ok(())
+    }
+}
