@@ -20,7 +20,7 @@ use crate::latest::Latest;
 use crate::lightning::{LightningService, Remote, ServiceFault, Waits};
 use crate::status::StatusSource;
 use crate::store::{Store, StoreError};
-use crate::tasks::{EngineHandle, Performer, compare_wallet, poll_meter};
+use crate::tasks::{EngineHandle, Performer, StopButton, compare_wallet, poll_meter};
 use crate::{control, keys, web};
 
 /// Why the agent did not start or could not go on.
@@ -112,8 +112,12 @@ impl Agent {
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let wallet = wallet(&config, &clock)?;
         let rules = rules(&config, wallet.as_ref());
-        let (engine, engine_end) = EngineHandle::start(Engine::new(store, rules), clock.clone(), effects);
         let latest = Latest::default();
+        let mut engine = Engine::new(store, rules);
+        let button = StopButton::open(config.stop_button.as_ref(), &mut engine, &latest, &clock).await?;
+        let (engine, engine_end) = EngineHandle::start(engine, clock.clone(), effects);
+        let mut servers = JoinSet::new();
+        button.map(|button| servers.spawn(button.watch(engine.clone())));
         let (stop, stopped) = watch::channel(false);
         let meters = start_meters(&config, &engine, &latest, &clock, &stopped);
         let lightning = match wallet {
@@ -123,7 +127,7 @@ impl Agent {
         let parts = StatusSource { config, engine, latest, lightning, clock };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
-        let servers = start_servers(&parts, web, socket);
+        let servers = start_servers(servers, &parts, web, socket);
         Ok(Agent { status: parts, engine_end, stop, meters, performer, servers, web_address, _lock: lock })
     }
 
@@ -296,8 +300,12 @@ fn start_performer(
 }
 
 /// The page, the CLI's socket, the wallet's reports and the engine's clock ticks.
-fn start_servers(parts: &StatusSource, web: Option<TcpListener>, socket: UnixListener) -> JoinSet<()> {
-    let mut servers = JoinSet::new();
+fn start_servers(
+    mut servers: JoinSet<()>,
+    parts: &StatusSource,
+    web: Option<TcpListener>,
+    socket: UnixListener,
+) -> JoinSet<()> {
     if let Some(listener) = web {
         servers.spawn(web::serve(listener, parts.clone()));
     }

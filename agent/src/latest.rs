@@ -94,5 +94,8 @@ impl Latest {
     }
 }
 
+/// The stop button's source: its point `pressed` is 0 or 1.
+pub const STOP_BUTTON: &str = "stop_button";
+
 /// Points kept at most; a home has a few hundred.
 pub const POINTS_MAX: usize = 4_096;

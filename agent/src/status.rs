@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::domain::money::Msat;
 use crate::domain::window::Period;
 use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
-use crate::latest::{Health, Latest, Table, Value};
+use crate::latest::{Health, Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
 use crate::tasks::{EngineGone, EngineHandle};
@@ -36,6 +36,9 @@ pub struct Status {
     /// The wallet in use, as the ledger has it.
     #[serde(default)]
     pub ledger: WalletSnapshot,
+    /// The stop button, if there is one.
+    #[serde(default)]
+    pub stop_button: Option<StopButtonStatus>,
     /// Why the wallet's balance is not known, if it is not.
     #[serde(default)]
     pub wallet_fault: Option<String>,
@@ -55,6 +58,15 @@ pub struct Status {
     pub open_payments: usize,
     /// Entries of the journal.
     pub journal_entries: u64,
+}
+
+/// The stop button.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopButtonStatus {
+    /// `ready`, `pressed` or `missing`; `pressed` also when the wire of a normally closed button is broken.
+    pub state: String,
+    /// Why it does not work, in one sentence.
+    pub fault: Option<String>,
 }
 
 /// One meter.
@@ -191,6 +203,7 @@ impl Status {
         let mut lines = vec![format!("{} on {}, Kilosat {}", self.name, self.network, self.version)];
         lines
             .extend(self.stopped.then(|| "AUTOMATIC PAYMENTS ARE STOPPED BY YOU. To go on: kilosat resume".to_owned()));
+        lines.extend(self.stop_button.as_ref().map(StopButtonStatus::as_text));
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
         match &self.wallet_fault {
             Some(fault) => lines.push(format!("Wallet: {fault}")),
@@ -230,6 +243,30 @@ impl Status {
     }
 }
 
+impl StopButtonStatus {
+    fn new(latest: &Table) -> StopButtonStatus {
+        let fault = latest.health.get(STOP_BUTTON).and_then(|health| health.fault.clone());
+        let pressed = latest.points.get(&format!("{STOP_BUTTON}.pressed")).is_some_and(|value| value.milli > 0);
+        let state = match (&fault, pressed) {
+            (Some(_), _) => "missing",
+            (None, true) => "pressed",
+            (None, false) => "ready",
+        };
+        StopButtonStatus { state: state.to_owned(), fault }
+    }
+
+    fn as_text(&self) -> String {
+        match (&self.fault, self.state.as_str()) {
+            (Some(fault), _) => format!("THE STOP BUTTON DOES NOT WORK, so nothing is paid until it does: {fault}"),
+            (None, "pressed") => {
+                "Stop button: pressed, or its wire is broken. Payments stay stopped until it is released and you go on"
+                    .to_owned()
+            }
+            (None, state) => format!("Stop button: {state}"),
+        }
+    }
+}
+
 fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Balance, now: Now) -> Status {
     let totals = snapshot.totals;
     let agreements = config.agreements.iter().zip(&snapshot.agreements).map(|(agreement, account)| AgreementStatus {
@@ -259,6 +296,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         stopped: snapshot.stopped,
         questions: snapshot.questions,
         ledger: snapshot.wallet,
+        stop_button: config.stop_button.as_ref().map(|_| StopButtonStatus::new(latest)),
         wallet_fault: None,
         lightning,
         meters: config.meters.iter().map(|meter| meter_status(meter, latest, now.monotonic)).collect(),

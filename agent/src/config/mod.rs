@@ -4,6 +4,7 @@ mod limits;
 mod lists;
 mod reader;
 mod sections;
+mod stop_button;
 mod syntax;
 
 use std::fs::File;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::Network;
 use jiff::tz::TimeZone;
+use kilosat_drivers::gpio::ButtonWiring;
 use kilosat_drivers::profiles::Profile;
 use url::Url;
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub agreements: Vec<Agreement>,
     /// Data to buy.
     pub feeds: Vec<Feed>,
+    /// The button that stops all payments, if there is one.
+    pub stop_button: Option<ButtonWiring>,
 }
 
 /// The built-in Lightning node.

@@ -11,6 +11,7 @@ use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read
 use super::lists::{read_agreement, read_feed, read_meter, read_payee_limits};
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
+use super::stop_button::read_stop_button;
 use super::{ChainSource, Config, NodeConfig, WalletConfig};
 use crate::domain::money::Msat;
 use crate::http::Fingerprint;
@@ -40,6 +41,7 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
     let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
     let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
+    let stop_button = read_stop_button(root);
     Some(Config {
         name: name?,
         network: network?,
@@ -56,6 +58,7 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
         meters: meters.into_iter().collect::<Option<_>>()?,
         agreements: agreements.into_iter().collect::<Option<_>>()?,
         feeds: feeds.into_iter().collect::<Option<_>>()?,
+        stop_button: stop_button?,
     })
 }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod mistakes;
+mod stop_button;
 
 use std::collections::BTreeMap;
 
@@ -153,7 +154,10 @@ fn the_example_of_another_wallet_is_right() {
 #[test]
 fn what_is_switched_off_can_be_switched_on() {
     let example = Config::parse(EXAMPLE).unwrap();
-    let alone = |setting: &Setting| !setting.key.contains("chain") && !WALLET_KEYS.contains(&setting.key.as_str());
+    let alone = |setting: &Setting| {
+        let key = setting.key.as_str();
+        !key.contains("chain") && !WALLET_KEYS.contains(&key) && !stop_button::KEYS.contains(&key)
+    };
     let off: Vec<_> = settings(true).into_iter().filter(alone).collect();
     assert_eq!(off.len(), 12, "{off:?}");
     for setting in off {

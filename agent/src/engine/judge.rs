@@ -35,7 +35,10 @@ impl Step<'_> {
         if self.tx.meta(STOPPED)?.is_some() {
             return Ok(Some(Halt::Stopped));
         }
-        Ok(self.tx.meta(LOCK)?.map(Halt::Locked))
+        if let Some(reason) = self.tx.meta(LOCK)? {
+            return Ok(Some(Halt::Locked(reason)));
+        }
+        Ok(self.interlock.clone().map(Halt::Interlock))
     }
 
     /// Payee, as configured, and limits of an agreement or feed.

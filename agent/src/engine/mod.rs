@@ -131,6 +131,8 @@ pub enum Event {
     },
     /// The wallet can pay again; whatever waited for that is tried now.
     WalletReady,
+    /// The stop button cannot be read, which the text explains, or can be read again.
+    Interlock(Option<String>),
     /// The wallet told its history and its balance.
     Compared(Comparison),
     /// The wallet did not tell them; the text says why.
@@ -239,6 +241,7 @@ pub struct Engine {
     notices: BTreeMap<String, String>,
     breaker: Breaker,
     standing: Standing,
+    interlock: Option<String>,
 }
 
 /// One event being handled.
@@ -249,6 +252,7 @@ struct Step<'a> {
     notices: &'a mut BTreeMap<String, String>,
     breaker: &'a mut Breaker,
     standing: &'a mut Standing,
+    interlock: &'a mut Option<String>,
     now: Now,
     effects: Vec<Effect>,
 }
@@ -257,7 +261,8 @@ impl Engine {
     /// Takes over the database under `rules`.
     pub fn new(store: Store, rules: Rules) -> Engine {
         let standing = Standing::new(&rules);
-        Engine { store, rules, jobs: Jobs::default(), notices: BTreeMap::new(), breaker: Breaker::default(), standing }
+        let (jobs, notices, breaker) = (Jobs::default(), BTreeMap::new(), Breaker::default());
+        Engine { store, rules, jobs, notices, breaker, standing, interlock: None }
     }
 
     /// Recovery: what may be moving is looked up, what certainly did not leave is sent or given up, and only then comes
@@ -267,6 +272,11 @@ impl Engine {
     /// [`EngineError`].
     pub fn start(&mut self, now: Now) -> Result<Vec<Effect>, EngineError> {
         self.transact(now, |step| step.recover())
+    }
+
+    /// Before [`Engine::start`]: the stop button cannot be read, so nothing is paid until an event says that it can.
+    pub fn hold(&mut self, fault: String) {
+        self.interlock = Some(fault);
     }
 
     /// Handles one event in one transaction. What it returns may be lost; what it committed may not.
@@ -324,9 +334,9 @@ impl Engine {
         now: Now,
         work: impl FnOnce(&mut Step<'_>) -> Result<(), StoreError>,
     ) -> Result<Vec<Effect>, EngineError> {
-        let Engine { store, rules, jobs, notices, breaker, standing } = self;
+        let Engine { store, rules, jobs, notices, breaker, standing, interlock } = self;
         let tx = store.begin()?;
-        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, now, effects: Vec::new() };
+        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, interlock, now, effects: Vec::new() };
         work(&mut step)?;
         let effects = step.effects;
         tx.commit()?;
@@ -347,6 +357,7 @@ impl Step<'_> {
             Event::Fetched { feed, answer } => self.on_fetched(&feed, answer),
             Event::Received { hash, amount } => self.on_received(&hash, amount),
             Event::WalletReady => self.on_wallet_ready(),
+            Event::Interlock(fault) => self.on_interlock(fault),
             Event::Compared(comparison) => self.on_compared(&comparison),
             Event::NotCompared(why) => self.on_not_compared(why),
             Event::SettleUp => self.settle_up(),

@@ -82,7 +82,10 @@ impl Step<'_> {
         self.record(json!({"event": "resumed"}))?;
         self.go_on()?;
         Ok(match self.tx.meta(LOCK)? {
-            None => done("Automatic payments go on."),
+            None => match self.interlock.as_ref() {
+                None => done("Automatic payments go on."),
+                Some(fault) => done(&format!("You no longer stop payments, but the stop button does not work: {fault}")),
+            },
             Some(lock) => done(&format!("You no longer stop payments, but they are still locked: {lock}")),
         })
     }
@@ -122,6 +125,19 @@ impl Step<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Nothing is stored: the button is read again at each start.
+    pub(super) fn on_interlock(&mut self, fault: Option<String>) -> Result<(), StoreError> {
+        let was = std::mem::replace(self.interlock, fault);
+        match (&was, &*self.interlock) {
+            (Some(_), None) => {
+                self.record(json!({"event": "stop_button_works"}))?;
+                self.go_on()
+            }
+            (None, Some(fault)) => self.record(json!({"event": "stop_button_lost", "why": fault})),
+            _ => Ok(()),
+        }
     }
 
     /// Whatever waited is tried now.

@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
 use crate::latest::Value;
 use crate::lightning::Balance;
-use crate::status::{AgreementStatus, FeedStatus, MeterStatus, TotalsStatus};
+use crate::status::{AgreementStatus, FeedStatus, MeterStatus, StopButtonStatus, TotalsStatus};
 use crate::store::{PaymentSummary, Statement, StatementLine};
 
 /// A stranger's text, as hostile as it gets.
@@ -45,6 +45,7 @@ fn full() -> Status {
             waits: false,
             fault: None,
         },
+        stop_button: None,
         wallet_fault: Some("LND cannot be reached.".to_owned()),
         lightning: Balance {
             node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),
@@ -178,6 +179,18 @@ fn every_number_is_on_the_page() {
     shows(&text, &["209 990 sat", "5.015 sat", "Compared 17 min ago: the wallet's own number differs by 11 sat"]);
     shows(&text, &["May 3 016 sat be paid to", "kilosat approve 41", "You refused to pay", "kilosat approve 42"]);
     shows(&text, &["on its way", "failed, nothing was spent", "paid", "14 s after", "Another notice."]);
+}
+
+#[test]
+fn a_stop_button_is_on_the_page_when_it_matters() {
+    let page = |state: &str, fault: Option<&str>| {
+        let button = StopButtonStatus { state: state.to_owned(), fault: fault.map(str::to_owned) };
+        text_of(&html(&Status { stop_button: Some(button), ..Status::default() }))
+    };
+    assert!(!page("ready", None).contains("stop button"));
+    shows(&page("pressed", None), &["The stop button is pressed, or its wire is broken. Payments stay stopped"]);
+    let missing = page("missing", Some("the GPIO line 17 is in use by \"fan\"."));
+    shows(&missing, &["The stop button does not work. What keeps it: the GPIO line 17 is in use by \"fan\"."]);
 }
 
 #[test]

@@ -127,6 +127,7 @@ pub fn allow(case: &Case, cost: Msat) -> Result<(), Refusal> {
     match &case.halt {
         Some(Halt::Stopped) => return Err(Refusal::Stopped),
         Some(Halt::Locked(reason)) => return Err(Refusal::Locked(reason.clone())),
+        Some(Halt::Interlock(fault)) => return Err(Refusal::Interlock(fault.clone())),
         None => {}
     }
     let rule = case.rule.ok_or(Refusal::NoRule)?;

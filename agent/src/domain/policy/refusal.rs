@@ -33,6 +33,8 @@ pub enum Halt {
     Stopped,
     /// Kilosat found something that must not be; the text says what.
     Locked(String),
+    /// The stop button cannot be read, so a press could not be noticed; the text says why.
+    Interlock(String),
 }
 
 /// What the owner is asked before a payment is made.
@@ -53,6 +55,9 @@ pub enum Refusal {
     /// Automatic payments are locked; the text says why.
     #[error("Automatic payments are locked: {0}")]
     Locked(String),
+    /// The stop button cannot be read.
+    #[error("The stop button does not work, so nothing is paid until it does: {0}")]
+    Interlock(String),
     /// It belongs to a wallet that is not in use any more.
     #[error("This payment was meant for the wallet used before. Nothing was paid; a new invoice will be asked for.")]
     OtherWallet,

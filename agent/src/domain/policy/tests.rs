@@ -70,6 +70,8 @@ fn no_rule_no_place_on_the_list_and_a_halt_mean_no_payment() {
     refused(&Case { listed: false, ..idle() }, &Refusal::NotListed);
     let locked = Some(Halt::Locked("why".to_owned()));
     refused(&Case { halt: locked, ..idle() }, &Refusal::Locked("why".to_owned()));
+    let interlock = Some(Halt::Interlock("no chip".to_owned()));
+    refused(&Case { halt: interlock, ..idle() }, &Refusal::Interlock("no chip".to_owned()));
     refused(&Case { halt: Some(Halt::Stopped), rule: None, ..idle() }, &Refusal::Stopped);
 }
 
