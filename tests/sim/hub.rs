@@ -1,5 +1,6 @@
 //! The `kilosat` binary, started, asked and killed as its users and power cuts do.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -22,10 +23,16 @@ pub struct Hub {
 impl Hub {
     /// Starts `kilosat run` on the configuration file at `config`, whose state directory is `state`.
     pub fn start(config: &Path, state: &Path) -> Hub {
+        Hub::start_in(config, state, [])
+    }
+
+    /// The same with `environment` on top of this process's own.
+    pub fn start_in(config: &Path, state: &Path, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Hub {
         let log = std::fs::File::options().create(true).append(true).open(config.with_extension("log")).unwrap();
         let child = Command::new(kilosat_exe())
             .args(["run", "--config"])
             .arg(config)
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,8 +1,9 @@
-//! Real peers and faulty ones for the scenarios: Bitcoin Core, Modbus meters, the `kilosat` binary itself.
+//! Real peers and faulty ones for the scenarios: Bitcoin Core, Modbus meters, GPIO chips, the `kilosat` binary itself.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
 #[cfg(feature = "node")]
 pub mod bitcoind;
+pub mod gpio;
 pub mod hub;
 pub mod meter;
 pub mod peer;

@@ -1,0 +1,156 @@
+//! A house with a stop button: chips, a meter, a utility, a wallet and the `kilosat` that pays.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use kilosat_drivers::profiles;
+use kilosat_drivers::reading::MilliwattHours;
+use serde_json::{Value, json};
+use sim::gpio::Gpio;
+use sim::hub::{Hub, kilosat};
+use sim::meter::MeterSim;
+use sim::wallets::Ledger;
+use sim::wallets::phoenixd::{PASSWORD, Phoenixd};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// What `[stop_button]` says; `line` as it stands in TOML.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Button {
+    pub chip: &'static str,
+    pub line: &'static str,
+    pub normally: &'static str,
+    pub bias: &'static str,
+    pub debounce_ms: u32,
+}
+
+/// Everything the configuration names.
+pub struct House {
+    pub gpio: Gpio,
+    meter: MeterSim,
+    used_wh: AtomicU64,
+    wallet: Phoenixd,
+    folder: TempDir,
+    _servers: JoinSet<()>,
+}
+
+impl House {
+    pub async fn new(button: Button) -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let meter = MeterSim::start(profiles::find("schneider-iem3155").unwrap()).await.unwrap();
+        meter.set_energy(COUNTER);
+        let wallet = Phoenixd::start(1_000_000_000).await;
+        let mut servers = JoinSet::new();
+        let utility = open_utility(wallet.ledger.clone(), &mut servers).await;
+        std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        let text = format!(
+            r#"
+state_directory = {state:?}
+[web]
+listen = ""
+[stop_button]
+chip = {chip:?}
+line = {line}
+normally = {normally:?}
+bias = {bias:?}
+debounce_ms = {debounce_ms}
+[lightning]
+service = "phoenixd"
+[lightning.phoenixd]
+url = "{wallet}"
+secret_file = {secret:?}
+[[meter]]
+id = "house"
+profile = "schneider-iem3155"
+host = "127.0.0.1"
+port = {port}
+poll_interval_ms = 100
+power_max_w = 1000000
+interval_wh = 1
+[[agreement]]
+id = "electricity"
+meter = "house"
+payee = "electricity@{utility}"
+lan = "http://{utility}"
+price_msat_per_kwh = 1000000
+slice_msat = 1000
+[agreement.limits]
+per_payment_msat = 100000000
+per_month_msat = 100000000
+"#,
+            state = folder.path().join("state"),
+            secret = folder.path().join("password"),
+            port = meter.addr().port(),
+            wallet = wallet.url,
+            chip = button.chip,
+            line = button.line,
+            normally = button.normally,
+            bias = button.bias,
+            debounce_ms = button.debounce_ms,
+        );
+        std::fs::write(folder.path().join("kilosat.toml"), text).unwrap();
+        let used_wh = AtomicU64::new(0);
+        House { gpio: Gpio::start(), meter, used_wh, wallet, folder, _servers: servers }
+    }
+
+    /// Starts `kilosat run`.
+    pub fn start(&self) -> Hub {
+        // Lines that tell of the stop button are errors and warnings; what surrounds the test may want less.
+        let environment = self.gpio.environment().into_iter().chain([(OsString::from("RUST_LOG"), "info".into())]);
+        Hub::start_in(&self.config(), &self.folder.path().join("state"), environment)
+    }
+
+    /// What `kilosat` prints when it is called with these arguments on this house.
+    pub fn kilosat(&self, arguments: &[&str]) -> String {
+        let config = self.config();
+        let done = kilosat(&[arguments, &["--config", config.to_str().unwrap()]].concat());
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// The house uses so much more energy.
+    pub fn use_wh(&self, wh: u64) {
+        let used = self.used_wh.fetch_add(wh, Ordering::Relaxed) + wh;
+        self.meter.set_energy(MilliwattHours(COUNTER.0 + used * 1_000));
+    }
+
+    /// Payments the wallet was asked for.
+    pub fn payments(&self) -> usize {
+        self.wallet.ledger.payments().len()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("kilosat.toml")
+    }
+}
+
+/// A Lightning address whose invoices the wallet can pay; returns `host:port`. Source: LUD-06, LUD-16.
+async fn open_utility(ledger: Ledger, servers: &mut JoinSet<()>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let terms = json!({
+        "tag": "payRequest",
+        "callback": format!("http://{host}/invoice"),
+        "minSendable": 1_000,
+        "maxSendable": 100_000_000,
+        "metadata": format!("[[\"text/plain\", \"Electricity\"], [\"text/identifier\", \"electricity@{host}\"]]"),
+    });
+    let router = Router::new()
+        .route("/.well-known/lnurlp/electricity", get(async move || Json(terms)))
+        .route("/invoice", get(invoice))
+        .with_state(ledger);
+    servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    host
+}
+
+async fn invoice(State(ledger): State<Ledger>, Query(asked): Query<Vec<(String, String)>>) -> Json<Value> {
+    let amount = asked.iter().find(|(key, _)| key == "amount").and_then(|(_, value)| value.parse().ok());
+    Json(json!({"pr": ledger.foreign(amount.unwrap(), 600), "routes": []}))
+}
+
+const COUNTER: MilliwattHours = MilliwattHours(12_345_000_000);
