@@ -64,6 +64,8 @@ service = "phoenixd"
 [lightning.phoenixd]
 url = "{wallet}"
 secret_file = {secret:?}
+[ask]
+first_payment = false
 [[meter]]
 id = "house"
 profile = "schneider-iem3155"

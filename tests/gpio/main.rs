@@ -148,17 +148,21 @@ async fn whatever_keeps_a_button_from_working_has_its_sentence() {
         let text = fault(status);
         assert!(button_is("missing")(status) && words.iter().all(|word| text.contains(word)), "{words:?}: {text:?}");
         assert!(text.contains("The button is not watched; "), "{text}");
-        assert!(!status.stopped, "payments go on, and the fault is shown");
+        assert!(!status.stopped, "a fault is no press, and nothing is stored");
     }
-    let started = async |button: Button, prepare: &dyn Fn(&House)| {
-        let house = House::new(button).await;
-        prepare(&house);
-        let mut hub = house.start();
-        let status = hub.status().await;
-        assert!(hub.log().contains("THE STOP BUTTON DOES NOT WORK"), "{}", hub.log());
-        assert!(house.kilosat(&["status"]).contains(&format!("THE STOP BUTTON DOES NOT WORK: {}", fault(&status))));
-        status
-    };
+    let started =
+        async |button: Button, prepare: &dyn Fn(&House)| {
+            let house = House::new(button).await;
+            prepare(&house);
+            let mut hub = house.start();
+            let status = hub.status().await;
+            assert!(hub.log().contains("THE STOP BUTTON DOES NOT WORK"), "{}", hub.log());
+            assert!(house.kilosat(&["status"]).contains(&format!(
+                "THE STOP BUTTON DOES NOT WORK, so nothing is paid until it does: {}",
+                fault(&status)
+            )));
+            status
+        };
     let plug = |house: &House| house.gpio.plug(0, "pinctrl-test", &LINES);
 
     let none = started(CLOSED, &|_| {}).await;
@@ -203,6 +207,16 @@ async fn a_button_that_comes_back_is_watched_again() {
     house.gpio.unplug(LINE.0);
     let gone = hub.until("the chip is gone", button_is("missing")).await;
     assert!(!gone.stopped);
+    // A press could not be noticed now, so nothing is paid.
+    hub.until("the meter is read", |status| status.meters[0].state == "good").await;
+    house.use_wh(2);
+    let waits = hub.until("the energy is counted", |status| status.totals.owed_msat == 2_000).await;
+    assert!(
+        waits.agreements[0].notices[0].contains("The stop button does not work"),
+        "{:?}",
+        waits.agreements[0].notices
+    );
+    assert_eq!(house.payments(), 0);
     // Under another number, as it happens to chips on USB; its label stays.
     house.gpio.plug(4, CLOSED.chip, &LINES);
     house.gpio.connect(4, LINE.1, Wire::Ground);
@@ -210,6 +224,7 @@ async fn a_button_that_comes_back_is_watched_again() {
     assert!(back.await.is_some());
     hub.until("it is watched again", button_is("ready")).await;
     assert!(hub.log().contains("the stop button is watched again"));
+    hub.until("what was owed is paid", |status| status.totals.owed_msat == 0).await;
     house.gpio.connect(4, LINE.1, Wire::Open);
     hub.until("it works again", |status| status.stopped).await;
 }

@@ -84,7 +84,9 @@ impl Step<'_> {
         Ok(match self.tx.meta(LOCK)? {
             None => match self.interlock.as_ref() {
                 None => done("Automatic payments go on."),
-                Some(fault) => done(&format!("You no longer stop payments, but the stop button does not work: {fault}")),
+                Some(fault) => {
+                    done(&format!("You no longer stop payments, but the stop button does not work: {fault}"))
+                }
             },
             Some(lock) => done(&format!("You no longer stop payments, but they are still locked: {lock}")),
         })

@@ -37,7 +37,17 @@ impl StopButton {
     ) -> Result<Option<StopButton>, EngineError> {
         let Some(wiring) = wiring else { return Ok(None) };
         let (wiring, latest, clock) = (wiring.clone(), latest.clone(), clock.clone());
-        let mut new = StopButton { wiring, latest, clock, button: None, held: false, fault: None, reported: None, told: String::new(), failed: 0 };
+        let mut new = StopButton {
+            wiring,
+            latest,
+            clock,
+            button: None,
+            held: false,
+            fault: None,
+            reported: None,
+            told: String::new(),
+            failed: 0,
+        };
         new.look().await;
         if let Some(fault) = &new.fault {
             engine.hold(fault.clone());

@@ -203,3 +203,18 @@ fn stray() -> super::world::Made {
 fn world_stray() -> crate::domain::invoice::PaymentHash {
     stray().hash
 }
+
+#[test]
+fn nothing_is_paid_while_the_stop_button_cannot_be_read() {
+    let mut world = World::new(rules());
+    world.handle(Event::Interlock(Some("there is no GPIO chip".to_owned())));
+    assert!(bills(&world.consume(SLICE_MWH)).is_empty());
+    assert!(world.notices()[0].contains("The stop button does not work"), "{:?}", world.notices());
+    let now = world.now;
+    let (verdict, effects) = world.engine().obey(now, Order::Resume).unwrap();
+    assert!(effects.is_empty() && matches!(verdict, Verdict::Done(_)));
+    assert!(bills(&world.live(MINUTE)).is_empty());
+    world.handle(Event::Interlock(None));
+    assert!(!bills(&world.live(MINUTE)).is_empty(), "it is read again");
+    check(&mut world, "interlock");
+}
