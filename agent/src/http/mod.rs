@@ -19,7 +19,7 @@ mod request;
 pub use address::{OwnNetworks, is_public};
 pub use fault::HttpFault;
 pub use pin::Fingerprint;
-pub use request::{Body, Lines, Request};
+pub use request::{Body, LineBuffer, Lines, Request};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -225,7 +225,7 @@ impl StrictClient {
     pub async fn lines(&self, request: Request<'_>) -> Result<Lines, HttpFault> {
         let host = host_of(&request.url);
         let response = self.begin(&host, request).await?;
-        Ok(Lines { host, response, buffer: Vec::new(), line_bytes_max: self.limits.body_bytes_max })
+        Ok(Lines { host, response, buffer: LineBuffer::default(), line_bytes_max: self.limits.body_bytes_max })
     }
 
     async fn begin(&self, host: &str, request: Request<'_>) -> Result<reqwest::Response, HttpFault> {

@@ -66,8 +66,16 @@ impl<'a> Request<'a> {
 pub struct Lines {
     pub(super) host: String,
     pub(super) response: reqwest::Response,
-    pub(super) buffer: Vec<u8>,
+    pub(super) buffer: LineBuffer,
     pub(super) line_bytes_max: usize,
+}
+
+/// Cuts what arrives in pieces into lines. Blank lines are left out; a last line without an end counts.
+#[derive(Debug, Default)]
+pub struct LineBuffer {
+    bytes: Vec<u8>,
+    /// How much of it was handed out.
+    read: usize,
 }
 
 impl Lines {
@@ -76,29 +84,92 @@ impl Lines {
         self.response.status().as_u16()
     }
 
-    /// The next line without its end; `None` after the last one. A last line without an end counts.
+    /// The next line, as [`LineBuffer`] cuts them; `None` after the last one.
     ///
     /// # Errors
     /// [`HttpFault`]: the stream broke, took too long, or a line is too long.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, HttpFault> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let rest = self.buffer.split_off(end + 1);
-                let mut line = std::mem::replace(&mut self.buffer, rest);
-                line.truncate(end);
-                if line.iter().all(u8::is_ascii_whitespace) {
-                    continue;
-                }
+            if let Some(line) = self.buffer.line() {
                 return Ok(Some(line));
             }
-            if self.buffer.len() > self.line_bytes_max {
+            if self.buffer.unread().len() > self.line_bytes_max {
                 return Err(HttpFault::TooLarge { host: self.host.clone() });
             }
             match self.response.chunk().await.map_err(|error| HttpFault::of(&self.host, &error))? {
-                Some(part) => self.buffer.extend_from_slice(&part),
-                None if self.buffer.iter().all(u8::is_ascii_whitespace) => return Ok(None),
-                None => return Ok(Some(std::mem::take(&mut self.buffer))),
+                Some(part) => self.buffer.push(&part),
+                None => return Ok(self.buffer.last()),
             }
         }
+    }
+}
+
+impl LineBuffer {
+    /// Adds what arrived.
+    pub fn push(&mut self, part: &[u8]) {
+        self.bytes.drain(..self.read);
+        self.read = 0;
+        self.bytes.extend_from_slice(part);
+    }
+
+    /// The next line whose end has arrived, without its end.
+    pub fn line(&mut self) -> Option<Vec<u8>> {
+        while let Some(end) = self.unread().iter().position(|byte| *byte == b'\n') {
+            let line = self.unread().get(..end).unwrap_or_default().to_vec();
+            self.read += end + 1;
+            if !is_blank(&line) {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// What follows the last line end, once nothing more can arrive.
+    pub fn last(&mut self) -> Option<Vec<u8>> {
+        let rest = self.unread().to_vec();
+        self.read = self.bytes.len();
+        (!is_blank(&rest)).then_some(rest)
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(self.read..).unwrap_or_default()
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LineBuffer;
+
+    #[track_caller]
+    fn case(parts: &[&str], expected: &[&str]) {
+        let (mut buffer, mut lines) = (LineBuffer::default(), Vec::new());
+        for part in parts {
+            buffer.push(part.as_bytes());
+            lines.extend(std::iter::from_fn(|| buffer.line()));
+        }
+        lines.extend(buffer.last());
+        let lines: Vec<_> = lines.iter().map(|line| String::from_utf8_lossy(line)).collect();
+        assert_eq!(lines, expected, "{parts:?}");
+    }
+
+    #[test]
+    fn lines_come_out_whole_however_they_arrive() {
+        case(&[], &[]);
+        case(&["a\nb\n"], &["a", "b"]);
+        case(&["a", "b\n", "\n c", "\n"], &["ab", " c"]);
+        case(&["\n\n \t\r\n", "a\r\nb"], &["a\r", "b"]);
+        case(&["a\n", " "], &["a"]);
+    }
+
+    #[test]
+    fn a_flood_of_empty_lines_costs_no_more_than_reading_it() {
+        let mut buffer = LineBuffer::default();
+        buffer.push(&b"\n".repeat(8 << 20));
+        assert_eq!(buffer.line(), None);
+        assert_eq!(buffer.last(), None);
     }
 }
