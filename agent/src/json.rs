@@ -55,6 +55,22 @@ impl<'a> Document<'a> {
         }
         Some(found)
     }
+
+    /// The texts of the elements of the array at a JSON pointer, in one walk; `None` where there is no array.
+    pub fn items_at(&self, pointer: &str) -> Option<Vec<&'a str>> {
+        let mut cursor = Cursor(self.text_at(pointer)?);
+        if !cursor.eat('[') {
+            return None;
+        }
+        let mut items = Vec::new();
+        while let Some(item) = cursor.value() {
+            items.push(item);
+            if !cursor.eat(',') {
+                break;
+            }
+        }
+        Some(items)
+    }
 }
 
 /// A JSON number as a whole number, if it is one: `1000`, and `1000.0` as some senders write it.
@@ -292,6 +308,16 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(whole_number(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_elements_of_a_list_are_found_in_one_walk() {
+        let document = Document::parse(br#"{"a":[ 1 , [2,3],{"b":"],"} ,""],"c":[],"d":{}}"#).unwrap();
+        assert_eq!(document.items_at("/a"), Some(vec!["1", "[2,3]", r#"{"b":"],"}"#, r#""""#]));
+        assert_eq!(document.items_at("/c"), Some(Vec::new()));
+        for pointer in ["", "/d", "/a/0", "/e"] {
+            assert_eq!(document.items_at(pointer), None, "{pointer}");
         }
     }
 

@@ -11,6 +11,7 @@ pub mod lnd;
 pub mod node;
 pub mod nwc;
 pub mod phoenixd;
+pub mod reading;
 pub mod remote;
 pub mod trouble;
 

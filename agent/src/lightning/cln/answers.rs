@@ -10,7 +10,7 @@ use crate::lightning::{Balance, Direction, Incoming, Info, Listed, ServiceFault,
 
 /// What `listpays` says of one hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outgoing {
+pub(in crate::lightning) enum Outgoing {
     /// Nothing was ever tried.
     Nothing,
     /// At least one attempt is on its way.
@@ -22,7 +22,7 @@ pub(super) enum Outgoing {
 }
 
 /// One object of an answer.
-pub(super) struct Row<'a>(Document<'a>);
+pub(in crate::lightning) struct Row<'a>(Document<'a>);
 
 impl<'a> Row<'a> {
     /// The whole answer.
@@ -32,9 +32,7 @@ impl<'a> Row<'a> {
 
     /// Each object of the list under `key`; `None` if that is no list of objects.
     pub fn list(&self, key: &str) -> Option<Vec<Row<'a>>> {
-        let count = self.0.value.get(key)?.as_array()?.len();
-        let row = |index| Row::whole(self.0.text_at(&format!("/{key}/{index}"))?.as_bytes());
-        (0..count).map(row).collect()
+        self.0.items_at(&format!("/{key}"))?.into_iter().map(|row| Row::whole(row.as_bytes())).collect()
     }
 
     pub fn text(&self, key: &str) -> Option<&str> {
@@ -74,7 +72,7 @@ impl<'a> Row<'a> {
 }
 
 /// `getinfo`; a node on another network, or behind the chain, is a fault.
-pub(super) fn info(body: &[u8], expected: Network) -> Result<Info, ServiceFault> {
+pub(in crate::lightning) fn info(body: &[u8], expected: Network) -> Result<Info, ServiceFault> {
     let row = Row::whole(body).ok_or_else(|| unclear("getinfo"))?;
     let node_id = row.text("id").ok_or_else(|| unclear("getinfo without id"))?;
     let name = row.text("network").ok_or_else(|| unclear("getinfo without network"))?;
@@ -111,7 +109,7 @@ fn network(name: &str) -> Option<Network> {
 }
 
 /// Adds what `listpeerchannels` says to `balance`.
-pub(super) fn peer_channels(body: &[u8], balance: &mut Balance) -> Option<()> {
+pub(in crate::lightning) fn peer_channels(body: &[u8], balance: &mut Balance) -> Option<()> {
     for channel in Row::whole(body)?.list("channels")? {
         if channel.text("state") != Some(NORMAL) {
             continue;
@@ -130,7 +128,7 @@ pub(super) fn peer_channels(body: &[u8], balance: &mut Balance) -> Option<()> {
 }
 
 /// Adds what `listfunds` says to `balance`; the channel reserve is not known here.
-pub(super) fn funds(body: &[u8], balance: &mut Balance) -> Option<()> {
+pub(in crate::lightning) fn funds(body: &[u8], balance: &mut Balance) -> Option<()> {
     for channel in Row::whole(body)?.list("channels")? {
         if channel.text("state") != Some(NORMAL) {
             continue;
@@ -183,7 +181,7 @@ pub(super) fn outgoing(body: &[u8], hash: &PaymentHash) -> Result<Outgoing, &'st
 }
 
 /// `listinvoices` of one hash.
-pub(super) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
+pub(in crate::lightning) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
     let rows = Row::whole(body)?.list("invoices")?;
     let Some(row) = rows.first() else { return Some(Incoming::NotFound) };
     if row.hash() != Some(*hash) {
@@ -198,7 +196,7 @@ pub(super) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
 }
 
 /// A settled row of `listpays` or `listinvoices`; `None` for every other row.
-pub(super) fn listed(row: &Row<'_>, direction: Direction) -> Option<Listed> {
+pub(in crate::lightning) fn listed(row: &Row<'_>, direction: Direction) -> Option<Listed> {
     let hash = row.hash()?;
     let (status, amount, settled_at, preimage) = match direction {
         Direction::Out => ("complete", "amount_msat", "completed_at", "preimage"),

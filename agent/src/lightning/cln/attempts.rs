@@ -20,7 +20,7 @@ pub(super) enum Call {
 
 /// What is known of a hash's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::lightning) enum Standing {
     /// The node may still be trying.
     Trying,
     /// Every call of this process is over.

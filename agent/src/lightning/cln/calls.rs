@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::http::{HttpFault, Request, StrictClient};
+use crate::http::{HttpAnswer, HttpFault, Request, StrictClient};
 use crate::json::Document;
 use crate::lightning::{Remote, ServiceFault, ServiceKind, Trouble};
 
@@ -17,7 +17,7 @@ pub(super) struct Calls {
 
 /// A call led to nothing.
 #[derive(Debug)]
-pub(super) enum CallFault {
+pub(in crate::lightning) enum CallFault {
     /// No whole answer.
     Http(HttpFault),
     /// The node's own error.
@@ -28,7 +28,7 @@ pub(super) enum CallFault {
 
 /// The node's error, as JSON-RPC has it.
 #[derive(Debug)]
-pub(super) struct RpcError {
+pub(in crate::lightning) struct RpcError {
     /// HTTP status.
     pub status: u16,
     /// `common/jsonrpc_errors.h` in the node's source.
@@ -52,20 +52,16 @@ impl Calls {
         let url = self.remote.at(&format!("/v1/{method}"));
         let request = Request::json(url, params).header("Rune", self.remote.secret.expose()).within(total);
         let answer = self.client.send(request).await.map_err(CallFault::Http)?;
-        if answer.status == SUCCESS {
-            return Ok(answer.body);
-        }
-        Err(self.error(answer.status, &answer.body).map_or(CallFault::Odd(answer.status), CallFault::Rpc))
+        body(answer, self.remote.secret.expose())
     }
+}
 
-    fn error(&self, status: u16, body: &[u8]) -> Option<RpcError> {
-        let document = Document::parse(body).ok()?;
-        let code = document.value.get("code")?.as_i64()?;
-        let said = document.value.get("message")?.as_str()?;
-        let rune = self.remote.secret.expose();
-        let message = if !rune.is_empty() && said.contains(rune) { "" } else { said };
-        Some(RpcError { status, code, message: message.to_owned() })
+/// The body of a success, or what the answer says instead; `rune` is kept out of its words.
+pub(in crate::lightning) fn body(answer: HttpAnswer, rune: &str) -> Result<Vec<u8>, CallFault> {
+    if answer.status == SUCCESS {
+        return Ok(answer.body);
     }
+    Err(RpcError::read(answer.status, &answer.body, rune).map_or(CallFault::Odd(answer.status), CallFault::Rpc))
 }
 
 impl CallFault {
@@ -82,6 +78,14 @@ impl CallFault {
 }
 
 impl RpcError {
+    fn read(status: u16, body: &[u8], rune: &str) -> Option<RpcError> {
+        let document = Document::parse(body).ok()?;
+        let code = document.value.get("code")?.as_i64()?;
+        let said = document.value.get("message")?.as_str()?;
+        let message = if !rune.is_empty() && said.contains(rune) { "" } else { said };
+        Some(RpcError { status, code, message: message.to_owned() })
+    }
+
     /// Whether the rune or the method's name was refused: the call itself never began.
     pub fn never_began(&self) -> bool {
         matches!(self.status, 401 | 403 | 406) || (self.status == 404 && self.code == METHOD_UNKNOWN)
@@ -106,7 +110,7 @@ impl RpcError {
 }
 
 /// An answer that makes no sense.
-pub(super) fn unclear(said: &str) -> ServiceFault {
+pub(in crate::lightning) fn unclear(said: &str) -> ServiceFault {
     ServiceFault::with(ServiceKind::Cln, Trouble::Unclear, said)
 }
 

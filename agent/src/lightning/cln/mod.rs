@@ -24,11 +24,12 @@
 //!
 //! A `rate` would count the look-ups too, because it counts every use of the rune.
 
-mod answers;
-mod attempts;
-mod calls;
+pub(super) mod answers;
+pub(super) mod attempts;
+pub(super) mod calls;
 mod history;
 mod paying;
+pub(super) mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::answers::{Direction, Listed};
+use super::super::answers::{Balance, Direction, Incoming, Info, Listed};
 use super::super::trouble::{ServiceFault, Trouble};
 use super::KIND;
+use super::refusal::Refusal;
 use crate::domain::invoice::{PaymentHash, Preimage, hex32};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
@@ -12,7 +13,7 @@ use crate::http::HttpAnswer;
 use crate::json::{Document, whole_number};
 
 /// What a key opens.
-pub(super) struct Wallet {
+pub(in crate::lightning) struct Wallet {
     /// Shown to the admin key only.
     pub id: Option<String>,
     pub name: String,
@@ -20,36 +21,38 @@ pub(super) struct Wallet {
 }
 
 /// One payment or invoice as LNbits keeps it.
-pub(super) struct Row {
+pub(in crate::lightning) struct Row {
     pub wallet_id: String,
     pub hash: PaymentHash,
     pub is_outgoing: bool,
     pub amount: Msat,
     pub fee: Option<Msat>,
-    pub state: State,
+    pub(in crate::lightning) state: State,
     pub changed_at: Option<UnixMillis>,
     preimage: Option<Preimage>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(in crate::lightning) enum State {
     Pending,
     Success,
     Failed,
 }
 
-/// What an answer to a pay call means that is no success.
-pub(super) enum Refusal {
-    /// The key was refused: the request was not looked at.
-    KeyRefused(ServiceFault),
-    /// This request was refused before LNbits wrote a row for it.
-    BeforeSending(ServiceFault),
-    /// LNbits has a row for this hash.
-    Known,
-    /// The node behind LNbits says that the payment failed.
-    Failed(ServiceFault),
-    /// Nothing follows from it.
-    Unclear(ServiceFault),
+impl Wallet {
+    /// LNbits does not say on which network it is; each invoice it makes is checked for that.
+    pub(in crate::lightning) fn info(self) -> Info {
+        Info { node_id: self.id.unwrap_or_default(), alias: self.name, ..Info::default() }
+    }
+
+    pub(in crate::lightning) fn balance(self) -> Balance {
+        Balance {
+            node_id: self.id.unwrap_or_default(),
+            balance_msat: self.balance.0,
+            spendable_msat: spendable(self.balance).0,
+            ..Balance::default()
+        }
+    }
 }
 
 impl Row {
@@ -74,7 +77,26 @@ impl Row {
         })
     }
 
-    pub(super) fn listed(&self) -> Listed {
+    /// The row, if it is the one asked for: of this hash, and of the wallet `own_id` where that is known.
+    pub(in crate::lightning) fn checked(self, hash: &PaymentHash, own_id: Option<&str>) -> Result<Row, ServiceFault> {
+        if self.hash != *hash || own_id.is_some_and(|own_id| own_id != self.wallet_id) {
+            return Err(unclear("it answered with the payment of another wallet or another invoice"));
+        }
+        Ok(self)
+    }
+
+    pub(in crate::lightning) fn incoming(&self) -> Result<Incoming, ServiceFault> {
+        if self.is_outgoing {
+            return Err(unclear("this hash is known as a payment of the wallet, not as an invoice"));
+        }
+        Ok(match self.state {
+            State::Pending => Incoming::Open,
+            State::Success => Incoming::Paid(self.amount),
+            State::Failed => Incoming::Expired,
+        })
+    }
+
+    pub(in crate::lightning) fn listed(&self) -> Listed {
         Listed {
             direction: if self.is_outgoing { Direction::Out } else { Direction::In },
             hash: self.hash,
@@ -90,8 +112,18 @@ impl Row {
     }
 }
 
+/// What an answer to a pay call has led to.
+pub(in crate::lightning) async fn pay_outcome(
+    answer: &HttpAnswer,
+    hash: &PaymentHash,
+    own_id: &str,
+    look_up: impl Future<Output = Found>,
+) -> PayOutcome {
+    if is_success(answer) { paid(answer, hash, own_id) } else { Refusal::read(answer).outcome(look_up).await }
+}
+
 /// What a pay call that LNbits accepted has led to; 201 says nothing about that.
-pub(super) fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> PayOutcome {
+fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> PayOutcome {
     let unknown = |why: &str| PayOutcome::Unknown(unclear(why).to_string());
     let Some(row) = Document::parse(&answer.body).ok().and_then(|document| Row::read(&document)) else {
         return unknown("it answered something that is no payment");
@@ -106,6 +138,15 @@ pub(super) fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> Pay
         // An earlier failure is shown again while the node behind LNbits is not sure.
         (State::Failed, _) => unknown("it says that an earlier attempt failed"),
     }
+}
+
+/// What an answer to a look-up by a key of the wallet `own_id` says of an outgoing payment.
+pub(in crate::lightning) fn looked_up(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> Found {
+    if says_no_such_payment(answer) {
+        return Found::NotFound;
+    }
+    let row = row(answer).and_then(|row| row.checked(hash, Some(own_id)));
+    row.map_or_else(|fault| Found::Unavailable(fault.to_string()), |row| found(&row, hash))
 }
 
 /// What a row of this wallet says of an outgoing payment.
@@ -125,32 +166,8 @@ pub(super) fn found(row: &Row, hash: &PaymentHash) -> Found {
     }
 }
 
-/// Sorts an answer to a pay call that is no success, by the exact words of LNbits 1.6.2.
-pub(super) fn refusal(answer: &HttpAnswer) -> Refusal {
-    let (detail, status) = told(answer);
-    let fault = |trouble| ServiceFault::with(KIND, trouble, &detail);
-    match (answer.status, detail.as_str(), status.as_str()) {
-        (401, NO_KEY, _) | (404, NO_WALLET, _) => {
-            return Refusal::KeyRefused(fault(Trouble::Credential));
-        }
-        (403, INVOICE_KEY | NO_ADMIN_KEY, _) => return Refusal::KeyRefused(fault(Trouble::Permission)),
-        (520, INTERNAL_PAID, "failed") | (520, _, "pending" | "success") => return Refusal::Known,
-        _ => {}
-    }
-    let begins = |words: &str| detail.starts_with(words);
-    let known = PRE_CHECKS.iter().find(|(code, words, _)| *code == answer.status && begins(words));
-    if let Some((_, _, trouble)) = known {
-        return Refusal::BeforeSending(fault(trouble.clone()));
-    }
-    if answer.status == 520 && status == "failed" && FAILED.iter().any(|words| begins(words)) {
-        let is_about_the_way = detail.to_ascii_lowercase().contains("route");
-        return Refusal::Failed(fault(if is_about_the_way { Trouble::NoRoute } else { Trouble::Recipient }));
-    }
-    Refusal::Unclear(self::fault(answer))
-}
-
 /// The row in an answer to a look-up. A wrong key is no error there: LNbits then leaves `details` out.
-pub(super) fn row(answer: &HttpAnswer) -> Result<Row, ServiceFault> {
+pub(in crate::lightning) fn row(answer: &HttpAnswer) -> Result<Row, ServiceFault> {
     if answer.status != 200 {
         return Err(fault(answer));
     }
@@ -168,19 +185,17 @@ pub(super) fn row(answer: &HttpAnswer) -> Result<Row, ServiceFault> {
 }
 
 /// The rows of a list.
-pub(super) fn rows(answer: &HttpAnswer) -> Result<Vec<Row>, ServiceFault> {
+pub(in crate::lightning) fn rows(answer: &HttpAnswer) -> Result<Vec<Row>, ServiceFault> {
     if answer.status != 200 {
         return Err(fault(answer));
     }
     let document = parsed(answer)?;
-    let count =
-        document.value.as_array().map(Vec::len).ok_or_else(|| unclear("it answered something that is no list"))?;
-    let texts = (0..count).filter_map(|place| document.text_at(&format!("/{place}")));
-    texts.map(inner).collect()
+    let items = document.items_at("").ok_or_else(|| unclear("it answered something that is no list"))?;
+    items.into_iter().map(inner).collect()
 }
 
 /// The wallet that the key opens.
-pub(super) fn wallet(answer: &HttpAnswer) -> Result<Wallet, ServiceFault> {
+pub(in crate::lightning) fn wallet(answer: &HttpAnswer) -> Result<Wallet, ServiceFault> {
     if answer.status != 200 {
         return Err(fault(answer));
     }
@@ -199,14 +214,14 @@ pub(super) fn wallet(answer: &HttpAnswer) -> Result<Wallet, ServiceFault> {
 }
 
 /// The invoice in an answer to the request for one.
-pub(super) fn bolt11(answer: &HttpAnswer) -> Result<String, ServiceFault> {
+pub(in crate::lightning) fn bolt11(answer: &HttpAnswer) -> Result<String, ServiceFault> {
     let document = parsed(answer)?;
     let bolt11 = document.value.get("bolt11").and_then(Value::as_str);
     bolt11.map(str::to_owned).ok_or_else(|| unclear("it made no invoice"))
 }
 
 /// What the server itself says it would reserve.
-pub(super) fn told_fee_reserve(answer: &HttpAnswer) -> Result<Msat, ServiceFault> {
+pub(in crate::lightning) fn told_fee_reserve(answer: &HttpAnswer) -> Result<Msat, ServiceFault> {
     if answer.status != 200 {
         return Err(fault(answer));
     }
@@ -220,13 +235,13 @@ pub(super) fn fee_reserve(amount: Msat) -> Msat {
 }
 
 /// The largest amount that `balance` covers together with its reserve.
-pub(super) fn spendable(balance: Msat) -> Msat {
+fn spendable(balance: Msat) -> Msat {
     let by_part = balance.0 - balance.0.div_ceil(RESERVE_PART + 1);
     Msat(by_part.min(balance.0.saturating_sub(RESERVE_MIN_MSAT)))
 }
 
 /// Whether LNbits answered that there is no such payment, in exactly its words.
-pub(super) fn says_no_such_payment(answer: &HttpAnswer) -> bool {
+pub(in crate::lightning) fn says_no_such_payment(answer: &HttpAnswer) -> bool {
     let exactly = serde_json::json!({ "detail": "Payment does not exist." });
     answer.status == 404 && parsed(answer).is_ok_and(|document| document.value == exactly)
 }
@@ -258,7 +273,7 @@ pub(super) fn invoice_key() -> ServiceFault {
 }
 
 /// The error text and the word next to it; empty where there is none.
-fn told(answer: &HttpAnswer) -> (String, String) {
+pub(super) fn told(answer: &HttpAnswer) -> (String, String) {
     let Ok(document) = Document::parse(&answer.body) else {
         return (String::new(), String::new());
     };
@@ -286,26 +301,7 @@ fn instant(text: &str) -> Option<UnixMillis> {
     u64::try_from(at.as_millisecond()).ok().map(UnixMillis)
 }
 
-const NO_KEY: &str = "No Api Key provided.";
-const NO_WALLET: &str = "Wallet not found.";
-const NO_ADMIN_KEY: &str = "Invalid adminkey.";
-const INVOICE_KEY: &str = "Invoice (or Admin) key required.";
-/// Comes with the word `failed` although it is paid, perhaps by us.
-const INTERNAL_PAID: &str = "Internal invoice already paid.";
-const FAILED: [&str; 2] = ["Payment failed:", "Payment is failed node, retrying is not possible."];
-/// What LNbits checks before it writes a row, with how its answer begins.
-const PRE_CHECKS: [(u16, &str, Trouble); 10] = [
-    (520, "Insufficient balance.", Trouble::Funds),
-    (520, "You must reserve at least", Trouble::Funds),
-    (520, "Amountless invoices not supported.", Trouble::Invoice),
-    (520, "Bolt11 decoding failed.", Trouble::Invoice),
-    (520, "Invoice amount ", Trouble::Limit),
-    (520, "The time limit of ", Trouble::Limit),
-    (520, "Only incoming payments allowed.", Trouble::Permission),
-    (520, "Wallet does not have permission to pay invoices.", Trouble::Permission),
-    (400, "Daily withdrawal limit of ", Trouble::Limit),
-    (400, "It is not allowed to spend funds from this server.", Trouble::Limit),
-];
+pub(super) const NO_WALLET: &str = "Wallet not found.";
 const RESERVE_MIN_MSAT: u64 = 2_000;
 /// One hundredth.
 const RESERVE_PART: u64 = 100;

@@ -11,7 +11,8 @@
 //!
 //! Source: `lightning-backends.md`, section 2; `lnbits-local.md`, section 6.
 
-mod answers;
+pub(super) mod answers;
+mod refusal;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::{HttpAnswer, Request, StrictClient};
-use answers::{Refusal, Row, State, Wallet};
+use answers::{Row, State, Wallet};
 
 /// A wallet on an LNbits server. Clones are the same wallet.
 #[derive(Clone)]
@@ -61,20 +62,12 @@ impl Lnbits {
         Capabilities { fee_limit: FeeLimit::Predicted, refuses_duplicates: true, ..Capabilities::default() }
     }
 
-    /// LNbits does not say on which network it is; each invoice it makes is checked for that.
     pub(super) async fn info(&self) -> Result<Info, ServiceFault> {
-        let wallet = self.wallet().await?;
-        Ok(Info { node_id: wallet.id.unwrap_or_default(), alias: wallet.name, ..Info::default() })
+        self.wallet().await.map(Wallet::info)
     }
 
     pub(super) async fn balance(&self) -> Result<Balance, ServiceFault> {
-        let wallet = self.wallet().await?;
-        Ok(Balance {
-            node_id: wallet.id.unwrap_or_default(),
-            balance_msat: wallet.balance.0,
-            spendable_msat: answers::spendable(wallet.balance).0,
-            ..Balance::default()
-        })
+        self.wallet().await.map(Wallet::balance)
     }
 
     pub(super) async fn check(&self, spends: bool) -> Vec<Finding> {
@@ -116,25 +109,7 @@ impl Lnbits {
                 return if fault.was_not_sent() { PayOutcome::NotSent(why) } else { PayOutcome::Unknown(why) };
             }
         };
-        if answers::is_success(&answer) {
-            return answers::paid(&answer, &hash, own_id);
-        }
-        match answers::refusal(&answer) {
-            Refusal::KeyRefused(fault) => PayOutcome::NotSent(fault.to_string()),
-            Refusal::Known => PayOutcome::AlreadyKnown,
-            Refusal::Unclear(fault) => PayOutcome::Unknown(fault.to_string()),
-            // These two say what became of this request, which may be the second one for this hash.
-            Refusal::BeforeSending(fault) => match self.look_up(&hash).await {
-                Found::NotFound => PayOutcome::NotSent(fault.to_string()),
-                Found::Outcome(_) => PayOutcome::AlreadyKnown,
-                Found::Unavailable(_) => PayOutcome::Unknown(fault.to_string()),
-            },
-            Refusal::Failed(fault) => match self.look_up(&hash).await {
-                Found::Outcome(PayOutcome::Failed(_)) => PayOutcome::Failed(fault.to_string()),
-                Found::Outcome(_) => PayOutcome::AlreadyKnown,
-                Found::NotFound | Found::Unavailable(_) => PayOutcome::Unknown(fault.to_string()),
-            },
-        }
+        answers::pay_outcome(&answer, &hash, own_id, self.look_up(&hash)).await
     }
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
@@ -170,14 +145,7 @@ impl Lnbits {
         let Some(row) = self.row(hash).await? else {
             return Ok(Incoming::NotFound);
         };
-        if row.is_outgoing {
-            return Err(answers::unclear("this hash is known as a payment of the wallet, not as an invoice"));
-        }
-        Ok(match row.state {
-            State::Pending => Incoming::Open,
-            State::Success => Incoming::Paid(row.amount),
-            State::Failed => Incoming::Expired,
-        })
+        row.incoming()
     }
 
     /// Walks back from the newest change; LNbits changes a row when it is settled.
@@ -247,14 +215,12 @@ impl Lnbits {
         }
         let row = answers::row(&answer)?;
         // The invoice key does not show the wallet's id; it sees invoices, and what it says of a payment counts for nothing.
-        let is_foreign = match self.own_id.get() {
-            Some(own_id) => *own_id != row.wallet_id,
-            None => row.is_outgoing && self.own_id().await? != row.wallet_id,
+        let own_id = match self.own_id.get() {
+            Some(own_id) => Some(own_id.as_str()),
+            None if row.is_outgoing => Some(self.own_id().await?),
+            None => None,
         };
-        if is_foreign || row.hash != *hash {
-            return Err(answers::unclear("it answered with the payment of another wallet or another invoice"));
-        }
-        Ok(Some(row))
+        row.checked(hash, own_id).map(Some)
     }
 
     async fn rows(&self, limit: usize, offset: usize) -> Result<Vec<Row>, ServiceFault> {

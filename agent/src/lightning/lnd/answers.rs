@@ -8,14 +8,15 @@ use serde_json::Value;
 use crate::domain::invoice::{PaymentHash, Preimage, hex32};
 use crate::domain::l402::base64_decode;
 use crate::domain::money::Msat;
-use crate::engine::PayOutcome;
+use crate::engine::{Found, PayOutcome};
+use crate::http::HttpAnswer;
 use crate::json::{Document, whole_number};
 use crate::lightning::answers::{Balance, Incoming, Info};
 use crate::lightning::trouble::{ServiceFault, ServiceKind, Trouble};
 
 /// A call that LND, or something in front of it, did not carry out.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(in crate::lightning) struct Refusal {
     status: u16,
     /// LND's own number; something in front of it has none.
     code: Option<u64>,
@@ -23,19 +24,24 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal that came as a stream; a line end inside a text stays one, and makes it no JSON.
+    pub(in crate::lightning) fn of_lines(status: u16, lines: &[Vec<u8>]) -> Refusal {
+        Refusal::read(status, &lines.join(&b'\n'))
+    }
+
     /// Streams wrap the error, other calls do not.
-    pub(super) fn read(status: u16, body: &[u8]) -> Refusal {
+    pub(in crate::lightning) fn read(status: u16, body: &[u8]) -> Refusal {
         let value = document(body).unwrap_or_default();
         let error = if value["error"].is_object() { &value["error"] } else { &value };
         let message = text(error, "message").unwrap_or_default().to_owned();
         Refusal { status, code: number(error, "code"), message }
     }
 
-    pub(super) fn fault(&self) -> ServiceFault {
+    pub(in crate::lightning) fn fault(&self) -> ServiceFault {
         fault(self.trouble(), &self.message)
     }
 
-    pub(super) fn pay_outcome(&self) -> PayOutcome {
+    pub(in crate::lightning) fn pay_outcome(&self) -> PayOutcome {
         if self.code == Some(ALREADY_EXISTS) {
             return PayOutcome::AlreadyKnown;
         }
@@ -47,11 +53,15 @@ impl Refusal {
         PayOutcome::NotSent(fault(trouble, &self.message).to_string())
     }
 
-    pub(super) fn says_payment_unknown(&self) -> bool {
+    pub(in crate::lightning) fn found(&self) -> Found {
+        if self.says_payment_unknown() { Found::NotFound } else { Found::Unavailable(self.fault().to_string()) }
+    }
+
+    fn says_payment_unknown(&self) -> bool {
         self.status == 404 && self.code == Some(NOT_FOUND) && self.message == "payment isn't initiated"
     }
 
-    pub(super) fn says_invoice_unknown(&self) -> bool {
+    fn says_invoice_unknown(&self) -> bool {
         let told = ["unable to locate invoice", "there are no existing invoices"];
         self.code.is_some() && told.iter().any(|words| self.message.contains(words))
     }
@@ -87,8 +97,33 @@ impl Refusal {
     }
 }
 
+/// The answer to a call that is no stream, or LND's refusal.
+pub(in crate::lightning) fn answered(answer: &HttpAnswer) -> Result<Result<Value, Refusal>, ServiceFault> {
+    if answer.status != 200 {
+        return Ok(Err(Refusal::read(answer.status, &answer.body)));
+    }
+    document(&answer.body).map(Ok)
+}
+
+/// How a pay call ended, if this line of its stream says so.
+pub(in crate::lightning) fn ending(line: Result<Vec<u8>, ServiceFault>, hash: &PaymentHash) -> Option<PayOutcome> {
+    match line.and_then(|line| update(&line, hash)) {
+        Ok(PayOutcome::InFlight) => None,
+        Ok(outcome) => Some(outcome),
+        Err(fault) => Some(PayOutcome::Unknown(fault.to_string())),
+    }
+}
+
+/// What a look-up found whose status is 200: the first line of its stream is the present state.
+pub(in crate::lightning) fn found(line: Result<Vec<u8>, ServiceFault>, hash: &PaymentHash) -> Found {
+    match line.and_then(|line| update(&line, hash)) {
+        Ok(outcome) => Found::Outcome(outcome),
+        Err(fault) => Found::Unavailable(fault.to_string()),
+    }
+}
+
 /// One line of a payment's stream: `Paid` and `Failed` are final, anything that is not clearly of `hash` is a fault.
-pub(super) fn update(line: &[u8], hash: &PaymentHash) -> Result<PayOutcome, ServiceFault> {
+fn update(line: &[u8], hash: &PaymentHash) -> Result<PayOutcome, ServiceFault> {
     let value = document(line)?;
     let payment = &value["result"];
     let unclear = |detail| Err(fault(Trouble::Unclear, detail));
@@ -124,7 +159,7 @@ fn failure(reason: &str) -> String {
     fault(trouble, reason).to_string()
 }
 
-pub(super) fn info(node: &Value, expected: Network) -> Result<Info, ServiceFault> {
+pub(in crate::lightning) fn info(node: &Value, expected: Network) -> Result<Info, ServiceFault> {
     let node_id = text(node, "identity_pubkey").filter(|id| !id.is_empty());
     let node_id = node_id.ok_or_else(|| fault(Trouble::Unclear, "it does not say who it is"))?;
     let named = node["chains"].get(0).and_then(|chain| text(chain, "network"));
@@ -148,7 +183,7 @@ pub(super) fn info(node: &Value, expected: Network) -> Result<Info, ServiceFault
 }
 
 /// What each side of a channel must keep is not told here; it is a hundredth of the channel as a rule.
-pub(super) fn balance(channels: &Value, node: &Value, info: Info) -> Result<Balance, ServiceFault> {
+pub(in crate::lightning) fn balance(channels: &Value, node: &Value, info: Info) -> Result<Balance, ServiceFault> {
     let side = |name: &str| number(&channels[name], "msat");
     let local = side("local_balance").ok_or_else(|| fault(Trouble::Unclear, "it does not say how much it has"))?;
     let remote = side("remote_balance").unwrap_or(0);
@@ -166,7 +201,19 @@ pub(super) fn balance(channels: &Value, node: &Value, info: Info) -> Result<Bala
     })
 }
 
-pub(super) fn incoming(invoice: &Value, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
+/// What became of an invoice, or what LND says of one it does not know.
+pub(in crate::lightning) fn looked_up_incoming(
+    answer: Result<Value, Refusal>,
+    hash: &PaymentHash,
+) -> Result<Incoming, ServiceFault> {
+    match answer {
+        Ok(invoice) => incoming(&invoice, hash),
+        Err(refusal) if refusal.says_invoice_unknown() => Ok(Incoming::NotFound),
+        Err(refusal) => Err(refusal.fault()),
+    }
+}
+
+fn incoming(invoice: &Value, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
     let unclear = |detail| Err(fault(Trouble::Unclear, detail));
     if bytes32(invoice, "r_hash") != Some(hash.0) {
         return unclear("it does not speak of this invoice");
@@ -179,7 +226,7 @@ pub(super) fn incoming(invoice: &Value, hash: &PaymentHash) -> Result<Incoming, 
     }
 }
 
-pub(super) fn address(made: &Value, network: Network) -> Result<String, ServiceFault> {
+pub(in crate::lightning) fn address(made: &Value, network: Network) -> Result<String, ServiceFault> {
     let address = text(made, "address").and_then(|address| bitcoin::Address::from_str(address).ok());
     let address = address.and_then(|address| address.require_network(network).ok());
     address
@@ -187,15 +234,15 @@ pub(super) fn address(made: &Value, network: Network) -> Result<String, ServiceF
         .ok_or_else(|| fault(Trouble::Unclear, "it gave no address of this network"))
 }
 
-pub(super) fn fault(trouble: Trouble, said: &str) -> ServiceFault {
+pub(in crate::lightning) fn fault(trouble: Trouble, said: &str) -> ServiceFault {
     ServiceFault::with(ServiceKind::Lnd, trouble, said)
 }
 
-pub(super) fn document(body: &[u8]) -> Result<Value, ServiceFault> {
+pub(in crate::lightning) fn document(body: &[u8]) -> Result<Value, ServiceFault> {
     Document::parse(body).map(|document| document.value).map_err(|error| fault(Trouble::Unclear, &error.to_string()))
 }
 
-pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+pub(in crate::lightning) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
 }
 
@@ -220,6 +267,10 @@ fn network_named(name: &str) -> Option<Network> {
     }
 }
 
+/// A payment with more updates does not end.
+pub(in crate::lightning) const UPDATES_MAX: usize = 1_000;
+/// More lines of a refusal are not read.
+pub(in crate::lightning) const REFUSAL_LINES_MAX: usize = 16;
 const UNKNOWN: u64 = 2;
 const NOT_FOUND: u64 = 5;
 const ALREADY_EXISTS: u64 = 6;

@@ -49,7 +49,7 @@ impl Lnd {
     }
 }
 
-fn payment(item: &Value) -> Option<Listed> {
+pub(in crate::lightning) fn payment(item: &Value) -> Option<Listed> {
     if text(item, "status") != Some("SUCCEEDED") {
         return None;
     }
@@ -68,7 +68,7 @@ fn payment(item: &Value) -> Option<Listed> {
     })
 }
 
-fn invoice(item: &Value) -> Option<Listed> {
+pub(in crate::lightning) fn invoice(item: &Value) -> Option<Listed> {
     if text(item, "state") != Some("SETTLED") {
         return None;
     }

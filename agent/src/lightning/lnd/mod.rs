@@ -15,15 +15,15 @@
 //!
 //! Source: `lightning-backends`, section 3.
 
-mod answers;
-mod lists;
+pub(super) mod answers;
+pub(super) mod lists;
 mod trial;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::answers::{Refusal, document, fault, text};
+use self::answers::{REFUSAL_LINES_MAX, Refusal, UPDATES_MAX, document, fault, text};
 use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice};
 use super::remote::Remote;
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
@@ -106,10 +106,8 @@ impl Lnd {
             return refusal_in(lines).await.pay_outcome();
         }
         for _ in 0..UPDATES_MAX {
-            match next(&mut lines).await.and_then(|line| answers::update(&line, &hash)) {
-                Ok(PayOutcome::InFlight) => {}
-                Ok(outcome) => return outcome,
-                Err(fault) => return PayOutcome::Unknown(fault.to_string()),
+            if let Some(outcome) = answers::ending(next(&mut lines).await, &hash) {
+                return outcome;
             }
         }
         PayOutcome::Unknown(fault(Trouble::Unclear, "the payment did not end").to_string())
@@ -124,14 +122,9 @@ impl Lnd {
             Err(fault) => return Found::Unavailable(of_http(&fault).to_string()),
         };
         if lines.status() != OK {
-            let refusal = refusal_in(lines).await;
-            let unknown = refusal.says_payment_unknown();
-            return if unknown { Found::NotFound } else { Found::Unavailable(refusal.fault().to_string()) };
+            return refusal_in(lines).await.found();
         }
-        match next(&mut lines).await.and_then(|line| answers::update(&line, hash)) {
-            Ok(outcome) => Found::Outcome(outcome),
-            Err(fault) => Found::Unavailable(fault.to_string()),
-        }
+        answers::found(next(&mut lines).await, hash)
     }
 
     pub(super) async fn create(&self, request: &InvoiceRequest) -> Result<NewInvoice, ServiceFault> {
@@ -149,11 +142,8 @@ impl Lnd {
     }
 
     pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
-        match self.send(Request::get(self.remote.at(&format!("/v1/invoice/{hash}")))).await? {
-            Ok(invoice) => answers::incoming(&invoice, hash),
-            Err(refusal) if refusal.says_invoice_unknown() => Ok(Incoming::NotFound),
-            Err(refusal) => Err(refusal.fault()),
-        }
+        let answer = self.send(Request::get(self.remote.at(&format!("/v1/invoice/{hash}")))).await?;
+        answers::looked_up_incoming(answer, hash)
     }
 
     pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
@@ -199,10 +189,7 @@ impl Lnd {
     /// The answer, or LND's refusal.
     async fn send(&self, request: Request<'_>) -> Result<Result<Value, Refusal>, ServiceFault> {
         let answer = self.client.send(self.signed(request)).await.map_err(|fault| of_http(&fault))?;
-        if answer.status != OK {
-            return Ok(Err(Refusal::read(answer.status, &answer.body)));
-        }
-        document(&answer.body).map(Ok)
+        answers::answered(&answer)
     }
 
     fn signed<'a>(&'a self, request: Request<'a>) -> Request<'a> {
@@ -218,12 +205,12 @@ async fn next(lines: &mut Lines) -> Result<Vec<u8>, ServiceFault> {
 /// What came with a status other than 200; what breaks off says nothing.
 async fn refusal_in(mut lines: Lines) -> Refusal {
     let status = lines.status();
-    let mut body = Vec::new();
+    let mut read = Vec::new();
     for _ in 0..REFUSAL_LINES_MAX {
         let Ok(Some(line)) = lines.next().await else { break };
-        body.extend_from_slice(&line);
+        read.push(line);
     }
-    Refusal::read(status, &body)
+    Refusal::of_lines(status, &read)
 }
 
 fn of_http(fault: &HttpFault) -> ServiceFault {
@@ -237,7 +224,5 @@ fn attempts_s(wait: Duration) -> u64 {
 
 const SEND: &str = "/v2/router/send";
 const OK: u16 = 200;
-const UPDATES_MAX: usize = 1_000;
-const REFUSAL_LINES_MAX: usize = 16;
 const ATTEMPTS_END_EARLIER_S: u64 = 10;
 const ATTEMPTS_S_MAX: u64 = 600;

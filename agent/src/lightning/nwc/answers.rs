@@ -1,41 +1,18 @@
 //! What a wallet service says, read from its decrypted JSON. Amounts are msat, times are seconds.
 
 use bitcoin::Network;
-use nostr::Event;
 use serde_json::Value;
 
+use super::unclear;
 use crate::domain::invoice::{PaymentHash, Preimage, hex32};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::json::{Document, whole_number};
-use crate::lightning::answers::{Direction, Incoming, Listed};
+use crate::lightning::answers::{Balance, Direction, Incoming, Info, Listed};
 use crate::lightning::trouble::{ServiceFault, ServiceKind, Trouble};
 
-/// What the info event of a service promises.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Announced {
-    pub methods: Vec<String>,
-    pub nip44: bool,
-}
-
-impl Announced {
-    pub(super) fn read(event: &Event) -> Announced {
-        let methods = event.content.split_whitespace().take(METHODS_MAX).map(str::to_owned).collect();
-        let encryption = event.tags.iter().map(|tag| tag.as_slice()).filter(|tag| names(tag, "encryption"));
-        let nip44 = encryption
-            .flat_map(|tag| tag.iter().skip(1))
-            .flat_map(|value| value.split([' ', ',']))
-            .any(|scheme| scheme == "nip44_v2");
-        Announced { methods, nip44 }
-    }
-
-    pub(super) fn offers(&self, method: &str) -> bool {
-        self.methods.iter().any(|offered| offered == method)
-    }
-}
-
 /// A decrypted answer to a request.
-pub(super) struct Answer(String);
+pub(in crate::lightning) struct Answer(String);
 
 /// The service refused, in its own code and words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +22,12 @@ pub(super) struct Refusal {
 }
 
 impl Answer {
-    pub(super) fn new(text: String) -> Answer {
+    pub(in crate::lightning) fn new(text: String) -> Answer {
         Answer(text)
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
     }
 
     /// The result of `method`, or the refusal.
@@ -97,14 +78,78 @@ impl Refusal {
     }
 }
 
+/// How a pay request ended, if this answer to it says so. After an unclear answer no refusal is believed any more.
+pub(in crate::lightning) fn ending(
+    answer: &Answer,
+    hash: &PaymentHash,
+    unclear_before: &mut Option<ServiceFault>,
+) -> Option<PayOutcome> {
+    let refusal = match answer.result("pay_invoice") {
+        Ok(document) => match paid(&document, hash) {
+            Some(paid) => return Some(paid),
+            None => Refusal { code: String::new(), message: "it says paid and shows no proof".to_owned() },
+        },
+        Err(refusal) => refusal,
+    };
+    if refusal.knows_hash() {
+        return Some(PayOutcome::AlreadyKnown);
+    }
+    let (fault, was_before) = refusal.sorted();
+    if was_before && unclear_before.is_none() {
+        return Some(PayOutcome::NotSent(fault.to_string()));
+    }
+    if refusal.code == PAYMENT_FAILED {
+        return Some(PayOutcome::Unknown(fault.to_string()));
+    }
+    *unclear_before = Some(fault);
+    None
+}
+
+/// What an answer to a look-up of an outgoing payment means.
+pub(in crate::lightning) fn found(answer: &Answer, hash: &PaymentHash) -> Found {
+    let document = match answer.result("lookup_invoice") {
+        Ok(document) => document,
+        Err(refusal) if refusal.code == NOT_FOUND => return Found::NotFound,
+        Err(refusal) => return Found::Unavailable(refusal.sorted().0.to_string()),
+    };
+    match Transaction::read(&document, "/result") {
+        Some(transaction) => transaction.outgoing(hash),
+        None => Found::Unavailable(unclear("the look-up shows no payment").to_string()),
+    }
+}
+
+/// What an answer to a look-up of an invoice of ours means.
+pub(in crate::lightning) fn looked_up_incoming(
+    answer: &Answer,
+    hash: &PaymentHash,
+    now: UnixMillis,
+) -> Result<Incoming, ServiceFault> {
+    let document = match answer.result("lookup_invoice") {
+        Ok(document) => document,
+        Err(refusal) if refusal.code == NOT_FOUND => return Ok(Incoming::NotFound),
+        Err(refusal) => return Err(refusal.sorted().0),
+    };
+    let incoming = Transaction::read(&document, "/result").and_then(|found| found.incoming(hash, now));
+    incoming.ok_or_else(|| unclear("the look-up does not show the invoice"))
+}
+
+/// The entries of one page of the history: `None` in place of those that cannot be read.
+pub(in crate::lightning) fn page(answer: &Answer) -> Result<Vec<Option<Transaction>>, ServiceFault> {
+    let document = answer.result("list_transactions").map_err(|refusal| refusal.sorted().0)?;
+    let items = document.items_at("/result/transactions");
+    let items = items.ok_or_else(|| unclear("the list of payments is missing"))?;
+    let read = |item: &str| Transaction::read(&Document::parse(item.as_bytes()).ok()?, "");
+    Ok(items.into_iter().map(read).collect())
+}
+
 /// A pay result with its proof; `None` if it proves nothing.
-pub(super) fn paid(document: &Document<'_>, hash: &PaymentHash) -> Option<PayOutcome> {
+fn paid(document: &Document<'_>, hash: &PaymentHash) -> Option<PayOutcome> {
     let preimage = Preimage(hex32(text(document, "/result/preimage"))?);
     preimage.proves(hash).then(|| PayOutcome::Paid { preimage, fee: number(document, "/result/fees_paid").map(Msat) })
 }
 
 /// One payment, incoming or outgoing, as look-up and list show it.
-pub(super) struct Transaction {
+pub(in crate::lightning) struct Transaction {
     pub direction: Direction,
     pub hash: PaymentHash,
     state: String,
@@ -182,7 +227,7 @@ impl Transaction {
     }
 
     /// For the history, if it is settled and, when ours, proven.
-    pub(super) fn listed(&self) -> Option<Listed> {
+    pub(in crate::lightning) fn listed(&self) -> Option<Listed> {
         let preimage = self.preimage.filter(|preimage| preimage.proves(&self.hash));
         if !self.is_settled() || (self.direction == Direction::Out && preimage.is_none()) {
             return None;
@@ -203,39 +248,64 @@ impl Transaction {
     }
 }
 
-/// The network of `get_info`: `Ok(None)` if it does not say.
-///
-/// # Errors
-/// The word, if it is none that Kilosat knows.
-pub(super) fn network(word: &str) -> Result<Option<Network>, String> {
-    Ok(Some(match word {
-        "" => return Ok(None),
+/// What `get_info` says; `service` is the key the wallet answers with, for those that name no node.
+pub(in crate::lightning) fn info(answer: &Answer, service: &str, expected: Network) -> Result<Info, ServiceFault> {
+    let document = answer.result("get_info").map_err(|refusal| refusal.sorted().0)?;
+    let word = text(&document, "/result/network");
+    let network = network(word);
+    if !word.is_empty() && network != Some(expected) {
+        let found = network.map_or_else(|| crate::text::cleaned(word, 20), |found| found.to_string());
+        return Err(ServiceFault::new(ServiceKind::Nwc, Trouble::Network { found, expected }));
+    }
+    let shown = |words: &str| crate::text::cleaned(words, NAME_CHARS_MAX);
+    let node_id = text(&document, "/result/pubkey");
+    Ok(Info {
+        node_id: shown(if node_id.is_empty() { service } else { node_id }),
+        alias: shown(text(&document, "/result/alias")),
+        network,
+        block_height: number(&document, "/result/block_height").and_then(|height| u32::try_from(height).ok()),
+        version: String::new(),
+    })
+}
+
+/// What `get_balance` says.
+pub(in crate::lightning) fn balance(answer: &Answer, service: &str) -> Result<Balance, ServiceFault> {
+    let document = answer.result("get_balance").map_err(|refusal| refusal.sorted().0)?;
+    let balance_msat = number(&document, "/result/balance").ok_or_else(|| unclear("the balance is missing"))?;
+    Ok(Balance { node_id: service.to_owned(), balance_msat, spendable_msat: balance_msat, ..Balance::default() })
+}
+
+/// The invoice that `make_invoice` made; empty if there is none.
+pub(in crate::lightning) fn made(answer: &Answer) -> Result<String, ServiceFault> {
+    let document = answer.result("make_invoice").map_err(|refusal| refusal.sorted().0)?;
+    Ok(text(&document, "/result/invoice").to_owned())
+}
+
+fn network(word: &str) -> Option<Network> {
+    Some(match word {
         "mainnet" | "bitcoin" => Network::Bitcoin,
         "testnet" => Network::Testnet,
         "signet" => Network::Signet,
         "regtest" => Network::Regtest,
-        other => return Err(crate::text::cleaned(other, 20)),
-    }))
+        _ => return None,
+    })
 }
 
 /// A string member, or nothing.
-pub(super) fn text<'a>(document: &'a Document<'_>, pointer: &str) -> &'a str {
+fn text<'a>(document: &'a Document<'_>, pointer: &str) -> &'a str {
     document.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A whole number, read from its digits.
-pub(super) fn number(document: &Document<'_>, pointer: &str) -> Option<u64> {
+fn number(document: &Document<'_>, pointer: &str) -> Option<u64> {
     whole_number(document.text_at(pointer)?)
-}
-
-/// Whether a tag has this name.
-pub(super) fn names(tag: &[String], name: &str) -> bool {
-    tag.first().is_some_and(|first| first == name)
 }
 
 /// What a service must offer besides its methods.
 pub(super) const NIP44: &str = "the encryption nip44_v2";
-const METHODS_MAX: usize = 64;
+const NAME_CHARS_MAX: usize = 100;
+const NOT_FOUND: &str = "NOT_FOUND";
+const PAYMENT_FAILED: &str = "PAYMENT_FAILED";
 const HASH_IS_KNOWN: [&str; 2] =
     ["this invoice has already been paid", "there is already a payment pending for this invoice"];
 

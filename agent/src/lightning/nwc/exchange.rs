@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use url::Url;
 
-use super::answers::{self, Announced, Answer, NIP44, Refusal, names};
+use super::announced::{Announced, names};
+use super::answers::{self, Answer, NIP44};
 use super::relay::{Heard, Link};
 use super::{Nwc, fault, unclear};
 use crate::domain::invoice::PaymentHash;
@@ -44,24 +45,9 @@ impl Nwc {
                 Ok(answer) => answer,
                 Err(fault) => return PayOutcome::Unknown(unclear_before.take().unwrap_or(fault).to_string()),
             };
-            let refusal = match answer.result("pay_invoice") {
-                Ok(document) => match answers::paid(&document, hash) {
-                    Some(paid) => return paid,
-                    None => Refusal { code: String::new(), message: "it says paid and shows no proof".to_owned() },
-                },
-                Err(refusal) => refusal,
-            };
-            if refusal.knows_hash() {
-                return PayOutcome::AlreadyKnown;
+            if let Some(outcome) = answers::ending(&answer, hash, unclear_before) {
+                return outcome;
             }
-            let (fault, was_before) = refusal.sorted();
-            if was_before && unclear_before.is_none() {
-                return PayOutcome::NotSent(fault.to_string());
-            }
-            if refusal.code == PAYMENT_FAILED {
-                return PayOutcome::Unknown(fault.to_string());
-            }
-            *unclear_before = Some(fault);
         }
     }
 
@@ -278,7 +264,6 @@ const KIND_NOTIFICATION: u16 = 23_197;
 /// Clocks of wallets differ from ours by less.
 const CLOCKS_DIFFER_S: u64 = 60;
 const METHODS_MAX: usize = 64;
-const PAYMENT_FAILED: &str = "PAYMENT_FAILED";
 
 #[cfg(test)]
 mod tests {

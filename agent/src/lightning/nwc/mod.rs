@@ -13,7 +13,8 @@
 //!
 //! Sources: NIP-47, NIP-44, NIP-40, NIP-01; `lightning-backends.md`, section 5.
 
-mod answers;
+mod announced;
+pub(super) mod answers;
 mod exchange;
 mod pairing;
 mod relay;
@@ -22,7 +23,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
@@ -32,10 +33,10 @@ use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
-use answers::{Transaction, number, text};
+use answers::Answer;
 use exchange::Fault;
 use pairing::Pairing;
-use relay::Link;
+use relay::{Heard, Link};
 
 /// Any wallet that speaks Nostr Wallet Connect (NIP-47). Clones are the same wallet.
 #[derive(Clone)]
@@ -62,6 +63,14 @@ impl Nwc {
         Ok(Nwc { remote, pairing: Arc::new(pairing), first: Arc::default(), hints: Arc::default() })
     }
 
+    /// The decrypted answer to the request `id` in a relay's message, if it holds one that is really from the service.
+    pub fn answer_in(&self, message: &str, id: &str) -> Option<String> {
+        match relay::heard(message)? {
+            Heard::Event(event) => self.opened(&event, id).map(Answer::into_text),
+            Heard::CaughtUp | Heard::Closed(_) | Heard::Refused(..) => None,
+        }
+    }
+
     pub(super) fn kind(&self) -> ServiceKind {
         ServiceKind::Nwc
     }
@@ -76,33 +85,12 @@ impl Nwc {
 
     pub(super) async fn info(&self) -> Result<Info, ServiceFault> {
         let answer = self.call("get_info", json!({})).await?;
-        let document = answer.result("get_info").map_err(|refusal| refusal.sorted().0)?;
-        let expected = self.remote.network;
-        let found = answers::network(text(&document, "/result/network"));
-        let network = match found {
-            Ok(network) if network.is_none_or(|network| network == expected) => network,
-            Ok(network) => {
-                return Err(other_network(network.map_or(String::new(), |found| found.to_string()), expected));
-            }
-            Err(found) => return Err(other_network(found, expected)),
-        };
-        let node_id = text(&document, "/result/pubkey");
-        let node_id = if node_id.is_empty() { self.pairing.service.to_hex() } else { node_id.to_owned() };
-        Ok(Info {
-            node_id: crate::text::cleaned(&node_id, NAME_CHARS_MAX),
-            alias: crate::text::cleaned(text(&document, "/result/alias"), NAME_CHARS_MAX),
-            network,
-            block_height: number(&document, "/result/block_height").and_then(|height| u32::try_from(height).ok()),
-            version: String::new(),
-        })
+        answers::info(&answer, &self.pairing.service.to_hex(), self.remote.network)
     }
 
     pub(super) async fn balance(&self) -> Result<Balance, ServiceFault> {
         let answer = self.call("get_balance", json!({})).await?;
-        let document = answer.result("get_balance").map_err(|refusal| refusal.sorted().0)?;
-        let balance_msat = number(&document, "/result/balance").ok_or_else(|| unclear("the balance is missing"))?;
-        let node_id = self.pairing.service.to_hex();
-        Ok(Balance { node_id, balance_msat, spendable_msat: balance_msat, ..Balance::default() })
+        answers::balance(&answer, &self.pairing.service.to_hex())
     }
 
     pub(super) async fn check(&self, spends: bool) -> Vec<Finding> {
@@ -141,18 +129,9 @@ impl Nwc {
     }
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
-        let answer = match self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await {
-            Ok(answer) => answer,
-            Err(fault) => return Found::Unavailable(fault.to_string()),
-        };
-        let document = match answer.result("lookup_invoice") {
-            Ok(document) => document,
-            Err(refusal) if refusal.code == NOT_FOUND => return Found::NotFound,
-            Err(refusal) => return Found::Unavailable(refusal.sorted().0.to_string()),
-        };
-        match Transaction::read(&document, "/result") {
-            Some(transaction) => transaction.outgoing(hash),
-            None => Found::Unavailable(unclear("the look-up shows no payment").to_string()),
+        match self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await {
+            Ok(answer) => answers::found(&answer, hash),
+            Err(fault) => Found::Unavailable(fault.to_string()),
         }
     }
 
@@ -160,21 +139,13 @@ impl Nwc {
         let amount = request.amount.0.div_ceil(MSAT_PER_SAT).saturating_mul(MSAT_PER_SAT);
         let asked = json!({ "amount": amount, "description": request.description, "expiry": request.expiry_s });
         let answer = self.call("make_invoice", asked).await?;
-        let document = answer.result("make_invoice").map_err(|refusal| refusal.sorted().0)?;
         let now = self.remote.clock.now().wall;
-        NewInvoice::checked(self.kind(), text(&document, "/result/invoice"), request, self.remote.network, now)
+        NewInvoice::checked(self.kind(), &answers::made(&answer)?, request, self.remote.network, now)
     }
 
     pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
         let answer = self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await?;
-        let document = match answer.result("lookup_invoice") {
-            Ok(document) => document,
-            Err(refusal) if refusal.code == NOT_FOUND => return Ok(Incoming::NotFound),
-            Err(refusal) => return Err(refusal.sorted().0),
-        };
-        let now = self.remote.clock.now().wall;
-        let incoming = Transaction::read(&document, "/result").and_then(|found| found.incoming(hash, now));
-        incoming.ok_or_else(|| unclear("the look-up does not show the invoice"))
+        answers::looked_up_incoming(&answer, hash, self.remote.clock.now().wall)
     }
 
     /// Services filter by when a payment began, so the question reaches a day further back; of more than
@@ -185,13 +156,10 @@ impl Nwc {
         for _ in 0..PAGES_MAX {
             let asked = json!({ "from": from, "limit": PAGE_LEN, "offset": offset, "unpaid": false });
             let answer = self.call("list_transactions", asked).await?;
-            let document = answer.result("list_transactions").map_err(|refusal| refusal.sorted().0)?;
-            let count = document.value.pointer("/result/transactions").and_then(Value::as_array).map(Vec::len);
-            let count = count.ok_or_else(|| unclear("the list of payments is missing"))?;
+            let page = answers::page(&answer)?;
+            let count = page.len();
             let mut brought_new = false;
-            for place in 0..count {
-                let found = Transaction::read(&document, &format!("/result/transactions/{place}"));
-                let Some(found) = found else { continue };
+            for found in page.into_iter().flatten() {
                 if seen.insert((found.direction, found.hash, found.created_at_s)) {
                     brought_new = true;
                     listed.extend(found.listed());
@@ -248,10 +216,6 @@ fn findings(methods: &[String], spends: bool) -> Vec<Finding> {
     findings
 }
 
-fn other_network(found: String, expected: bitcoin::Network) -> ServiceFault {
-    ServiceFault::new(ServiceKind::Nwc, Trouble::Network { found, expected })
-}
-
 fn unclear(said: &str) -> ServiceFault {
     fault(Trouble::Unclear, said)
 }
@@ -273,8 +237,6 @@ const USED: [&str; 8] = [
 ];
 const PINS: &str =
     "a choice of certificates; leave out certificate_sha256, its relays are vouched for by the public authorities";
-const NOT_FOUND: &str = "NOT_FOUND";
-const NAME_CHARS_MAX: usize = 100;
 const NAMES_CHARS_MAX: usize = 200;
 /// Answers of more entries do not fit into one event everywhere.
 const PAGE_LEN: usize = 20;

@@ -110,7 +110,7 @@ impl Link {
 }
 
 /// Reads a relay's message; `None` for those that do not concern us.
-fn heard(text: &str) -> Option<Heard> {
+pub(super) fn heard(text: &str) -> Option<Heard> {
     let mut value = Document::parse(text.as_bytes()).ok()?.value;
     let at = |place: usize| value.get(place).and_then(Value::as_str).unwrap_or_default().to_owned();
     let is_ours = at(1) == SUBSCRIPTION;

@@ -19,8 +19,8 @@ use crate::lightning::answers::{Direction, Incoming, Info, Listed};
 use crate::lightning::trouble::{ServiceFault, Trouble};
 
 /// What `getinfo` says.
-pub(super) struct Node {
-    pub(super) info: Info,
+pub(in crate::lightning) struct Node {
+    pub(in crate::lightning) info: Info,
     /// Its word for the network.
     pub(super) chain: String,
     /// Those that are not closing or closed.
@@ -30,14 +30,14 @@ pub(super) struct Node {
 }
 
 /// One page of the history.
-pub(super) struct Page {
+pub(in crate::lightning) struct Page {
     /// All on it, also those that are not Lightning payments.
     pub(super) records: usize,
-    pub(super) settled: Vec<Listed>,
+    pub(in crate::lightning) settled: Vec<Listed>,
 }
 
 /// What phoenixd takes for a payment: it has one trampoline fee, 4 sat and 0.4 %.
-pub(super) fn predicted_fee(amount: Msat) -> Msat {
+pub(in crate::lightning) fn predicted_fee(amount: Msat) -> Msat {
     Msat(FEE_BASE.0.saturating_add(amount.parts_per_million(FEE_PPM).0))
 }
 
@@ -58,8 +58,34 @@ pub(super) fn description(text: &str) -> String {
     text.chars().take_while(fits).collect()
 }
 
+/// What an answer to a pay call means.
+pub(in crate::lightning) fn pay_outcome(
+    answer: &HttpAnswer,
+    expected: Option<&PaymentHash>,
+    predicted: Msat,
+) -> PayOutcome {
+    match answer.status {
+        200 => paid(&answer.body, expected, predicted),
+        401 => PayOutcome::NotSent(refused(answer).to_string()),
+        400 if is_bad_parameter(answer) => {
+            PayOutcome::NotSent(ServiceFault::with(KIND, Trouble::Invoice, &said(answer)).to_string())
+        }
+        404 if is_unknown_endpoint(answer) => PayOutcome::NotSent(refused(answer).to_string()),
+        _ => PayOutcome::Unknown(refused(answer).to_string()),
+    }
+}
+
+/// What an answer to a look-up of an outgoing payment means.
+pub(in crate::lightning) fn found(answer: &HttpAnswer, hash: &PaymentHash) -> Found {
+    match answer.status {
+        200 => outgoing(&answer.body, hash),
+        _ if is_not_found(answer) => Found::NotFound,
+        _ => Found::Unavailable(refused(answer).to_string()),
+    }
+}
+
 /// The answer with status 200 to a pay call. A failure has that status too, and "already" is among the failures.
-pub(super) fn paid(body: &[u8], expected: Option<&PaymentHash>, predicted: Msat) -> PayOutcome {
+fn paid(body: &[u8], expected: Option<&PaymentHash>, predicted: Msat) -> PayOutcome {
     let unknown = |what: &str| PayOutcome::Unknown(unclear(what).to_string());
     let Ok(document) = Document::parse(body) else { return unknown("no JSON") };
     let hash = hash_at(&document, "/paymentHash").map(PaymentHash);
@@ -79,7 +105,7 @@ pub(super) fn paid(body: &[u8], expected: Option<&PaymentHash>, predicted: Msat)
 }
 
 /// The record of an outgoing payment.
-pub(super) fn outgoing(body: &[u8], hash: &PaymentHash) -> Found {
+fn outgoing(body: &[u8], hash: &PaymentHash) -> Found {
     let unavailable = |what: &str| Found::Unavailable(unclear(what).to_string());
     let Ok(document) = Document::parse(body) else { return unavailable("no JSON") };
     if !is_record(&document, "outgoing_payment") || hash_at(&document, "/paymentHash") != Some(hash.0) {
@@ -102,8 +128,24 @@ pub(super) fn outgoing(body: &[u8], hash: &PaymentHash) -> Found {
     }
 }
 
+/// What an answer to a look-up of an invoice of ours means.
+pub(in crate::lightning) fn looked_up_incoming(
+    answer: &HttpAnswer,
+    hash: &PaymentHash,
+) -> Result<Incoming, ServiceFault> {
+    if is_not_found(answer) {
+        return Ok(Incoming::NotFound);
+    }
+    incoming(accepted(answer)?, hash).ok_or_else(|| unclear("no state of the invoice"))
+}
+
+/// The body of an answer that says yes.
+pub(in crate::lightning) fn accepted(answer: &HttpAnswer) -> Result<&[u8], ServiceFault> {
+    if answer.status == 200 { Ok(&answer.body) } else { Err(refused(answer)) }
+}
+
 /// The record of an invoice of ours. Its preimage shows before it is paid and means nothing.
-pub(super) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
+fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
     let document = Document::parse(body).ok()?;
     if !is_record(&document, "incoming_payment") || hash_at(&document, "/paymentHash")? != hash.0 {
         return None;
@@ -117,19 +159,19 @@ pub(super) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
 }
 
 /// The string and the hash of a new invoice.
-pub(super) fn created(body: &[u8]) -> Option<(String, PaymentHash)> {
+pub(in crate::lightning) fn created(body: &[u8]) -> Option<(String, PaymentHash)> {
     let document = Document::parse(body).ok()?;
     let bolt11 = document.value.get("serialized")?.as_str()?.to_owned();
     Some((bolt11, PaymentHash(hash_at(&document, "/paymentHash")?)))
 }
 
 /// What `getbalance` says; `feeCreditSat` can only pay phoenixd's own fees.
-pub(super) fn balance(body: &[u8]) -> Option<Msat> {
+pub(in crate::lightning) fn balance(body: &[u8]) -> Option<Msat> {
     sat_at(&Document::parse(body).ok()?, "/balanceSat")
 }
 
 /// What `getinfo` says. Channels that are not connected show no amounts.
-pub(super) fn node(body: &[u8]) -> Option<Node> {
+pub(in crate::lightning) fn node(body: &[u8]) -> Option<Node> {
     let document = Document::parse(body).ok()?;
     let text = |name: &str| document.value.get(name).and_then(Value::as_str).map(shown);
     let chain = text("chain")?;
@@ -157,19 +199,19 @@ pub(super) fn node(body: &[u8]) -> Option<Node> {
 }
 
 /// One page of the history; `None` if a settled payment on it cannot be read.
-pub(super) fn page(direction: Direction, body: &[u8]) -> Option<Page> {
+pub(in crate::lightning) fn page(direction: Direction, body: &[u8]) -> Option<Page> {
     let document = Document::parse(body).ok()?;
-    let records = document.value.as_array()?.len();
+    let records = document.items_at("")?;
     let mut settled = Vec::new();
-    for place in 0..records {
-        let record = Document::parse(document.text_at(&format!("/{place}"))?.as_bytes()).ok()?;
+    for record in &records {
+        let record = Document::parse(record.as_bytes()).ok()?;
         let is_paid = record.value.get("isPaid")?.as_bool()?;
         let is_lightning = record.value.get("paymentHash").is_some_and(Value::is_string);
         if is_paid && is_lightning {
             settled.push(listed(direction, &record)?);
         }
     }
-    Some(Page { records, settled })
+    Some(Page { records: records.len(), settled })
 }
 
 fn listed(direction: Direction, record: &Document<'_>) -> Option<Listed> {
@@ -237,7 +279,7 @@ pub(super) fn refused(answer: &HttpAnswer) -> ServiceFault {
 }
 
 /// The one 404 that says "no such payment". Another version, path or proxy says it in other words.
-pub(super) fn is_not_found(answer: &HttpAnswer) -> bool {
+fn is_not_found(answer: &HttpAnswer) -> bool {
     answer.status == 404 && answer.body == b"Not found"
 }
 

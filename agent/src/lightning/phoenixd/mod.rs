@@ -10,7 +10,7 @@
 //!
 //! Source: `lightning-backends`, section 1.
 
-mod answers;
+pub(super) mod answers;
 
 use super::answers::{
     Balance, Capabilities, Direction, FeeLimit, Finding, Grade, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
@@ -23,7 +23,7 @@ use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::{HttpAnswer, HttpFault, Request, StrictClient};
 use crate::keys::Secret;
-use answers::{Node, is_bad_parameter, is_not_found, is_unknown_endpoint, refused, unclear};
+use answers::{Node, accepted, is_bad_parameter, refused, unclear};
 
 /// phoenixd over its HTTP API. Clones are the same wallet.
 #[derive(Clone)]
@@ -127,9 +127,7 @@ impl Phoenixd {
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
         match self.call(Request::get(self.remote.at(&format!("/payments/outgoingbyhash/{hash}")))).await {
-            Ok(answer) if answer.status == 200 => answers::outgoing(&answer.body, hash),
-            Ok(answer) if is_not_found(&answer) => Found::NotFound,
-            Ok(answer) => Found::Unavailable(refused(&answer).to_string()),
+            Ok(answer) => answers::found(&answer, hash),
             Err(fault) => Found::Unavailable(ServiceFault::of_http(KIND, &fault).to_string()),
         }
     }
@@ -143,20 +141,16 @@ impl Phoenixd {
         if !request.label.is_empty() {
             fields.push(("externalId", request.label.clone()));
         }
-        let answer = self.call(Request::form(self.remote.at("/createinvoice"), fields)).await;
-        let body = accepted(answer)?;
-        let (bolt11, hash) = answers::created(&body).ok_or_else(|| unclear("no invoice"))?;
+        let answer = self.ask(Request::form(self.remote.at("/createinvoice"), fields)).await?;
+        let (bolt11, hash) = answers::created(accepted(&answer)?).ok_or_else(|| unclear("no invoice"))?;
         let now = self.remote.clock.now().wall;
         let made = NewInvoice::checked(KIND, &bolt11, request, self.remote.network, now)?;
         if made.hash == hash { Ok(made) } else { Err(unclear("an invoice of another hash")) }
     }
 
     pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
-        let answer = self.call(Request::get(self.remote.at(&format!("/payments/incoming/{hash}")))).await;
-        if answer.as_ref().is_ok_and(is_not_found) {
-            return Ok(Incoming::NotFound);
-        }
-        answers::incoming(&accepted(answer)?, hash).ok_or_else(|| unclear("no state of the invoice"))
+        let answer = self.ask(Request::get(self.remote.at(&format!("/payments/incoming/{hash}")))).await?;
+        answers::looked_up_incoming(&answer, hash)
     }
 
     pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
@@ -198,13 +192,8 @@ impl Phoenixd {
             }
         };
         match answer.status {
-            200 => answers::paid(&answer.body, hash, fee),
             401 => PayOutcome::NotSent(self.why_refused().await.to_string()),
-            400 if is_bad_parameter(&answer) => PayOutcome::NotSent(
-                ServiceFault::with(KIND, Trouble::Invoice, answers::said(&answer).as_ref()).to_string(),
-            ),
-            404 if is_unknown_endpoint(&answer) => PayOutcome::NotSent(refused(&answer).to_string()),
-            _ => PayOutcome::Unknown(refused(&answer).to_string()),
+            _ => answers::pay_outcome(&answer, hash, fee),
         }
     }
 
@@ -219,8 +208,7 @@ impl Phoenixd {
     /// Whether the password may pay; see the head of this file.
     async fn may_spend(&self) -> Result<bool, ServiceFault> {
         let fields = vec![("invoice", NO_INVOICE.to_owned())];
-        let answer = self.call(Request::form(self.remote.at("/payinvoice"), fields)).await;
-        let answer = answer.map_err(|fault| ServiceFault::of_http(KIND, &fault))?;
+        let answer = self.ask(Request::form(self.remote.at("/payinvoice"), fields)).await?;
         match answer.status {
             400 if is_bad_parameter(&answer) => Ok(true),
             401 => Ok(false),
@@ -254,7 +242,12 @@ impl Phoenixd {
     }
 
     async fn get(&self, path: &str) -> Result<Vec<u8>, ServiceFault> {
-        accepted(self.call(Request::get(self.remote.at(path))).await)
+        let answer = self.ask(Request::get(self.remote.at(path))).await?;
+        accepted(&answer).map(<[u8]>::to_vec)
+    }
+
+    async fn ask<'a>(&'a self, request: Request<'a>) -> Result<HttpAnswer, ServiceFault> {
+        self.call(request).await.map_err(|fault| ServiceFault::of_http(KIND, &fault))
     }
 
     async fn call<'a>(&'a self, request: Request<'a>) -> Result<HttpAnswer, HttpFault> {
@@ -277,12 +270,6 @@ impl Phoenixd {
         }
         text.into_bytes()
     }
-}
-
-/// The body of an answer that says yes.
-fn accepted(answer: Result<HttpAnswer, HttpFault>) -> Result<Vec<u8>, ServiceFault> {
-    let answer = answer.map_err(|fault| ServiceFault::of_http(KIND, &fault))?;
-    if answer.status == 200 { Ok(answer.body) } else { Err(refused(&answer)) }
 }
 
 const KIND: ServiceKind = ServiceKind::Phoenixd;

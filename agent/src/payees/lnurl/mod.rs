@@ -13,8 +13,8 @@ pub use target::PayTarget;
 
 use url::{Url, form_urlencoded};
 
-use crate::http::{HttpFault, StrictClient, host_of};
-use reply::{PayReply, PayRequest};
+use crate::http::{HttpAnswer, HttpFault, StrictClient, host_of};
+use reply::PayRequest;
 
 /// Why there is no invoice. No money moves in this module, so none of these means a loss.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -152,11 +152,46 @@ pub async fn request_invoice(
         return Err(LnurlFault::NotWholeSatoshi { amount_msat });
     }
     let url = target.url(client.reach())?;
-    let request = first_answer(client, &url).await?;
+    let first = client.get(&url, &[]).await?;
+    let request = first_answer(&url, &first, amount_msat)?;
+    let callback = request.callback(amount_msat, comment);
+    let second = client.get(&callback, &[]).await.map_err(|fault| of_callback(fault, &url, &request))?;
+    second_answer(client, target, request, &callback, &second)
+}
+
+/// What the two answers of a payee are together, where they are there already: [`request_invoice`] without asking.
+///
+/// # Errors
+/// [`LnurlFault`].
+pub fn read_offer(
+    client: &StrictClient,
+    target: &PayTarget,
+    amount_msat: u64,
+    [first, second]: [&HttpAnswer; 2],
+) -> Result<InvoiceOffer, LnurlFault> {
+    let url = target.url(client.reach())?;
+    let request = first_answer(&url, first, amount_msat)?;
+    let callback = request.callback(amount_msat, None);
+    client.check(&callback).map_err(|fault| of_callback(fault, &url, &request))?;
+    second_answer(client, target, request, &callback, second)
+}
+
+fn first_answer(url: &Url, answer: &HttpAnswer, amount_msat: u64) -> Result<PayRequest, LnurlFault> {
+    let request = reply::pay_request(&reply::document(&host_of(url), answer)?)?;
     if !(request.min_msat..=request.max_msat).contains(&amount_msat) {
         return Err(LnurlFault::AmountOutOfRange { min_msat: request.min_msat, max_msat: request.max_msat });
     }
-    let reply = second_answer(client, &url, &request, amount_msat, comment).await?;
+    Ok(request)
+}
+
+fn second_answer(
+    client: &StrictClient,
+    target: &PayTarget,
+    request: PayRequest,
+    callback: &Url,
+    answer: &HttpAnswer,
+) -> Result<InvoiceOffer, LnurlFault> {
+    let reply = reply::pay_reply(&reply::document(&host_of(callback), answer)?, &request.callback)?;
     let address = target.address();
     Ok(InvoiceOffer {
         bolt11: reply.bolt11,
@@ -169,32 +204,25 @@ pub async fn request_invoice(
     })
 }
 
-async fn first_answer(client: &StrictClient, url: &Url) -> Result<PayRequest, LnurlFault> {
-    let answer = client.get(url, &[]).await?;
-    reply::pay_request(&reply::document(&host_of(url), &answer)?)
-}
-
-async fn second_answer(
-    client: &StrictClient,
-    first: &Url,
-    request: &PayRequest,
-    amount_msat: u64,
-    comment: Option<&str>,
-) -> Result<PayReply, LnurlFault> {
-    let elsewhere = |fault| match fault {
+/// Why the address for invoices could not be asked.
+fn of_callback(fault: HttpFault, first: &Url, request: &PayRequest) -> LnurlFault {
+    match fault {
         HttpFault::PrivateAddress { host } if request.callback.host() != first.host() => {
             LnurlFault::PrivateCallback { host }
         }
         HttpFault::RefusedUrl { .. } | HttpFault::PrivateAddress { .. } => LnurlFault::RefusedCallback(fault),
         other => LnurlFault::Http(other),
-    };
-    let comment = comment
-        .map(|text| text.chars().take(request.comment_chars_max).collect::<String>())
-        .filter(|text| !text.is_empty());
-    let url = with_amount(&request.callback, amount_msat, comment.as_deref());
-    let answer = client.get(&url, &[]).await.map_err(elsewhere)?;
-    let document = reply::document(&host_of(&url), &answer)?;
-    reply::pay_reply(&document, &request.callback)
+    }
+}
+
+impl PayRequest {
+    /// The address to ask for an invoice at.
+    fn callback(&self, amount_msat: u64, comment: Option<&str>) -> Url {
+        let comment = comment
+            .map(|text| text.chars().take(self.comment_chars_max).collect::<String>())
+            .filter(|text| !text.is_empty());
+        with_amount(&self.callback, amount_msat, comment.as_deref())
+    }
 }
 
 /// Adds to the query of the callback and leaves what is there untouched: it may be a signed session.
