@@ -3,6 +3,7 @@
 
 #[cfg(feature = "node")]
 pub mod bitcoind;
+pub mod fuzzing;
 pub mod gpio;
 pub mod hub;
 pub mod meter;
