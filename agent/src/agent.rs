@@ -85,7 +85,8 @@ pub enum AgentError {
 /// The running agent.
 pub struct Agent {
     status: StatusSource,
-    engine_end: oneshot::Receiver<Result<(), EngineError>>,
+    /// `None` once it was heard.
+    engine_end: Option<oneshot::Receiver<Result<(), EngineError>>>,
     stop: watch::Sender<bool>,
     meters: JoinSet<()>,
     performer: tokio::task::JoinHandle<()>,
@@ -128,6 +129,7 @@ impl Agent {
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
         let servers = start_servers(servers, &parts, web, socket);
+        let engine_end = Some(engine_end);
         Ok(Agent { status: parts, engine_end, stop, meters, performer, servers, web_address, _lock: lock })
     }
 
@@ -143,7 +145,10 @@ impl Agent {
 
     /// Returns when the engine fails, which ends the program.
     pub async fn failed(&mut self) -> AgentError {
-        match (&mut self.engine_end).await {
+        let Some(engine_end) = &mut self.engine_end else { return AgentError::EngineLost };
+        let ended = engine_end.await;
+        self.engine_end = None;
+        match ended {
             Ok(Err(error)) => error.into(),
             Ok(Ok(())) | Err(_) => AgentError::EngineLost,
         }
@@ -172,7 +177,9 @@ impl Agent {
         drop(engine);
         performer.abort();
         let _ = performer.await;
-        if timeout(STOP_ENGINE_WAIT, engine_end).await.is_err() {
+        if let Some(engine_end) = engine_end
+            && timeout(STOP_ENGINE_WAIT, engine_end).await.is_err()
+        {
             tracing::warn!("the engine did not stop in time; the next start recovers what was open");
         }
     }
