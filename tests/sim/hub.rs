@@ -1,6 +1,6 @@
 //! The `kilosat` binary, started, asked and killed as its users and power cuts do.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -16,6 +16,8 @@ use crate::wait;
 /// One `kilosat run`.
 pub struct Hub {
     child: Child,
+    /// Another program started it and watches it.
+    watched: bool,
     config: PathBuf,
     socket: PathBuf,
 }
@@ -23,13 +25,29 @@ pub struct Hub {
 impl Hub {
     /// Starts `kilosat run` on the configuration file at `config`, whose state directory is `state`.
     pub fn start(config: &Path, state: &Path) -> Hub {
-        Hub::start_in(config, state, [])
+        Hub::spawn(&[], config, state, [])
     }
 
     /// The same with `environment` on top of this process's own.
     pub fn start_in(config: &Path, state: &Path, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Hub {
+        Hub::spawn(&[], config, state, environment)
+    }
+
+    /// Starts it as the last arguments of another program, such as strace, which ends when it ends.
+    pub fn start_under(watcher: &[&str], config: &Path, state: &Path) -> Hub {
+        Hub::spawn(watcher, config, state, [])
+    }
+
+    fn spawn(
+        watcher: &[&str],
+        config: &Path,
+        state: &Path,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Hub {
         let log = std::fs::File::options().create(true).append(true).open(config.with_extension("log")).unwrap();
-        let child = Command::new(kilosat_exe())
+        let mut words = watcher.iter().map(OsStr::new).chain([kilosat_exe().as_os_str()]);
+        let child = Command::new(words.next().unwrap())
+            .args(words)
             .args(["run", "--config"])
             .arg(config)
             .envs(environment)
@@ -38,7 +56,7 @@ impl Hub {
             .stderr(log)
             .spawn()
             .unwrap();
-        Hub { child, config: config.to_owned(), socket: socket_path(state) }
+        Hub { child, watched: !watcher.is_empty(), config: config.to_owned(), socket: socket_path(state) }
     }
 
     /// Its state, as soon as it answers.
@@ -84,10 +102,35 @@ impl Hub {
         ask_invoice(&self.socket, amount).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Its process id; `None` while the watcher has not started it yet, and when it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        let own = self.child.id();
+        if !self.watched {
+            return Some(own);
+        }
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    }
+
+    /// How it ended, if it does within this time.
+    pub async fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
+        timeout(within, wait::answer(async || self.child.try_wait().unwrap())).await.ok().flatten()
+    }
+
     /// Pulls the plug: SIGKILL, no chance to write anything.
     pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.put_down();
+    }
+
+    /// A watcher ends with what it watches; killed first, it would leave that running.
+    fn put_down(&mut self) {
+        if let (true, Some(pid)) = (self.watched, self.pid()) {
+            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        }
+        if !self.watched || self.pid().is_none() {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
     }
 
     /// Asks it to stop as systemd does, and waits.
@@ -109,8 +152,7 @@ impl Hub {
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.put_down();
     }
 }
 

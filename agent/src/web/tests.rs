@@ -190,7 +190,12 @@ fn a_stop_button_is_on_the_page_when_it_matters() {
     assert!(!page("ready", None).contains("stop button"));
     shows(&page("pressed", None), &["The stop button is pressed, or its wire is broken. Payments stay stopped"]);
     let missing = page("missing", Some("the GPIO line 17 is in use by \"fan\"."));
-    shows(&missing, &["The stop button does not work, so nothing is paid until it does. What keeps it: the GPIO line 17 is in use by \"fan\"."]);
+    shows(
+        &missing,
+        &[
+            "The stop button does not work, so nothing is paid until it does. What keeps it: the GPIO line 17 is in use by \"fan\".",
+        ],
+    );
 }
 
 #[test]

@@ -40,6 +40,11 @@ impl Faults {
         self.0.lock().unwrap().push_back((part, fault));
     }
 
+    /// Forgets the misbehaviours that still wait.
+    pub fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// Puts the misbehaviours in front of `router`.
     pub fn wrap(&self, router: Router) -> Router {
         router.layer(from_fn_with_state(self.clone(), misbehave))

@@ -24,6 +24,7 @@ struct Inner {
     own: BTreeMap<[u8; 32], OwnInvoice>,
     foreign: BTreeMap<[u8; 32], [u8; 32]>,
     payments: BTreeMap<[u8; 32], Payment>,
+    asked: Vec<[u8; 32]>,
 }
 
 /// What happens to the payments that begin from now on.
@@ -127,6 +128,7 @@ impl Ledger {
             own: BTreeMap::new(),
             foreign: BTreeMap::new(),
             payments: BTreeMap::new(),
+            asked: Vec::new(),
         })))
     }
 
@@ -185,6 +187,7 @@ impl Ledger {
         let invoice = Bolt11Invoice::from_str(bolt11).map_err(|_| Refusal::Invoice)?;
         let amount_msat = invoice.amount_milli_satoshis().ok_or(Refusal::Invoice)?;
         let hash = invoice.payment_hash().to_byte_array();
+        inner.asked.push(hash);
         match inner.payments.get(&hash).map(|known| known.state) {
             Some(PayState::Settled) => return Err(Refusal::AlreadyPaid),
             Some(PayState::InFlight) => return Err(Refusal::InFlight),
@@ -256,6 +259,16 @@ impl Ledger {
         let mut all: Vec<_> = self.lock().payments.values().cloned().collect();
         all.sort_by_key(|payment| payment.index);
         all
+    }
+
+    /// The hash of every invoice it was ever asked to pay, refused ones and repetitions included, in that order.
+    pub fn asked(&self) -> Vec<[u8; 32]> {
+        self.lock().asked.clone()
+    }
+
+    /// How often it was asked to pay.
+    pub fn asked_count(&self) -> usize {
+        self.lock().asked.len()
     }
 
     /// The own invoice of this hash.
