@@ -194,12 +194,14 @@ const SYNCHRONOUS_FULL: i64 = 2;
 /// More than there are in this folder, so that none is parsed twice.
 const STATEMENTS_KEPT: usize = 128;
 
-/// `reliability-security`, rule 6.4. 0x4B534154 spells "KSAT".
+/// `reliability-security`, rule 6.4. 0x4B534154 spells "KSAT". Without recursive triggers a REPLACE would delete what the
+/// schema's triggers keep.
 const PRAGMAS: &str = "
     PRAGMA application_id = 0x4B534154;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
+    PRAGMA recursive_triggers = ON;
     PRAGMA trusted_schema = OFF;
     PRAGMA cell_size_check = ON;
     PRAGMA busy_timeout = 5000;

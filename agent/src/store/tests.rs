@@ -6,8 +6,11 @@ use super::*;
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
-use crate::domain::window::Period;
+use crate::domain::window::{Period, Starts};
 
+mod ledger;
+
+const WALLET: &str = "wallet:node";
 const NOW: UnixMillis = UnixMillis(1_000_000);
 
 fn open(directory: &Path) -> Store {
@@ -69,6 +72,8 @@ fn a_final_payment_cannot_be_changed_or_deleted_in_sql_either() {
     tx.set_payment_paid(payment, State::Settled, &Preimage([3; 32]), Msat(7), NOW).unwrap();
     assert!(tx.set_payment_state(payment, State::Failed, None, NOW).is_err());
     assert!(tx.sql.execute("DELETE FROM payments", []).is_err());
+    let again = "REPLACE INTO payments SELECT * FROM payments";
+    assert!(tx.sql.execute(again, []).is_err(), "nor replaced");
     assert!(tx.sql.execute("UPDATE ledger SET amount_msat = 0", []).is_ok(), "an empty ledger has nothing to change");
 }
 
@@ -130,17 +135,17 @@ fn a_statement_adds_up() {
     let payment = intent(&tx, purchase(&tx, "a"), &invoice(1)).unwrap();
     let at = UnixMillis;
     let post = |when, payment, sides: &[Posting<'_>]| tx.post(at(when), payment, sides).unwrap();
-    post(5, None, &[Posting("wallet:node", 9_000), Posting(Posting::OPENING, -9_000)]);
-    post(10, None, &[Posting("wallet:node", 7_000), Posting(Posting::INCOME, -7_000)]);
-    post(11, Some(payment), &[Posting("wallet:node", -5_100), Posting(Posting::PENDING, 5_100)]);
+    post(5, None, &[Posting(WALLET, 9_000), Posting(Posting::OPENING, -9_000)]);
+    post(10, None, &[Posting(WALLET, 7_000), Posting(Posting::INCOME, -7_000)]);
+    post(11, Some(payment), &[Posting(WALLET, -5_100), Posting(Posting::PENDING, 5_100)]);
     let settled = [
         Posting(Posting::PENDING, -5_100),
         Posting(Posting::ENERGY, 5_000),
         Posting(Posting::FEES, 40),
-        Posting("wallet:node", 60),
+        Posting(WALLET, 60),
     ];
     post(19, Some(payment), &settled);
-    post(20, None, &[Posting("wallet:node", -300), Posting(Posting::SUSPENSE, 300)]);
+    post(20, None, &[Posting(WALLET, -300), Posting(Posting::SUSPENSE, 300)]);
     let statement = tx.statement(Period { from: at(10), to: at(20) }).unwrap();
     let Statement { opening_msat, received_msat, paid_msat, fees_msat, suspense_msat, closing_msat, .. } = statement;
     assert_eq!((opening_msat, received_msat, paid_msat, fees_msat), (9_000, 7_000, 5_000, 40));
@@ -158,8 +163,8 @@ fn a_posting_that_does_not_sum_to_zero_is_refused_and_entries_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = open(directory.path());
     let tx = store.begin().unwrap();
-    assert!(tx.post(NOW, None, &[Posting("wallet:node", -5), Posting(Posting::ENERGY, 4)]).is_err());
-    tx.post(NOW, None, &[Posting("wallet:node", -5), Posting(Posting::ENERGY, 5)]).unwrap();
+    assert!(tx.post(NOW, None, &[Posting(WALLET, -5), Posting(Posting::ENERGY, 4)]).is_err());
+    tx.post(NOW, None, &[Posting(WALLET, -5), Posting(Posting::ENERGY, 5)]).unwrap();
     assert_eq!((tx.ledger_sum().unwrap(), tx.account(Posting::ENERGY).unwrap()), (0, 5));
     assert!(tx.sql.execute("UPDATE ledger SET amount_msat = 0", []).is_err());
     assert!(tx.sql.execute("DELETE FROM ledger", []).is_err());
