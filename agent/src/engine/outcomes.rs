@@ -77,6 +77,12 @@ impl Step<'_> {
     }
 
     pub(super) fn on_received(&mut self, hash: &PaymentHash, amount: Msat) -> Result<(), StoreError> {
+        if amount > BELIEVED_MAX {
+            if self.tx.note_received(hash, Msat::ZERO, self.now.wall)? {
+                self.record(json!({"event": "not_believed", "hash": hash.to_string(), "received_msat": amount.0}))?;
+            }
+            return Ok(());
+        }
         if self.tx.note_received(hash, amount, self.now.wall)? {
             let amount = signed(amount)?;
             let wallet = Posting::wallet(&self.rules.service);
@@ -121,8 +127,8 @@ impl Step<'_> {
         if !preimage.proves(&payment.hash) {
             return self.on_unproven(payment);
         }
-        // A service that names no fee may have taken all it was allowed to.
-        let fee = fee.unwrap_or(payment.fee_max);
+        // A service that names no fee, or one that cannot be, may have taken all it was allowed to.
+        let fee = fee.filter(|fee| *fee <= BELIEVED_MAX).unwrap_or(payment.fee_max);
         if payment.state.may_be_moving() {
             return self.settle(payment, &preimage, fee);
         }
@@ -361,6 +367,8 @@ const OTHER_WALLET: &str = "A payment is still open at the wallet that was used 
 const FEE_ABOVE_LIMIT: &str = "The wallet took a larger fee than your limit allows for the last payment; it is booked";
 const UNPROVEN: &str = "The Lightning service says paid but shows no valid proof. The money counts as spent, and the \
     payment is looked up until the proof is there.";
+/// A hundred bitcoin: no house pays or receives more at once, and sums of what is at most this large fit the ledger.
+const BELIEVED_MAX: Msat = Msat(10_000_000_000_000);
 /// Look-ups that must have said "not found" before that counts, and the time between two of them.
 const NOT_FOUND_MIN: u32 = 3;
 const NOT_FOUND_APART_MS: u64 = 600_000;

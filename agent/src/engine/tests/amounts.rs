@@ -2,10 +2,13 @@
 
 use kilosat_drivers::reading::MilliwattHours;
 
-use super::super::Event;
+use super::super::{Event, PayOutcome};
 use super::checks::check;
 use super::world::{DAY, HOUR, MINUTE, SECOND, SLICE, SLICE_MWH, Terms, World, bill_of, bills, rules};
+use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, MsatPerKwh};
+use crate::domain::payment::State;
+use crate::store::Posting;
 
 fn out_of_range(purchase: i64, least: u64, most: u64) -> Event {
     let fault = "The payee takes other amounts.".to_owned();
@@ -109,4 +112,18 @@ fn an_interval_from_the_past_changes_nothing() {
     }
     assert_eq!(world.owed(), Msat(10_000));
     check(&mut world, "told twice");
+}
+
+#[test]
+fn a_fee_or_an_income_that_cannot_be_is_not_booked_and_stops_nothing() {
+    let mut world = World::new(rules());
+    let made = world.send_slice();
+    world.outcome(made.hash, PayOutcome::Paid { preimage: made.preimage, fee: Some(Msat(u64::MAX)) });
+    assert_eq!((world.state(made.hash), world.account(Posting::FEES)), (State::Settled, 1_500));
+    let entries = world.snapshot().journal_entries;
+    for amount in [u64::MAX, i64::MAX.unsigned_abs(), 20_000_000_000_000] {
+        world.handle(Event::Received { hash: PaymentHash([7; 32]), amount: Msat(amount) });
+    }
+    assert_eq!((world.account(Posting::INCOME), world.snapshot().journal_entries), (0, entries + 1), "noted once");
+    check(&mut world, "not believed");
 }
