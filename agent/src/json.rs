@@ -11,6 +11,9 @@ pub enum JsonFault {
     /// Not UTF-8, or not JSON.
     #[error("the answer is not JSON")]
     NotJson,
+    /// An object names a member twice.
+    #[error("the answer says one thing twice")]
+    Ambiguous,
     /// Nested deeper than [`DEPTH_MAX`].
     #[error("the answer is nested more deeply than Kilosat reads")]
     TooDeep,
@@ -39,6 +42,15 @@ impl<'a> Document<'a> {
         }
         let value = serde_json::from_str(text).map_err(|_| JsonFault::NotJson)?;
         Ok(Self { text, value })
+    }
+
+    /// Parses a body in which every name counts: an object that has one twice is refused, because it may say two things.
+    ///
+    /// # Errors
+    /// [`JsonFault`] as its variants say.
+    pub fn unambiguous(body: &'a [u8]) -> Result<Self, JsonFault> {
+        let document = Self::parse(body)?;
+        if members(&document.value) == colons(document.text) { Ok(document) } else { Err(JsonFault::Ambiguous) }
     }
 
     /// The text of the value at a JSON pointer, as the sender wrote it; of equal keys the last counts.
@@ -132,13 +144,8 @@ fn sign_times(sign: i64, magnitude: i64) -> Option<i64> {
 /// Deepest nesting of brackets outside strings.
 fn depth(text: &str) -> usize {
     let (mut deepest, mut depth) = (0_usize, 0_usize);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text.bytes() {
+    for byte in outside_strings(text) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
             b'[' | b'{' => {
                 depth += 1;
                 deepest = deepest.max(depth);
@@ -148,6 +155,30 @@ fn depth(text: &str) -> usize {
         }
     }
     deepest
+}
+
+/// As many as the text has members, those that are there twice included.
+fn colons(text: &str) -> usize {
+    outside_strings(text).filter(|byte| *byte == b':').count()
+}
+
+/// Members of every object in `value`, which keeps one of each name.
+fn members(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => values.iter().map(members).sum(),
+        Value::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
+        _ => 0,
+    }
+}
+
+fn outside_strings(text: &str) -> impl Iterator<Item = u8> {
+    let (mut in_string, mut escaped) = (false, false);
+    text.bytes().filter(move |byte| {
+        let is_quote = *byte == b'"' && !escaped;
+        escaped = in_string && !escaped && *byte == b'\\';
+        in_string ^= is_quote;
+        !in_string && !is_quote
+    })
 }
 
 /// The text of one member or element of a value.
@@ -348,6 +379,16 @@ mod tests {
             assert_eq!(document.text_at(pointer), expected, "{pointer}");
         }
         assert_eq!(Document::parse(b"3").unwrap().text_at(""), Some("3"));
+    }
+
+    #[test]
+    fn what_is_said_twice_is_ambiguous() {
+        for text in ["{}", "7", r#"{"a":1,"b":{"a":2},"c":[{"a":3},{"a":4}]}"#, r#"{"a:b\\":":,\":{}","c":"::"}"#] {
+            assert!(Document::unambiguous(text.as_bytes()).is_ok(), "{text}");
+        }
+        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"[{"a":1,"a":2}]"#, r#"{"a":1,"\u0061":2}"#] {
+            assert_eq!(Document::unambiguous(text.as_bytes()).unwrap_err(), JsonFault::Ambiguous, "{text}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(in crate::lightning) struct Row<'a>(Document<'a>);
 impl<'a> Row<'a> {
     /// The whole answer.
     pub fn whole(body: &'a [u8]) -> Option<Row<'a>> {
-        Document::parse(body).ok().filter(|document| document.value.is_object()).map(Row)
+        Document::unambiguous(body).ok().filter(|document| document.value.is_object()).map(Row)
     }
 
     /// Each object of the list under `key`; `None` if that is no list of objects.

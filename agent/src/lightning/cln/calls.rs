@@ -79,16 +79,21 @@ impl CallFault {
 
 impl RpcError {
     fn read(status: u16, body: &[u8], rune: &str) -> Option<RpcError> {
-        let document = Document::parse(body).ok()?;
+        let document = Document::unambiguous(body).ok()?;
         let code = document.value.get("code")?.as_i64()?;
         let said = document.value.get("message")?.as_str()?;
         let message = if !rune.is_empty() && said.contains(rune) { "" } else { said };
         Some(RpcError { status, code, message: message.to_owned() })
     }
 
-    /// Whether the rune or the method's name was refused: the call itself never began.
+    /// Whether the node itself refused the rune or the method's name: the call never began. A gateway in front of it has
+    /// the same statuses, with codes of its own.
     pub fn never_began(&self) -> bool {
-        matches!(self.status, 401 | 403 | 406) || (self.status == 404 && self.code == METHOD_UNKNOWN)
+        match self.status {
+            401 | 403 => RUNE_REFUSED.contains(&self.code),
+            404 => self.code == METHOD_UNKNOWN,
+            _ => false,
+        }
     }
 
     /// What it means where nothing more is known.
@@ -119,3 +124,5 @@ pub(super) const SUCCESS: u16 = 201;
 const METHOD_UNKNOWN: i64 = -32_601;
 pub(super) const BAD_PARAMETERS: i64 = -32_602;
 pub(super) const RUNE_NOT_PERMITTED: i64 = 1_502;
+/// Not authorized, not permitted, taken back.
+const RUNE_REFUSED: std::ops::RangeInclusive<i64> = 1_501..=1_503;

@@ -125,7 +125,7 @@ pub(in crate::lightning) async fn pay_outcome(
 /// What a pay call that LNbits accepted has led to; 201 says nothing about that.
 fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> PayOutcome {
     let unknown = |why: &str| PayOutcome::Unknown(unclear(why).to_string());
-    let Some(row) = Document::parse(&answer.body).ok().and_then(|document| Row::read(&document)) else {
+    let Some(row) = Document::unambiguous(&answer.body).ok().and_then(|document| Row::read(&document)) else {
         return unknown("it answered something that is no payment");
     };
     if row.wallet_id != own_id || !row.is_outgoing || row.hash != *hash {
@@ -274,7 +274,7 @@ pub(super) fn invoice_key() -> ServiceFault {
 
 /// The error text and the word next to it; empty where there is none.
 pub(super) fn told(answer: &HttpAnswer) -> (String, String) {
-    let Ok(document) = Document::parse(&answer.body) else {
+    let Ok(document) = Document::unambiguous(&answer.body) else {
         return (String::new(), String::new());
     };
     let text = |key: &str| document.value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -282,11 +282,11 @@ pub(super) fn told(answer: &HttpAnswer) -> (String, String) {
 }
 
 fn parsed(answer: &HttpAnswer) -> Result<Document<'_>, ServiceFault> {
-    Document::parse(&answer.body).map_err(|fault| unclear(&fault.to_string()))
+    Document::unambiguous(&answer.body).map_err(|fault| unclear(&fault.to_string()))
 }
 
 fn inner(text: &str) -> Result<Row, ServiceFault> {
-    let row = Document::parse(text.as_bytes()).ok().and_then(|document| Row::read(&document));
+    let row = Document::unambiguous(text.as_bytes()).ok().and_then(|document| Row::read(&document));
     row.ok_or_else(|| unclear("a payment in its answer cannot be read"))
 }
 

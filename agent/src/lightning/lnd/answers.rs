@@ -239,7 +239,9 @@ pub(in crate::lightning) fn fault(trouble: Trouble, said: &str) -> ServiceFault 
 }
 
 pub(in crate::lightning) fn document(body: &[u8]) -> Result<Value, ServiceFault> {
-    Document::parse(body).map(|document| document.value).map_err(|error| fault(Trouble::Unclear, &error.to_string()))
+    Document::unambiguous(body)
+        .map(|document| document.value)
+        .map_err(|error| fault(Trouble::Unclear, &error.to_string()))
 }
 
 pub(in crate::lightning) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

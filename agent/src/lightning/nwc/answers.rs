@@ -36,7 +36,7 @@ impl Answer {
     /// [`Refusal`]; with an empty code where the answer is none.
     pub(super) fn result(&self, method: &str) -> Result<Document<'_>, Refusal> {
         let none = |message: &str| Refusal { code: String::new(), message: message.to_owned() };
-        let document = Document::parse(self.0.as_bytes()).map_err(|fault| none(&fault.to_string()))?;
+        let document = Document::unambiguous(self.0.as_bytes()).map_err(|fault| none(&fault.to_string()))?;
         let text = |pointer: &str| document.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let kind = text("/result_type");
         let has_error = document.value.get("error").is_some_and(|error| !error.is_null());
@@ -138,7 +138,7 @@ pub(in crate::lightning) fn page(answer: &Answer) -> Result<Vec<Option<Transacti
     let document = answer.result("list_transactions").map_err(|refusal| refusal.sorted().0)?;
     let items = document.items_at("/result/transactions");
     let items = items.ok_or_else(|| unclear("the list of payments is missing"))?;
-    let read = |item: &str| Transaction::read(&Document::parse(item.as_bytes()).ok()?, "");
+    let read = |item: &str| Transaction::read(&Document::unambiguous(item.as_bytes()).ok()?, "");
     Ok(items.into_iter().map(read).collect())
 }
 

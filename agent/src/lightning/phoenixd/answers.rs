@@ -66,7 +66,7 @@ pub(in crate::lightning) fn pay_outcome(
 ) -> PayOutcome {
     match answer.status {
         200 => paid(&answer.body, expected, predicted),
-        401 => PayOutcome::NotSent(refused(answer).to_string()),
+        401 if is_bad_password(answer) => PayOutcome::NotSent(refused(answer).to_string()),
         400 if is_bad_parameter(answer) => {
             PayOutcome::NotSent(ServiceFault::with(KIND, Trouble::Invoice, &said(answer)).to_string())
         }
@@ -87,7 +87,7 @@ pub(in crate::lightning) fn found(answer: &HttpAnswer, hash: &PaymentHash) -> Fo
 /// The answer with status 200 to a pay call. A failure has that status too, and "already" is among the failures.
 fn paid(body: &[u8], expected: Option<&PaymentHash>, predicted: Msat) -> PayOutcome {
     let unknown = |what: &str| PayOutcome::Unknown(unclear(what).to_string());
-    let Ok(document) = Document::parse(body) else { return unknown("no JSON") };
+    let Ok(document) = Document::unambiguous(body) else { return unknown("no JSON") };
     let hash = hash_at(&document, "/paymentHash").map(PaymentHash);
     if expected.is_some() && hash.as_ref() != expected {
         return unknown("no answer about this payment");
@@ -107,7 +107,7 @@ fn paid(body: &[u8], expected: Option<&PaymentHash>, predicted: Msat) -> PayOutc
 /// The record of an outgoing payment.
 fn outgoing(body: &[u8], hash: &PaymentHash) -> Found {
     let unavailable = |what: &str| Found::Unavailable(unclear(what).to_string());
-    let Ok(document) = Document::parse(body) else { return unavailable("no JSON") };
+    let Ok(document) = Document::unambiguous(body) else { return unavailable("no JSON") };
     if !is_record(&document, "outgoing_payment") || hash_at(&document, "/paymentHash") != Some(hash.0) {
         return unavailable("no answer about this payment");
     }
@@ -146,7 +146,7 @@ pub(in crate::lightning) fn accepted(answer: &HttpAnswer) -> Result<&[u8], Servi
 
 /// The record of an invoice of ours. Its preimage shows before it is paid and means nothing.
 fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
-    let document = Document::parse(body).ok()?;
+    let document = Document::unambiguous(body).ok()?;
     if !is_record(&document, "incoming_payment") || hash_at(&document, "/paymentHash")? != hash.0 {
         return None;
     }
@@ -160,19 +160,19 @@ fn incoming(body: &[u8], hash: &PaymentHash) -> Option<Incoming> {
 
 /// The string and the hash of a new invoice.
 pub(in crate::lightning) fn created(body: &[u8]) -> Option<(String, PaymentHash)> {
-    let document = Document::parse(body).ok()?;
+    let document = Document::unambiguous(body).ok()?;
     let bolt11 = document.value.get("serialized")?.as_str()?.to_owned();
     Some((bolt11, PaymentHash(hash_at(&document, "/paymentHash")?)))
 }
 
 /// What `getbalance` says; `feeCreditSat` can only pay phoenixd's own fees.
 pub(in crate::lightning) fn balance(body: &[u8]) -> Option<Msat> {
-    sat_at(&Document::parse(body).ok()?, "/balanceSat")
+    sat_at(&Document::unambiguous(body).ok()?, "/balanceSat")
 }
 
 /// What `getinfo` says. Channels that are not connected show no amounts.
 pub(in crate::lightning) fn node(body: &[u8]) -> Option<Node> {
-    let document = Document::parse(body).ok()?;
+    let document = Document::unambiguous(body).ok()?;
     let text = |name: &str| document.value.get(name).and_then(Value::as_str).map(shown);
     let chain = text("chain")?;
     let info = Info {
@@ -200,11 +200,11 @@ pub(in crate::lightning) fn node(body: &[u8]) -> Option<Node> {
 
 /// One page of the history; `None` if a settled payment on it cannot be read.
 pub(in crate::lightning) fn page(direction: Direction, body: &[u8]) -> Option<Page> {
-    let document = Document::parse(body).ok()?;
+    let document = Document::unambiguous(body).ok()?;
     let records = document.items_at("")?;
     let mut settled = Vec::new();
     for record in &records {
-        let record = Document::parse(record.as_bytes()).ok()?;
+        let record = Document::unambiguous(record.as_bytes()).ok()?;
         let is_paid = record.value.get("isPaid")?.as_bool()?;
         let is_lightning = record.value.get("paymentHash").is_some_and(Value::is_string);
         if is_paid && is_lightning {
@@ -291,6 +291,11 @@ pub(super) fn is_unknown_endpoint(answer: &HttpAnswer) -> bool {
 /// The 400 of a field that cannot be read, given before anything is done.
 pub(super) fn is_bad_parameter(answer: &HttpAnswer) -> bool {
     answer.status == 400 && answer.body.starts_with(b"Request parameter ")
+}
+
+/// The 401 of phoenixd itself, which judges the password before anything else. That of a proxy says nothing.
+pub(super) fn is_bad_password(answer: &HttpAnswer) -> bool {
+    answer.status == 401 && answer.body.starts_with(b"Invalid authentication")
 }
 
 /// The words of an answer.

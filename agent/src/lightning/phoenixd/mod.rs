@@ -23,7 +23,7 @@ use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::{HttpAnswer, HttpFault, Request, StrictClient};
 use crate::keys::Secret;
-use answers::{Node, accepted, is_bad_parameter, refused, unclear};
+use answers::{Node, accepted, is_bad_parameter, is_bad_password, refused, unclear};
 
 /// phoenixd over its HTTP API. Clones are the same wallet.
 #[derive(Clone)]
@@ -192,7 +192,7 @@ impl Phoenixd {
             }
         };
         match answer.status {
-            401 => PayOutcome::NotSent(self.why_refused().await.to_string()),
+            401 if is_bad_password(&answer) => PayOutcome::NotSent(self.why_refused().await.to_string()),
             _ => answers::pay_outcome(&answer, hash, fee),
         }
     }
