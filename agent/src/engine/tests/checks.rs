@@ -55,6 +55,7 @@ pub(super) fn is_stray(paid: &Paid) -> bool {
 #[track_caller]
 fn check_ledger(world: &mut World, context: &str) {
     let book = book(world);
+    let strange = world.strange;
     let tx = world.engine().store.begin().unwrap();
     assert_eq!(tx.ledger_sum().unwrap(), 0, "{context}: the ledger");
     let open = book.iter().filter(|paid| paid.row.state.is_open());
@@ -67,7 +68,7 @@ fn check_ledger(world: &mut World, context: &str) {
     let expenses = tx.account(Posting::ENERGY).unwrap() + tx.account(Posting::DATA).unwrap();
     assert_eq!(expenses, i64::try_from(spent).unwrap(), "{context}: spent");
     let strays: u64 = book.iter().filter(|paid| is_stray(paid) && !accepted(paid)).map(|paid| paid.row.amount.0).sum();
-    assert_eq!(tx.account(Posting::SUSPENSE).unwrap(), i64::try_from(strays).unwrap(), "{context}: suspense");
+    assert_eq!(tx.account(Posting::SUSPENSE).unwrap(), strange + i64::try_from(strays).unwrap(), "{context}: suspense");
     let fees: u64 = book.iter().filter_map(|paid| paid.summary.fee_msat).sum();
     assert_eq!(tx.account(Posting::FEES).unwrap(), i64::try_from(fees).unwrap(), "{context}: fees");
 }

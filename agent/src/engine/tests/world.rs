@@ -39,6 +39,8 @@ pub(super) struct World {
     pub rules: Rules,
     pub now: Now,
     pub meter: MeterState,
+    /// What a story lets leave the wallet without a payment of ours, in msat.
+    pub strange: i64,
     engine: Option<Engine>,
     directory: TempDir,
     made: u64,
@@ -80,6 +82,7 @@ impl World {
             rules,
             now: Now { wall: START, monotonic: 0 },
             meter,
+            strange: 0,
             engine: None,
             directory: directory(),
             made: 0,
