@@ -6,11 +6,51 @@ use kilosat::engine::{Found, PayOutcome};
 use kilosat::lightning::{InvoiceRequest, LightningService, ServiceKind};
 use lightning_invoice::Currency;
 use sim::wallets::cln::{ClnNode, MASTER_RUNE, RUNE};
+use sim::wallets::gate::Gate;
 use sim::wallets::{Fault, Ledger, PayState, Plan};
 
 use crate::bench::{Bench, hash_of, remote, unreachable};
+use crate::truth::Facts;
+use crate::wire::{Wire, Words};
 
 crate::simulated!();
+crate::on_a_bad_wire!();
+
+async fn wire() -> Wire {
+    let node = ClnNode::start(Ledger::new(Currency::Bitcoin, 1_000_000_000, 1_000)).await;
+    // What failed before this process began is over, and not perhaps between two attempts.
+    node.set(|knobs| knobs.older_s = 3_600);
+    let gate = Gate::start(&node.url).await;
+    Wire {
+        service: LightningService::remote(ServiceKind::Cln, remote(&gate.url, RUNE)).unwrap(),
+        ledger: node.ledger.clone(),
+        gate,
+        words: WORDS,
+        pay_path: "/v1/xpay",
+        look_up_path: "/v1/listpays",
+        named: PaymentHash::to_string,
+    }
+}
+
+const WORDS: Words = Words {
+    ok: 201,
+    paid: |facts, fee| {
+        let preimage = &facts.preimage;
+        format!(r#"{{"payment_preimage":"{preimage}","amount_msat":100,"amount_sent_msat":{fee}}}"#)
+    },
+    found: |facts, fee| {
+        let Facts { hash, preimage } = facts;
+        let row = format!(r#""payment_hash":"{hash}","status":"complete","preimage":"{preimage}""#);
+        format!(r#"{{"pays":[{{{row},"amount_msat":100,"amount_sent_msat":{fee}}}]}}"#)
+    },
+    failed: |_| (500, r#"{"code":205,"message":"no way"}"#.to_owned()),
+    found_failed: |facts| {
+        let hash = &facts.hash;
+        (201, format!(r#"{{"pays":[{{"payment_hash":"{hash}","status":"failed","created_at":1}}]}}"#))
+    },
+    nothing: (201, r#"{"pays":[]}"#),
+    state: ("complete", "perhaps"),
+};
 
 async fn bench() -> Bench {
     bench_of(&node().await)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kilosat::domain::invoice::PaymentHash;
+use kilosat::domain::l402::base64_encode;
 use kilosat::domain::money::{Msat, UnixMillis};
 use kilosat::engine::{Found, PayOutcome};
 use kilosat::http::Fingerprint;
@@ -10,13 +11,51 @@ use kilosat::lightning::answers::Grade;
 use kilosat::lightning::{Direction, InvoiceRequest, LightningService, Remote, ServiceKind};
 use lightning_invoice::Currency;
 use serde_json::{Value, json};
+use sim::wallets::gate::Gate;
 use sim::wallets::lnd::{ADMIN, BOTH, BUYER, Lnd, SELLER, WATCHER};
 use sim::wallets::tls::{self, Identity};
 use sim::wallets::{Fault, Faults, Ledger, PayState, Plan};
 
 use crate::bench::{Bench, hash_of, remote, unreachable};
+use crate::truth::Facts;
+use crate::wire::{Wire, Words};
 
 crate::simulated!();
+crate::on_a_bad_wire!();
+
+async fn wire() -> Wire {
+    let ledger = Ledger::new(Currency::Bitcoin, 1_000_000_000, 1_000);
+    let gate = Gate::start(&Lnd::new(ledger.clone()).serve(&Faults::default()).await).await;
+    Wire {
+        service: connect(remote(&gate.url, BOTH)),
+        ledger,
+        gate,
+        words: WORDS,
+        pay_path: "/v2/router/send",
+        look_up_path: "/v2/router/track",
+        named: |hash| base64_encode(&hash.0).replace('+', "-").replace('/', "_"),
+    }
+}
+
+const WORDS: Words = Words {
+    ok: 200,
+    paid: settled,
+    found: settled,
+    failed: |facts| (200, failed(facts)),
+    found_failed: |facts| (200, failed(facts)),
+    nothing: (404, r#"{"error":{"code":5,"message":"payment isn't initiated","details":[]}}"#),
+    state: ("SUCCEEDED", "PERHAPS"),
+};
+
+fn settled(Facts { hash, preimage }: &Facts, fee: &str) -> String {
+    let (names, status) = (format!(r#""payment_hash":"{hash}","payment_preimage":"{preimage}""#), "SUCCEEDED");
+    format!(r#"{{"result":{{{names},"status":"{status}","fee_msat":{fee},"htlcs":[]}}}}"#) + "\n"
+}
+
+fn failed(Facts { hash, .. }: &Facts) -> String {
+    let why = r#""status":"FAILED","failure_reason":"FAILURE_REASON_NO_ROUTE","htlcs":[]"#;
+    format!(r#"{{"result":{{"payment_hash":"{hash}",{why}}}}}"#) + "\n"
+}
 
 async fn bench() -> Bench {
     start(BOTH).await.0

@@ -3,12 +3,16 @@
 
 mod bench;
 mod cln;
+mod lies;
 mod lnbits;
 mod lnd;
 mod nwc;
 mod phoenixd;
+mod relayed;
 mod scenarios;
 mod second_opinion;
+mod truth;
+mod wire;
 
 /// Runs every scenario against the wallet that `bench()` of the calling module starts.
 macro_rules! conformance {
@@ -40,5 +44,20 @@ macro_rules! simulated {
         );
     };
 }
+/// What every wallet that is spoken to over HTTP must pass on a wire that misbehaves.
+macro_rules! on_a_bad_wire {
+    () => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn no_misbehaviour_to_a_pay_call_costs_anything() {
+            crate::wire::no_misbehaviour_to_a_pay_call_costs_anything(wire().await).await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn no_misbehaviour_to_a_look_up_hides_the_truth() {
+            crate::wire::no_misbehaviour_to_a_look_up_hides_the_truth(wire().await).await;
+        }
+    };
+}
 pub(crate) use conformance;
+pub(crate) use on_a_bad_wire;
 pub(crate) use simulated;

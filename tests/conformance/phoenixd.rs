@@ -5,10 +5,13 @@ use kilosat::domain::money::{Msat, UnixMillis};
 use kilosat::engine::{Found, PayOutcome};
 use kilosat::lightning::answers::Grade;
 use kilosat::lightning::{Direction, Incoming, InvoiceRequest, LightningService, ServiceFault, ServiceKind, Trouble};
+use sim::wallets::gate::Gate;
 use sim::wallets::phoenixd::{PASSWORD, PASSWORD_LIMITED, Phoenixd};
 use sim::wallets::{Fault, PayState, Plan};
 
 use crate::bench::{Bench, hash_of, remote, unreachable};
+use crate::truth::Facts;
+use crate::wire::{Wire, Words};
 
 async fn bench() -> Bench {
     let sim = Phoenixd::start(BALANCE).await;
@@ -24,6 +27,45 @@ async fn bench() -> Bench {
 }
 
 crate::simulated!();
+crate::on_a_bad_wire!();
+
+async fn wire() -> Wire {
+    let sim = Phoenixd::start(BALANCE).await;
+    let gate = Gate::start(&sim.url).await;
+    Wire {
+        service: LightningService::remote(ServiceKind::Phoenixd, remote(&gate.url, PASSWORD)).unwrap(),
+        ledger: sim.ledger.clone(),
+        gate,
+        words: WORDS,
+        pay_path: "/payinvoice",
+        look_up_path: "/payments/outgoingbyhash",
+        named: PaymentHash::to_string,
+    }
+}
+
+const WORDS: Words = Words {
+    ok: 200,
+    paid: |facts, fee| {
+        let Facts { hash, preimage } = facts;
+        format!(r#"{{"paymentHash":"{hash}","paymentPreimage":"{preimage}","routingFeeSat":{fee}}}"#)
+    },
+    found: |facts, fee| {
+        let Facts { hash, preimage } = facts;
+        format!(
+            r#"{{"type":"outgoing_payment","paymentHash":"{hash}","preimage":"{preimage}","isPaid":true,"fees":{fee}}}"#
+        )
+    },
+    failed: |facts| {
+        let hash = &facts.hash;
+        (200, format!(r#"{{"paymentHash":"{hash}","reason":"recipient node rejected the payment"}}"#))
+    },
+    found_failed: |facts| {
+        let hash = &facts.hash;
+        (200, format!(r#"{{"type":"outgoing_payment","paymentHash":"{hash}","isPaid":false,"completedAt":1}}"#))
+    },
+    nothing: (404, "Not found"),
+    state: (r#""isPaid":true"#, r#""isPaid":"perhaps""#),
+};
 
 fn service(sim: &Phoenixd, password: &str) -> LightningService {
     LightningService::remote(ServiceKind::Phoenixd, remote(&sim.url, password)).unwrap()

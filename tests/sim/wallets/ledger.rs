@@ -178,6 +178,12 @@ impl Ledger {
         bolt11
     }
 
+    /// The proof that paying somebody else's invoice gives.
+    pub fn preimage(&self, bolt11: &str) -> [u8; 32] {
+        let invoice = Bolt11Invoice::from_str(bolt11).unwrap();
+        self.lock().foreign[&invoice.payment_hash().to_byte_array()]
+    }
+
     /// Pays, as the plan says. A hash that failed before is tried again.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 
 pub mod cln;
 mod faults;
+pub mod gate;
 mod ledger;
 pub mod lnbits;
 pub mod lnd;

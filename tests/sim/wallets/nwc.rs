@@ -88,7 +88,7 @@ pub struct NwcWallet {
     service: JoinHandle<()>,
 }
 
-type Waiting = Arc<Mutex<VecDeque<(&'static str, Misbehaviour)>>>;
+type Waiting = Arc<Mutex<VecDeque<(&'static str, String, Misbehaviour)>>>;
 
 impl NwcWallet {
     /// Starts a relay and, connected to it, a wallet service over `ledger`.
@@ -140,7 +140,17 @@ impl NwcWallet {
 
     /// The next request of `method` meets this.
     pub fn push(&self, method: &'static str, misbehaviour: Misbehaviour) {
-        self.waiting.lock().unwrap().push_back((method, misbehaviour));
+        self.push_about(method, String::new(), misbehaviour);
+    }
+
+    /// The next request of `method` whose parameters hold `about` meets this.
+    pub fn push_about(&self, method: &'static str, about: String, misbehaviour: Misbehaviour) {
+        self.waiting.lock().unwrap().push_back((method, about, misbehaviour));
+    }
+
+    /// Whether a misbehaviour about this still waits for its request.
+    pub fn waits(&self, about: &str) -> bool {
+        self.waiting.lock().unwrap().iter().any(|(_, waiting, _)| waiting == about)
     }
 
     /// Tells the client that a payment came in.
@@ -200,13 +210,14 @@ impl Desk {
             Err((code, message)) => Some(refused(code, message).to_string()),
         };
         let sealed = |text: Option<String>| text.map(|text| self.sealed(&request, &text)).into_iter().collect();
-        let Some(misbehaviour) = self.take(&method) else { return sealed(done()) };
+        let Some(misbehaviour) = self.take(&method, &asked["params"].to_string()) else { return sealed(done()) };
         match misbehaviour {
             Misbehaviour::Code(code) => return sealed(Some(refused(code, "because").to_string())),
             Misbehaviour::Deaf => return Vec::new(),
             _ => {}
         }
-        let Some(answer) = done() else { return Vec::new() };
+        // What is on its way has no answer yet; whoever misbehaves has one all the same.
+        let answer = done().unwrap_or_else(|| refused("INTERNAL", "still trying").to_string());
         match misbehaviour {
             Misbehaviour::CodeAfter(code) => sealed(Some(refused(code, "because").to_string())),
             Misbehaviour::WrongAuthor => vec![answer_of(&Keys::generate(), &request, &request.id.to_hex(), &answer)],
@@ -225,10 +236,10 @@ impl Desk {
         }
     }
 
-    fn take(&self, method: &str) -> Option<Misbehaviour> {
+    fn take(&self, method: &str, params: &str) -> Option<Misbehaviour> {
         let mut waiting = self.waiting.lock().unwrap();
-        let place = waiting.iter().position(|(wanted, _)| *wanted == method)?;
-        waiting.remove(place).map(|(_, misbehaviour)| misbehaviour)
+        let place = waiting.iter().position(|(wanted, about, _)| *wanted == method && params.contains(about))?;
+        waiting.remove(place).map(|(.., misbehaviour)| misbehaviour)
     }
 
     /// `Ok(None)`: the answer comes when the payment ends, which is never while anybody waits.
