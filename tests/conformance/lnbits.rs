@@ -47,6 +47,7 @@ async fn the_real_server_keeps_its_word() {
     stage.makes_invoices_and_sees_them_paid().await;
     stage.lists_what_was_settled().await;
     stage.a_strangers_row_is_no_payment_of_ours().await;
+    crate::hints::the_real_lnbits_hints_at_money(&stage.server).await;
 }
 
 impl Stage {

@@ -3,6 +3,7 @@
 
 mod bench;
 mod cln;
+mod hints;
 mod lies;
 mod lnbits;
 mod lnd;

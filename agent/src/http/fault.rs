@@ -119,7 +119,7 @@ impl HttpFault {
 }
 
 /// TLS errors travel inside I/O errors, which may be wrapped in each other and do not show them as their source.
-fn certificate_is_wrong(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn certificate_is_wrong(error: &(dyn Error + 'static)) -> bool {
     let mut innermost = error;
     for _ in 0..WRAPPED_MAX {
         let Some(inner) = innermost.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) else { break };

@@ -15,11 +15,13 @@ pub(crate) mod loopback;
 mod names;
 mod pin;
 mod request;
+mod socket;
 
 pub use address::{OwnNetworks, is_public};
 pub use fault::HttpFault;
 pub use pin::Fingerprint;
 pub use request::{Body, LineBuffer, Lines, Request};
+pub use socket::{Heard, Socket};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -115,6 +117,8 @@ pub struct StrictClient {
     limits: Limits,
     public: reqwest::Client,
     paired: reqwest::Client,
+    /// For a wallet's websocket; none means the public authorities.
+    tls: Option<Arc<rustls::ClientConfig>>,
     turn: Option<Arc<Semaphore>>,
 }
 
@@ -128,6 +132,7 @@ impl StrictClient {
         Ok(Self {
             public: builder(&limits).https_only(true).dns_resolver(Arc::new(PublicNames)).build().map_err(failed)?,
             paired: builder(&limits).build().map_err(failed)?,
+            tls: None,
             turn: Some(Arc::new(Semaphore::new(REQUESTS_PER_PAYEE_MAX))),
             reach,
             limits,
@@ -143,13 +148,15 @@ impl StrictClient {
         let host = host_of(url);
         let failed = |_| HttpFault::NotPrepared { host: host.clone() };
         let mut builder = builder(&limits);
+        let mut tls = None;
         if !pins.is_empty() {
-            let tls = pin::pinned(pins.to_vec()).map_err(|_| HttpFault::NotPrepared { host: host.clone() })?;
-            builder = builder.use_preconfigured_tls(tls);
+            let pinned = pin::pinned(pins.to_vec()).map_err(|_| HttpFault::NotPrepared { host: host.clone() })?;
+            builder = builder.use_preconfigured_tls(pinned.clone());
+            tls = Some(Arc::new(pinned));
         }
         let client = builder.build().map_err(failed)?;
         let reach = Reach::Only { origin: url.origin() };
-        Ok(Self { reach, limits, public: client.clone(), paired: client, turn: None })
+        Ok(Self { reach, limits, public: client.clone(), paired: client, tls, turn: None })
     }
 
     /// Where this payee's URLs may lead.

@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod cln;
+mod hints;
 pub mod lnbits;
 pub mod lnd;
 #[cfg(feature = "node")]

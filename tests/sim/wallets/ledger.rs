@@ -9,6 +9,7 @@ use std::time::Duration;
 use bitcoin::hashes::{Hash as _, sha256};
 use bitcoin::secp256k1::{Secp256k1, SecretKey};
 use lightning_invoice::{Bolt11Invoice, Currency, InvoiceBuilder, PaymentSecret};
+use tokio::sync::broadcast;
 
 /// One wallet's money. Clones are the same wallet.
 #[derive(Clone)]
@@ -25,6 +26,7 @@ struct Inner {
     foreign: BTreeMap<[u8; 32], [u8; 32]>,
     payments: BTreeMap<[u8; 32], Payment>,
     asked: Vec<[u8; 32]>,
+    arrivals: broadcast::Sender<[u8; 32]>,
 }
 
 /// What happens to the payments that begin from now on.
@@ -129,6 +131,7 @@ impl Ledger {
             foreign: BTreeMap::new(),
             payments: BTreeMap::new(),
             asked: Vec::new(),
+            arrivals: broadcast::Sender::new(ARRIVALS_KEPT),
         })))
     }
 
@@ -253,6 +256,13 @@ impl Ledger {
         own.paid_ms = Some(at);
         let amount = own.amount_msat;
         inner.balance_msat += amount;
+        // Nobody may be listening.
+        let _ = inner.arrivals.send(hash);
+    }
+
+    /// The hashes of own invoices as they are paid from now on.
+    pub fn arrivals(&self) -> broadcast::Receiver<[u8; 32]> {
+        self.lock().arrivals.subscribe()
     }
 
     /// The payment of this hash.
@@ -325,3 +335,5 @@ impl Inner {
 fn now_ms() -> u64 {
     kilosat::clock::Clock::real().now().wall.0
 }
+
+const ARRIVALS_KEPT: usize = 64;

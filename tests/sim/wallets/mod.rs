@@ -10,6 +10,7 @@ pub mod lnbits;
 pub mod lnd;
 pub mod nwc;
 pub mod phoenixd;
+pub mod socket;
 pub mod tls;
 
 pub use faults::{Fault, Faults};

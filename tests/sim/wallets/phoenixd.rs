@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, RawForm, RawQuery, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -16,6 +16,7 @@ use kilosat::domain::l402::base64_decode;
 use lightning_invoice::{Bolt11Invoice, Currency};
 use serde_json::{Value, json};
 
+use super::socket::SocketDoor;
 use super::{Faults, Ledger, OwnInvoice, PayState, Payment, Refusal};
 
 /// A running phoenixd. Clones are the same one.
@@ -27,6 +28,8 @@ pub struct Phoenixd {
     pub ledger: Ledger,
     /// What goes wrong.
     pub faults: Faults,
+    /// Its websocket.
+    pub socket: SocketDoor,
     node: Arc<Mutex<Node>>,
 }
 
@@ -43,11 +46,14 @@ pub const PASSWORD_LIMITED: &str = "limited-a5b4c3d2e1f0";
 impl Phoenixd {
     /// Starts one with a balance and one open channel.
     pub async fn start(balance_msat: u64) -> Phoenixd {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ledger = Ledger::new(Currency::Bitcoin, balance_msat, 0);
+        let (listener, socket) =
+            SocketDoor::open("/websocket", is_authorized, ledger.arrivals(), received(&ledger)).await;
         let phoenixd = Phoenixd {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            ledger: Ledger::new(Currency::Bitcoin, balance_msat, 0),
+            url: socket.url.clone(),
+            ledger,
             faults: Faults::default(),
+            socket,
             node: Arc::new(Mutex::new(Node { chain: "mainnet", channels: vec!["Normal"] })),
         };
         let app = phoenixd.faults.wrap(phoenixd.router());
@@ -86,14 +92,35 @@ impl Phoenixd {
 
 /// Any user name will do.
 async fn authenticate(passwords: &'static [&'static str], request: Request, next: Next) -> Response {
-    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let decoded = header.and_then(|value| value.strip_prefix("Basic ")).and_then(base64_decode);
-    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-    if text.split_once(':').is_some_and(|(_, password)| passwords.contains(&password)) {
+    if shows(passwords, request.headers()) {
         return next.run(request).await;
     }
     let text = "Invalid authentication (use basic auth with the http password set in phoenix.conf)";
     (StatusCode::UNAUTHORIZED, text).into_response()
+}
+
+fn shows(passwords: &[&str], headers: &HeaderMap) -> bool {
+    let header = headers.get("authorization").and_then(|value| value.to_str().ok());
+    let decoded = header.and_then(|value| value.strip_prefix("Basic ")).and_then(base64_decode);
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    text.split_once(':').is_some_and(|(_, password)| passwords.contains(&password))
+}
+
+fn is_authorized(headers: &HeaderMap) -> bool {
+    shows(&[PASSWORD, PASSWORD_LIMITED], headers)
+}
+
+/// What the websocket tells of each payment that comes in.
+fn received(ledger: &Ledger) -> impl Fn([u8; 32]) -> String + Send + 'static {
+    let ledger = ledger.clone();
+    move |hash| {
+        let own = ledger.invoice(&hash).unwrap();
+        json!({
+            "type": "payment_received", "timestamp": own.paid_ms, "amountSat": own.amount_msat / 1_000,
+            "paymentHash": hex(hash),
+        })
+        .to_string()
+    }
 }
 
 async fn info(State(sim): State<Phoenixd>) -> Json<Value> {

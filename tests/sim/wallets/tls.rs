@@ -47,6 +47,30 @@ impl Identity {
 
 /// Serves `router` over TLS on a free port of this machine; returns its `https` address.
 pub async fn serve(router: Router, identity: Identity) -> String {
+    let (listener, url) = listen(identity).await;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// TLS on a free port of this machine in front of the server at `url`; returns its `https` address.
+pub async fn in_front_of(url: &str, identity: Identity) -> String {
+    let behind = url.strip_prefix("http://").unwrap().to_owned();
+    let (mut listener, url) = listen(identity).await;
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await;
+            let behind = behind.clone();
+            tokio::spawn(async move {
+                if let Ok(mut server) = TcpStream::connect(behind).await {
+                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await; // Either may end it.
+                }
+            });
+        }
+    });
+    url
+}
+
+async fn listen(identity: Identity) -> (TlsListener, String) {
     let key = ring::sign::any_supported_type(&identity.key).unwrap();
     let certified = CertifiedKey::new(vec![identity.certificate], key);
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -56,9 +80,7 @@ pub async fn serve(router: Router, identity: Identity) -> String {
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", tcp.local_addr().unwrap());
-    let listener = TlsListener { tcp, tls: TlsAcceptor::from(Arc::new(config)) };
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    (TlsListener { tcp, tls: TlsAcceptor::from(Arc::new(config)) }, url)
 }
 
 struct TlsListener {

@@ -290,6 +290,12 @@ fn inner(text: &str) -> Result<Row, ServiceFault> {
     row.ok_or_else(|| unclear("a payment in its answer cannot be read"))
 }
 
+/// Whether a text of the wallet's websocket tells of money that came in; outgoing payments are told there too.
+pub(super) fn is_hint(text: &str) -> bool {
+    let Ok(document) = Document::parse(text.as_bytes()) else { return false };
+    document.text_at("/payment/amount").and_then(signed).is_some_and(|(is_outgoing, _)| !is_outgoing)
+}
+
 /// A whole number with its sign: whether it is negative, and how large.
 fn signed(text: &str) -> Option<(bool, Msat)> {
     let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));

@@ -23,6 +23,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice};
+use super::hints::{Hints, Source};
 use super::remote::Remote;
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
@@ -38,6 +39,7 @@ pub struct Lnbits {
     client: StrictClient,
     /// The wallet's id, once its own history has shown it.
     own_id: Arc<OnceCell<String>>,
+    hints: Hints,
 }
 
 impl Lnbits {
@@ -47,7 +49,7 @@ impl Lnbits {
     /// [`ServiceFault`] when TLS cannot be set up.
     pub fn new(remote: Remote) -> Result<Lnbits, ServiceFault> {
         let client = remote.client(KIND)?;
-        Ok(Lnbits { remote, client, own_id: Arc::default() })
+        Ok(Lnbits { remote, client, own_id: Arc::default(), hints: Hints::default() })
     }
 
     pub(super) fn kind(&self) -> ServiceKind {
@@ -162,8 +164,16 @@ impl Lnbits {
         Err(answers::unclear("its history since then is longer than Kilosat reads"))
     }
 
+    /// The wallet's websocket is named by a key of it. Whoever knows the key can say anything there.
     pub(super) async fn next_hint(&self) {
-        tokio::time::sleep(self.remote.waits.poll).await;
+        let source = Source {
+            client: &self.client,
+            url: self.remote.at(&format!("/api/v1/ws/{}", self.remote.secret.expose())),
+            header: None,
+            is_hint: answers::is_hint,
+            poll: self.remote.waits.poll,
+        };
+        self.hints.next(&source).await;
     }
 
     /// Everything that can be checked while nothing was sent: the hash to pay and the wallet to pay from.

@@ -244,6 +244,11 @@ fn sent_amount(record: &Document<'_>, hash: &PaymentHash, fee: Msat) -> Option<M
     sat.checked_mul(MSAT_PER_SAT).map(Msat)
 }
 
+/// Whether a text of its websocket tells of money.
+pub(super) fn is_hint(text: &str) -> bool {
+    Document::parse(text.as_bytes()).is_ok_and(|document| document.value["type"] == "payment_received")
+}
+
 /// What phoenixd means by a reason. Only known words are a verdict; all others are looked up.
 fn failure(reason: &str) -> PayOutcome {
     if ALREADY.contains(&reason) {

@@ -15,6 +15,7 @@ pub(super) mod answers;
 use super::answers::{
     Balance, Capabilities, Direction, FeeLimit, Finding, Grade, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
 };
+use super::hints::{Hints, Source};
 use super::remote::Remote;
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
@@ -31,6 +32,7 @@ pub struct Phoenixd {
     remote: Remote,
     client: StrictClient,
     authorization: Secret,
+    hints: Hints,
 }
 
 impl Phoenixd {
@@ -42,7 +44,7 @@ impl Phoenixd {
         let client = remote.client(KIND)?;
         let credentials = base64_encode(format!(":{}", remote.secret.expose()).as_bytes());
         let authorization = Secret::new(&format!("Basic {credentials}"));
-        Ok(Phoenixd { remote, client, authorization })
+        Ok(Phoenixd { remote, client, authorization, hints: Hints::default() })
     }
 
     pub(super) fn kind(&self) -> ServiceKind {
@@ -159,8 +161,16 @@ impl Phoenixd {
         Ok(listed)
     }
 
+    /// Its websocket tells of money that came in, to either password, and to nobody who was not connected.
     pub(super) async fn next_hint(&self) {
-        tokio::time::sleep(self.remote.waits.poll).await;
+        let source = Source {
+            client: &self.client,
+            url: self.remote.at("/websocket"),
+            header: Some(("authorization", self.authorization.expose())),
+            is_hint: answers::is_hint,
+            poll: self.remote.waits.poll,
+        };
+        self.hints.next(&source).await;
     }
 
     pub(super) async fn pay_offer(&self, offer: &str, amount: Msat, fee_max: Msat) -> Result<PayOutcome, ServiceFault> {
