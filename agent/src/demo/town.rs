@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bitcoin::{Address, Network};
@@ -106,6 +107,18 @@ impl TownNode {
         payments.iter().filter_map(|payment| payment.amount_msat).fold(0, u64::saturating_add)
     }
 
+    /// Tells of its channels once more: a changed fee is news. Nobody pays through this node.
+    fn tell_anew(&self) {
+        for channel in self.node.list_channels() {
+            let mut config = channel.config;
+            config.forwarding_fee_base_msat ^= 1;
+            let told = self.node.update_channel_config(&channel.user_channel_id, channel.counterparty_node_id, config);
+            if let Err(error) = told {
+                tracing::warn!(%error, "a node of the town could not tell of its channel");
+            }
+        }
+    }
+
     fn usable_channels(&self) -> usize {
         self.node.list_channels().iter().filter(|channel| channel.is_usable).count()
     }
@@ -181,11 +194,16 @@ impl Town {
         say("Mining the first blocks; the LSP earns their reward.");
         miner.mine(3, &self.reward_address()?).await?;
         miner.mine(COINBASE_MATURITY, &burn_address()).await?;
-        self.lsp.sync().await?;
         say("The LSP opens channels to the utility and to the neighbour.");
         for (opened, (node, push_msat)) in
             [(&self.utility, 0), (&self.neighbour, NEIGHBOUR_MSAT)].into_iter().enumerate()
         {
+            // A sync that began before the last block ends without it.
+            let seen = async || {
+                self.lsp.sync().await?;
+                Ok(self.lsp.node.list_balances().spendable_onchain_balance_sats > CHANNEL_SAT)
+            };
+            until("the LSP does not see its money", seen).await?;
             let (lsp, id, address) = (Arc::clone(&self.lsp.node), node.node.node_id(), node.address);
             let open = move || {
                 lsp.open_announced_channel(id, SocketAddress::from(address), CHANNEL_SAT, Some(push_msat), None)
@@ -209,23 +227,32 @@ impl Town {
         Ok(())
     }
 
-    /// Waits until both channels work.
+    /// Waits until both channels work and the LSP has news of both their ends. A peer's news that comes before the
+    /// channel is verified is lost; then it is asked for again.
     async fn wait_for_channels(&self) -> Result<(), DemoError> {
         let fault = "the channels between LSP, utility and neighbour did not open";
-        until(fault, async || Ok(self.lsp.usable_channels() >= 2 && self.ways_from_lsp(&self.lsp.node) >= 2)).await
+        let turn = AtomicU32::new(0);
+        until(fault, async || {
+            let works = self.lsp.usable_channels() >= 2;
+            if works && turn.fetch_add(1, Ordering::Relaxed) % NEWS_TURNS == NEWS_TURNS - 1 {
+                self.utility.tell_anew();
+                self.neighbour.tell_anew();
+            }
+            Ok(works && self.ways_from_lsp(&self.lsp.node) >= 2)
+        })
+        .await
     }
 
-    /// How many of the LSP's announced channels `observer` could pay over, as far as gossip has told it.
+    /// How many of the LSP's announced channels `observer` could pay over, as far as gossip has told it. A node uses
+    /// a channel only once it has news of both its ends.
     pub fn ways_from_lsp(&self, observer: &Node) -> usize {
         let lsp = NodeId::from_pubkey(&self.lsp.node.node_id());
         let graph = observer.network_graph();
         let channels = graph.list_channels();
         let known = channels.iter().filter_map(|scid| graph.channel(*scid));
         known
-            .filter(|channel| {
-                (channel.node_one == lsp && channel.one_to_two.is_some())
-                    || (channel.node_two == lsp && channel.two_to_one.is_some())
-            })
+            .filter(|channel| channel.node_one == lsp || channel.node_two == lsp)
+            .filter(|channel| channel.one_to_two.is_some() && channel.two_to_one.is_some())
             .count()
     }
 }
@@ -297,3 +324,5 @@ const COINBASE_MATURITY: u32 = 100;
 const ANNOUNCE_DEPTH: u32 = 6;
 const STEP_WAIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
+/// One second in units of [`POLL`].
+const NEWS_TURNS: u32 = 10;
