@@ -134,7 +134,8 @@ async fn obey(mut socket: WebSocketStream<TcpStream>, mut orders: broadcast::Rec
                 let _ = socket.send(Message::text(text)).await;
             }
             Ok(Order::Endless) => without_end(&mut socket).await,
-            Ok(Order::Drop) | Err(_) => return,
+            Err(broadcast::error::RecvError::Lagged(_)) => {} // Some of a flood of garbage.
+            Ok(Order::Drop) | Err(broadcast::error::RecvError::Closed) => return,
         }
     }
 }
