@@ -130,19 +130,12 @@ impl ClnNode {
         });
         if let Some(paid_ms) = invoice.paid_ms {
             row["status"] = json!("paid");
-            row["pay_index"] = json!(self.pay_index(invoice));
+            row["pay_index"] = json!(self.ledger.pay_index(invoice));
             row["amount_received_msat"] = amount(invoice.amount_msat, self.knobs().old_amounts);
             row["paid_at"] = json!(paid_ms / 1_000);
             row["payment_preimage"] = json!(invoice.preimage.to_lower_hex_string());
         }
         row
-    }
-
-    /// The how manieth paid one it is, from 1.
-    fn pay_index(&self, invoice: &OwnInvoice) -> usize {
-        let place = |own: &OwnInvoice| (own.paid_ms, own.index);
-        let earlier = self.ledger.invoices().into_iter().filter(|own| own.paid_ms.is_some());
-        earlier.filter(|own| place(own) <= place(invoice)).count()
     }
 }
 
@@ -290,7 +283,9 @@ async fn wait_any_invoice(node: &ClnNode, params: &Value) -> Answer {
     let next = async {
         loop {
             let paid = node.ledger.invoices().into_iter().filter(|own| own.paid_ms.is_some());
-            if let Some(own) = paid.filter(|own| node.pay_index(own) > known).min_by_key(|own| node.pay_index(own)) {
+            if let Some(own) =
+                paid.filter(|own| node.ledger.pay_index(own) > known).min_by_key(|own| node.ledger.pay_index(own))
+            {
                 return node.invoice_row(&own);
             }
             tick.tick().await;

@@ -299,6 +299,13 @@ impl Ledger {
         all
     }
 
+    /// The how manieth paid invoice of this wallet it is, from 1.
+    pub fn pay_index(&self, own: &OwnInvoice) -> usize {
+        let place = |own: &OwnInvoice| (own.paid_ms, own.index);
+        let inner = self.lock();
+        inner.own.values().filter(|other| other.paid_ms.is_some() && place(other) <= place(own)).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap()
     }
