@@ -1,5 +1,7 @@
 //! LNbits: the real server for what it does, and a few invented answers for what its FakeWallet never says.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
@@ -17,14 +19,15 @@ use sim::wait;
 use sim::wallets::lnbits::LnbitsServer;
 use sim::wallets::{Fault, Faults, Ledger};
 
-use crate::bench::{hash_of, remote, unreachable};
+use crate::bench::{Bench, World, hash_of, remote, unreachable};
+use crate::scenarios;
 
 const AMOUNT: Msat = Msat(100_000);
 const FEE_MAX: Msat = Msat(10_000);
 
 /// The two sides of one real server, and the invoices of people it does not know.
 struct Stage {
-    server: LnbitsServer,
+    server: Arc<LnbitsServer>,
     buyer: LightningService,
     seller: LightningService,
     world: Ledger,
@@ -36,7 +39,6 @@ async fn the_real_server_keeps_its_word() {
     let stage = Stage::set();
     stage.says_who_it_is().await;
     stage.keys_do_what_they_may().await;
-    stage.pays_once_and_proves_it().await;
     stage.refuses_a_second_payment_of_one_hash().await;
     stage.pays_its_own_invoice_once().await;
     stage.an_invoice_of_a_stranger_fails_for_good().await;
@@ -48,14 +50,38 @@ async fn the_real_server_keeps_its_word() {
     stage.lists_what_was_settled().await;
     stage.a_strangers_row_is_no_payment_of_ours().await;
     crate::hints::the_real_lnbits_hints_at_money(&stage.server).await;
+    crate::sentences::lnbits_troubles_are_told_as_written(&stage.server).await;
+    let bench = stage.bench();
+    scenarios::says_who_it_is(&bench).await;
+    scenarios::pays_once_and_proves_it(&bench).await;
+    scenarios::refuses_a_second_payment_of_one_hash(&bench).await;
+    scenarios::no_route_is_a_final_failure(&bench).await;
+    scenarios::an_empty_wallet_sends_nothing(&bench).await;
+    scenarios::a_fee_above_the_limit_is_never_paid(&bench).await;
+    scenarios::an_unknown_hash_is_not_found(&bench).await;
+    scenarios::a_wallet_that_is_not_there_was_sent_nothing(&bench).await;
+    scenarios::makes_invoices_and_sees_them_paid(&bench).await;
+    scenarios::lists_what_was_settled(&bench).await;
 }
 
 impl Stage {
     fn set() -> Stage {
-        let server = LnbitsServer::start();
+        let server = Arc::new(LnbitsServer::start());
         let buyer = real(&server.url, &server.buyer.admin_key);
         let seller = real(&server.url, &server.seller.invoice_key);
         Stage { server, buyer, seller, world: Ledger::new(Currency::Bitcoin, 0, 0) }
+    }
+
+    fn bench(&self) -> Bench {
+        Bench {
+            service: self.buyer.clone(),
+            world: World::Lnbits(Arc::clone(&self.server), self.world.clone()),
+            faults: Faults::default(),
+            pay_path: "",
+            look_up_path: "",
+            unreachable: unreachable(ServiceKind::Lnbits, "http", "key"),
+            _kept: Box::new(()),
+        }
     }
 
     /// An invoice of the seller, on the same server.
@@ -101,18 +127,6 @@ impl Stage {
             assert!(matches!(&outcome, PayOutcome::NotSent(why) if why.contains(part)), "{part}: {outcome:?}");
         }
         assert_eq!(self.seller.look_up_incoming(&bill.hash).await.unwrap(), Incoming::Open);
-    }
-
-    async fn pays_once_and_proves_it(&self) {
-        let bill = self.bill().await;
-        let before = self.balance().await;
-        assert_eq!(self.buyer.look_up(&bill.hash).await, Found::NotFound, "nothing was sent yet");
-        let paid = self.buyer.pay(&bill.bolt11, FEE_MAX).await;
-        let PayOutcome::Paid { preimage, fee } = paid else { panic!("{paid:?}") };
-        assert!(preimage.proves(&bill.hash));
-        assert_eq!(fee, Some(Msat(0)), "inside one server");
-        assert_eq!(self.balance().await, before - AMOUNT.0);
-        assert_eq!(self.buyer.look_up(&bill.hash).await, Found::Outcome(paid));
     }
 
     async fn refuses_a_second_payment_of_one_hash(&self) {
@@ -257,17 +271,6 @@ impl Stage {
     async fn pay_as(&self, key: &str, bolt11: &str) -> (u16, Value) {
         self.server.post("/api/v1/payments", key, &json!({ "out": true, "bolt11": bolt11 })).await
     }
-}
-
-#[tokio::test]
-async fn a_wallet_that_is_not_there_was_sent_nothing() {
-    let absent = unreachable(ServiceKind::Lnbits, "http", "key");
-    let bolt11 = Ledger::new(Currency::Bitcoin, 0, 0).foreign(AMOUNT.0, 600);
-    let outcome = absent.pay(&bolt11, FEE_MAX).await;
-    assert!(matches!(&outcome, PayOutcome::NotSent(why) if why.contains("cannot be reached")), "{outcome:?}");
-    let found = absent.look_up(&hash_of(&bolt11)).await;
-    assert!(matches!(found, Found::Unavailable(_)), "{found:?}");
-    assert!(absent.balance().await.is_err());
 }
 
 /// What must follow from an invented answer.

@@ -16,7 +16,7 @@ use sim::wallets::lnd::{ADMIN, BOTH, BUYER, Lnd, SELLER, WATCHER};
 use sim::wallets::tls::{self, Identity};
 use sim::wallets::{Fault, Faults, Ledger, PayState, Plan};
 
-use crate::bench::{Bench, hash_of, remote, unreachable};
+use crate::bench::{Bench, World, hash_of, remote, unreachable};
 use crate::truth::Facts;
 use crate::wire::{Wire, Words};
 
@@ -67,7 +67,7 @@ async fn start(macaroon: &str) -> (Bench, Lnd) {
     let url = lnd.serve(&faults).await;
     let bench = Bench {
         service: connect(remote(&url, macaroon)),
-        ledger,
+        world: World::Simulated(ledger),
         faults,
         pay_path: "/v2/router/send",
         look_up_path: "/v2/router/track",
@@ -83,7 +83,7 @@ fn connect(remote: Remote) -> LightningService {
 
 /// What paying 1000 sat, with at most 10 sat for routing, led to.
 async fn paid(bench: &Bench) -> (PayOutcome, PaymentHash) {
-    let bolt11 = bench.ledger.foreign(1_000_000, 600);
+    let bolt11 = bench.world.ledger().foreign(1_000_000, 600);
     (bench.service.pay(&bolt11, Msat(10_000)).await, hash_of(&bolt11))
 }
 
@@ -104,7 +104,7 @@ async fn a_foreign_or_narrow_macaroon_is_named_and_sends_nothing() {
         says_unsent(&outcome, part);
         let found = bench.service.look_up(&hash).await;
         assert!(matches!(&found, Found::Unavailable(why) if why.contains(part)), "{found:?}");
-        assert!(bench.ledger.payments().is_empty());
+        assert!(bench.world.ledger().payments().is_empty());
     }
     let not_hex = LightningService::remote(ServiceKind::Lnd, remote("http://127.0.0.1:9", "AgEDbG5k"));
     assert!(not_hex.err().unwrap().to_string().contains("in hex"));
@@ -148,7 +148,7 @@ async fn what_a_macaroon_may_do_is_found_without_moving_money() {
         let (bench, _lnd) = start(macaroon).await;
         let findings = bench.service.check(spends).await;
         assert_eq!(grades(&findings), expected, "{macaroon} {findings:?}");
-        assert!(bench.ledger.payments().is_empty() && bench.ledger.invoices().is_empty());
+        assert!(bench.world.ledger().payments().is_empty() && bench.world.ledger().invoices().is_empty());
     }
 }
 
@@ -222,7 +222,7 @@ async fn a_stream_that_ends_before_the_payment_does_says_nothing() {
 #[tokio::test]
 async fn a_failure_with_a_part_under_way_is_in_flight() {
     let (bench, lnd) = start(BOTH).await;
-    bench.ledger.plan(Plan::NoRoute);
+    bench.world.ledger().plan(Plan::NoRoute);
     let (_, hash) = paid(&bench).await;
     for (part, expected) in [("IN_FLIGHT", true), ("FAILED", false)] {
         lnd.says.lock().unwrap().of_payments = json!({ "htlcs": [{ "status": part }] });
@@ -281,7 +281,7 @@ async fn long_lists_are_read_page_by_page() {
 }
 
 async fn paid_small(bench: &Bench) -> PayOutcome {
-    let bolt11 = bench.ledger.foreign(1_001, 600);
+    let bolt11 = bench.world.ledger().foreign(1_001, 600);
     bench.service.pay(&bolt11, Msat(1_000)).await
 }
 
@@ -291,14 +291,14 @@ async fn invoices_keep_their_thousandths() {
     let request =
         InvoiceRequest { amount: Msat(12_345), description: "0.1 kWh".to_owned(), expiry_s: 600, label: String::new() };
     let made = bench.service.create(&request).await.unwrap();
-    assert_eq!(bench.ledger.invoice(&made.hash.0).unwrap().amount_msat, 12_345);
+    assert_eq!(bench.world.ledger().invoice(&made.hash.0).unwrap().amount_msat, 12_345);
 }
 
 #[tokio::test]
 async fn money_that_comes_in_is_hinted_at_before_the_next_poll() {
     let (bench, _lnd) = start(SELLER).await;
     bench.faults.push("/v1/invoices/subscribe", Fault::Instead(200, "{\"result\":{\"state\":\"SETTLED\"}}\n"));
-    let lnd = Lnd::new(bench.ledger.clone());
+    let lnd = Lnd::new(bench.world.ledger().clone());
     let mut patient = remote(&lnd.serve(&bench.faults).await, SELLER);
     patient.waits.poll = Duration::from_secs(3_600);
     tokio::time::timeout(Duration::from_secs(5), connect(patient).next_hint()).await.unwrap();
@@ -325,19 +325,19 @@ async fn over_tls_only_the_pinned_certificate_and_its_own_key_pass() {
     let url = tls::serve(lnd.router(&bench.faults), identity).await;
     let pinned = |url: &str, pins: &[Fingerprint]| connect(Remote { pins: pins.to_vec(), ..remote(url, BOTH) });
 
-    let bolt11 = bench.ledger.foreign(1_000_000, 600);
+    let bolt11 = bench.world.ledger().foreign(1_000_000, 600);
     let wrong = Fingerprint([3; 32]);
     for service in [pinned(&url, &[wrong]), pinned(&url, &[]), pinned(&thief, &[pin])] {
         says_unsent(&service.pay(&bolt11, Msat(10_000)).await, "shows another certificate");
         let found = service.look_up(&hash_of(&bolt11)).await;
         assert!(matches!(&found, Found::Unavailable(why) if why.contains("certificate")), "{found:?}");
     }
-    assert!(bench.ledger.payments().is_empty());
+    assert!(bench.world.ledger().payments().is_empty());
 
     let service = pinned(&url, &[wrong, pin]);
     assert_eq!(service.info().await.unwrap().network, Some(bitcoin::Network::Bitcoin));
     assert!(matches!(service.pay(&bolt11, Msat(10_000)).await, PayOutcome::Paid { .. }));
     let found = service.look_up(&hash_of(&bolt11)).await;
     assert!(matches!(found, Found::Outcome(PayOutcome::Paid { .. })), "{found:?}");
-    assert_eq!(bench.ledger.payment(&hash_of(&bolt11).0).unwrap().state, PayState::Settled);
+    assert_eq!(bench.world.ledger().payment(&hash_of(&bolt11).0).unwrap().state, PayState::Settled);
 }

@@ -7,11 +7,16 @@ mod hints;
 mod lies;
 mod lnbits;
 mod lnd;
+#[cfg(feature = "node")]
+mod node;
 mod nwc;
 mod phoenixd;
+#[cfg(feature = "node")]
+mod regtest;
 mod relayed;
 mod scenarios;
 mod second_opinion;
+mod sentences;
 mod truth;
 mod wire;
 

@@ -9,7 +9,7 @@ use lightning_invoice::Currency;
 use sim::wallets::nwc::{Manner, Misbehaviour, NwcWallet};
 use sim::wallets::{Faults, Ledger, Plan};
 
-use crate::bench::{Bench, hash_of, remote};
+use crate::bench::{Bench, World, hash_of, remote};
 
 const FEE_MAX: Msat = Msat(10_000);
 
@@ -19,7 +19,7 @@ async fn bench() -> Bench {
     let nowhere = wallet.connection_text.replace(&escaped(&wallet.relay_url), &escaped(&format!("ws://{free}")));
     Bench {
         service,
-        ledger,
+        world: World::Simulated(ledger),
         faults: Faults::default(),
         pay_path: "",
         look_up_path: "",

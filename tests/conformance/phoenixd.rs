@@ -9,7 +9,7 @@ use sim::wallets::gate::Gate;
 use sim::wallets::phoenixd::{PASSWORD, PASSWORD_LIMITED, Phoenixd};
 use sim::wallets::{Fault, PayState, Plan};
 
-use crate::bench::{Bench, hash_of, remote, unreachable};
+use crate::bench::{Bench, World, hash_of, remote, unreachable};
 use crate::truth::Facts;
 use crate::wire::{Wire, Words};
 
@@ -17,7 +17,7 @@ async fn bench() -> Bench {
     let sim = Phoenixd::start(BALANCE).await;
     Bench {
         service: service(&sim, PASSWORD),
-        ledger: sim.ledger.clone(),
+        world: World::Simulated(sim.ledger.clone()),
         faults: sim.faults.clone(),
         pay_path: "/payinvoice",
         look_up_path: "/payments/outgoingbyhash",

@@ -4,47 +4,50 @@ use kilosat::domain::invoice::PaymentHash;
 use kilosat::domain::money::{Msat, UnixMillis};
 use kilosat::engine::{Found, PayOutcome};
 use kilosat::lightning::{Direction, FeeLimit, Incoming, InvoiceRequest};
-use sim::wallets::{Fault, PayState, Plan};
+use sim::wait;
+use sim::wallets::Fault;
 
-use crate::bench::{Bench, hash_of};
+use crate::bench::{Bench, Fate, hash_of};
 
 const AMOUNT: u64 = 100_000;
 const FEE_MAX: Msat = Msat(10_000);
 
 pub async fn says_who_it_is(bench: &Bench) {
     let info = bench.service.info().await.unwrap();
-    assert!(info.network.is_none_or(|network| network == bitcoin::Network::Bitcoin), "{info:?}");
+    assert!(info.network.is_none_or(|network| network == bench.world.network()), "{info:?}");
     let balance = bench.service.balance().await.unwrap();
-    assert_eq!(balance.balance_msat / 1_000, bench.ledger.balance_msat() / 1_000);
+    assert_eq!(balance.balance_msat / 1_000, bench.world.balance_msat().await / 1_000);
+    assert!(balance.spendable_msat <= bench.world.balance_msat().await, "{balance:?}");
 }
 
 pub async fn pays_once_and_proves_it(bench: &Bench) {
-    let before = bench.ledger.balance_msat();
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+    let before = bench.world.balance_msat().await;
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Settles).await;
     let hash = hash_of(&bolt11);
+    assert_eq!(bench.service.look_up(&hash).await, Found::NotFound, "nothing was sent yet");
     let found = finally(bench, &bolt11).await;
     let Found::Outcome(PayOutcome::Paid { preimage, fee }) = found else { panic!("{found:?}") };
-    assert!(preimage.proves(&hash));
-    let spent = before - bench.ledger.balance_msat();
+    assert!(preimage.proves(&hash) && bench.world.has_got(hash).await);
+    let spent = before - bench.world.balance_msat().await;
     assert!(spent >= AMOUNT);
     assert!(fee.is_none_or(|fee| fee.0 / 1_000 == (spent - AMOUNT) / 1_000), "{fee:?} of {spent}");
 }
 
 pub async fn refuses_a_second_payment_of_one_hash(bench: &Bench) {
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Settles).await;
     finally(bench, &bolt11).await;
-    let after_one = bench.ledger.balance_msat();
+    let after_one = bench.world.balance_msat().await;
     let again = bench.service.pay(&bolt11, FEE_MAX).await;
     let proven = matches!(&again, PayOutcome::Paid { preimage, .. } if preimage.proves(&hash_of(&bolt11)));
     assert!(proven || matches!(again, PayOutcome::AlreadyKnown | PayOutcome::Unknown(_)), "{again:?}");
-    assert_eq!(bench.ledger.balance_msat(), after_one);
+    assert_eq!(bench.world.balance_msat().await, after_one);
 }
 
 pub async fn a_payment_on_its_way_is_in_flight_until_it_ends(bench: &Bench) {
     let (_, hash) = held(bench).await;
     assert_eq!(bench.service.look_up(&hash).await, Found::Outcome(PayOutcome::InFlight));
-    bench.ledger.resolve(hash.0, true);
-    let found = bench.service.look_up(&hash).await;
+    bench.world.resolve(hash, true).await;
+    let found = ended(bench, &hash).await;
     assert!(matches!(found, Found::Outcome(PayOutcome::Paid { .. })), "{found:?}");
 }
 
@@ -55,49 +58,44 @@ pub async fn a_payment_that_fails_later_is_failed(bench: &Bench) {
         matches!(again, PayOutcome::AlreadyKnown | PayOutcome::InFlight | PayOutcome::Unknown(_)),
         "in flight, asked again: {again:?}"
     );
-    bench.ledger.resolve(hash.0, false);
-    let mut found = bench.service.look_up(&hash).await;
-    for _ in 0..20 {
-        if matches!(found, Found::Outcome(PayOutcome::Failed(_))) {
-            return;
-        }
-        assert_eq!(found, Found::Outcome(PayOutcome::InFlight), "neither failed nor still unsure");
-        found = bench.service.look_up(&hash).await;
-    }
-    panic!("never failed: {found:?}");
+    bench.world.resolve(hash, false).await;
+    let found = ended(bench, &hash).await;
+    assert!(matches!(found, Found::Outcome(PayOutcome::Failed(_))), "{found:?}");
+    assert!(!bench.world.has_got(hash).await);
 }
 
 pub async fn no_route_is_a_final_failure(bench: &Bench) {
-    bench.ledger.plan(Plan::NoRoute);
-    let before = bench.ledger.balance_msat();
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+    let before = bench.world.balance_msat().await;
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Unreachable).await;
     let outcome = bench.service.pay(&bolt11, FEE_MAX).await;
-    let found = bench.service.look_up(&hash_of(&bolt11)).await;
+    let found = ended(bench, &hash_of(&bolt11)).await;
     let says_failed = |outcome: &PayOutcome| matches!(outcome, PayOutcome::Failed(_));
     let ended = says_failed(&outcome) || matches!(&found, Found::Outcome(found) if says_failed(found));
     assert!(ended, "{outcome:?}, {found:?}");
-    assert_eq!(bench.ledger.balance_msat(), before);
+    assert_eq!(bench.world.balance_msat().await, before);
 }
 
 pub async fn an_empty_wallet_sends_nothing(bench: &Bench) {
-    let bolt11 = bench.ledger.foreign(bench.ledger.balance_msat() + 1_000_000, 600);
-    let outcome = bench.service.pay(&bolt11, Msat(bench.ledger.balance_msat())).await;
+    let balance = bench.world.balance_msat().await;
+    let bolt11 = bench.world.bill(balance + 1_000_000, Fate::Settles).await;
+    let outcome = bench.service.pay(&bolt11, Msat(balance)).await;
     let (PayOutcome::NotSent(why) | PayOutcome::Failed(why)) = &outcome else { panic!("{outcome:?}") };
     assert!(why.contains("too small") || why.contains("no way"), "{why}");
-    assert!(bench.ledger.payment(&hash_of(&bolt11).0).is_none_or(|payment| payment.state == PayState::Failed));
+    assert!(!bench.world.has_got(hash_of(&bolt11)).await);
 }
 
 pub async fn a_fee_above_the_limit_is_never_paid(bench: &Bench) {
-    let before = bench.ledger.balance_msat();
+    let before = bench.world.balance_msat().await;
     match bench.service.capabilities().fee_limit {
         FeeLimit::None => return,
-        FeeLimit::InCall => bench.ledger.set_fee(5_000),
+        FeeLimit::InCall => bench.world.make_ways_dear(),
         FeeLimit::Predicted => {}
     }
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
-    let outcome = bench.service.pay(&bolt11, Msat(1_000)).await;
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Settles).await;
+    let outcome = bench.service.pay(&bolt11, Msat(900)).await;
     assert!(!matches!(outcome, PayOutcome::Paid { .. } | PayOutcome::InFlight), "{outcome:?}");
-    assert_eq!(bench.ledger.balance_msat(), before);
+    assert!(!bench.world.has_got(hash_of(&bolt11)).await);
+    assert_eq!(bench.world.balance_msat().await, before);
 }
 
 pub async fn an_unknown_hash_is_not_found(bench: &Bench) {
@@ -108,11 +106,11 @@ pub async fn an_unknown_hash_is_not_found(bench: &Bench) {
 pub async fn every_unclear_answer_to_a_pay_call_is_unknown(bench: &Bench) {
     for fault in UNCLEAR {
         bench.faults.push(bench.pay_path, fault);
-        let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+        let bolt11 = bench.world.bill(AMOUNT, Fate::Settles).await;
         let outcome = bench.service.pay(&bolt11, FEE_MAX).await;
         assert!(matches!(outcome, PayOutcome::Unknown(_)), "{fault:?}: {outcome:?}");
         let found = bench.service.look_up(&hash_of(&bolt11)).await;
-        let sent = bench.ledger.payment(&hash_of(&bolt11).0).is_some();
+        let sent = bench.world.ledger().payment(&hash_of(&bolt11).0).is_some();
         let paid = matches!(found, Found::Outcome(PayOutcome::Paid { .. }));
         assert_eq!(paid, sent, "{fault:?}: {found:?}");
         // A wallet that may still begin the payment says nothing yet.
@@ -129,7 +127,7 @@ pub async fn every_unclear_answer_to_a_look_up_changes_nothing(bench: &Bench) {
         let nothing = matches!(found, Found::Unavailable(_) | Found::Outcome(PayOutcome::InFlight));
         assert!(nothing, "{fault:?}: {found:?}");
     }
-    bench.ledger.resolve(hash.0, true);
+    bench.world.resolve(hash, true).await;
     for fault in UNCLEAR {
         bench.faults.push(bench.look_up_path, fault);
         let found = bench.service.look_up(&hash).await;
@@ -139,7 +137,7 @@ pub async fn every_unclear_answer_to_a_look_up_changes_nothing(bench: &Bench) {
 }
 
 pub async fn a_wallet_that_is_not_there_was_sent_nothing(bench: &Bench) {
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Settles).await;
     let outcome = bench.unreachable.pay(&bolt11, FEE_MAX).await;
     let PayOutcome::NotSent(why) = &outcome else { panic!("{outcome:?}") };
     assert!(why.contains("cannot be reached"), "{why}");
@@ -153,15 +151,15 @@ pub async fn makes_invoices_and_sees_them_paid(bench: &Bench) {
     let invoice_hash = hash_of(&invoice.bolt11);
     assert_eq!(invoice_hash, invoice.hash);
     assert_eq!(bench.service.look_up_incoming(&invoice.hash).await.unwrap(), Incoming::Open);
-    bench.ledger.receive(invoice.hash.0);
+    bench.world.pay(&invoice).await;
     assert_eq!(bench.service.look_up_incoming(&invoice.hash).await.unwrap(), Incoming::Paid(Msat(AMOUNT)));
 }
 
 pub async fn lists_what_was_settled(bench: &Bench) {
     let own = bench.service.create(&request("two")).await.unwrap();
     let open = bench.service.create(&request("three")).await.unwrap();
-    bench.ledger.receive(own.hash.0);
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+    bench.world.pay(&own).await;
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Settles).await;
     finally(bench, &bolt11).await;
     let listed = bench.service.list_since(UnixMillis(0)).await.unwrap();
     let has = |direction, hash: PaymentHash| {
@@ -179,19 +177,27 @@ fn request(label: &str) -> InvoiceRequest {
 /// Pays and returns the last word about it.
 async fn finally(bench: &Bench, bolt11: &str) -> Found {
     let outcome = bench.service.pay(bolt11, FEE_MAX).await;
+    let found = ended(bench, &hash_of(bolt11)).await;
     if matches!(outcome, PayOutcome::Paid { .. }) {
-        let found = bench.service.look_up(&hash_of(bolt11)).await;
         assert!(matches!(found, Found::Outcome(PayOutcome::Paid { .. })), "{found:?}");
         return Found::Outcome(outcome);
     }
     assert_eq!(outcome, PayOutcome::InFlight);
-    bench.service.look_up(&hash_of(bolt11)).await
+    found
+}
+
+/// What a look-up finds once nothing moves any more.
+pub async fn ended(bench: &Bench, hash: &PaymentHash) -> Found {
+    let still = async || match bench.service.look_up(hash).await {
+        Found::Outcome(PayOutcome::InFlight) => None,
+        found => Some(found),
+    };
+    wait::answer(still).await.expect("it ends within a minute")
 }
 
 /// A payment that the network holds.
 async fn held(bench: &Bench) -> (String, PaymentHash) {
-    bench.ledger.plan(Plan::Hold);
-    let bolt11 = bench.ledger.foreign(AMOUNT, 600);
+    let bolt11 = bench.world.bill(AMOUNT, Fate::Held).await;
     let outcome = bench.service.pay(&bolt11, FEE_MAX).await;
     assert!(matches!(outcome, PayOutcome::InFlight | PayOutcome::Unknown(_)), "{outcome:?}");
     (bolt11.clone(), hash_of(&bolt11))

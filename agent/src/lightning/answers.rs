@@ -4,7 +4,7 @@ use bitcoin::Network;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
-use crate::domain::invoice::{Invoice, PaymentHash, Price};
+use crate::domain::invoice::{Invoice, InvoiceFault, PaymentHash, Price};
 use crate::domain::money::{Msat, UnixMillis};
 pub use crate::engine::{Direction, Listed};
 
@@ -147,7 +147,8 @@ impl NewInvoice {
     /// Checks what a service made of `request`: network, at least the amount and less than a satoshi more, and life.
     ///
     /// # Errors
-    /// [`ServiceFault`] with [`Trouble::Unclear`]: the service made another invoice than asked for; it must not be used.
+    /// [`ServiceFault`] with [`Trouble::Network`] or [`Trouble::Unclear`]: the service made another invoice than asked
+    /// for; it must not be used.
     pub fn checked(
         kind: ServiceKind,
         bolt11: &str,
@@ -157,8 +158,12 @@ impl NewInvoice {
     ) -> Result<NewInvoice, ServiceFault> {
         let unclear = |detail: String| ServiceFault { kind, trouble: Trouble::Unclear, detail };
         let most = Msat(request.amount.0.saturating_add(SUB_SAT_MAX));
-        let invoice =
-            Invoice::check(bolt11, network, Price::AtMost(most), now).map_err(|fault| unclear(fault.to_string()))?;
+        let invoice = Invoice::check(bolt11, network, Price::AtMost(most), now).map_err(|fault| match fault {
+            InvoiceFault::WrongNetwork { found, expected } => {
+                ServiceFault::new(kind, Trouble::Network { found, expected })
+            }
+            fault => unclear(fault.to_string()),
+        })?;
         if invoice.amount < request.amount {
             return Err(unclear(format!("it made an invoice over {} instead of {}", invoice.amount, request.amount)));
         }

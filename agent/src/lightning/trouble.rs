@@ -80,9 +80,14 @@ impl std::error::Error for ServiceFault {}
 
 impl std::fmt::Display for ServiceFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self.kind.title();
-        let mut text = self.trouble.sentence().replace("{name}", name);
+        let name = self.kind.title_within();
+        let mut text = self.trouble.sentence().to_owned();
+        if let Some(rest) = text.strip_prefix("{name}") {
+            text = format!("{}{rest}", self.kind.title());
+        }
+        text = text.replace("{name}", name);
         text = text.replace("{credential}", self.kind.credential()).replace("{place}", self.kind.place());
+        text = text.replace("{certificate}", self.kind.certificate());
         match &self.trouble {
             Trouble::Network { found, expected } => {
                 text = text.replace("{found}", found).replace("{expected}", &expected.to_string());
@@ -101,11 +106,11 @@ impl Trouble {
     fn sentence(&self) -> &'static str {
         match self {
             Trouble::Unreachable => "{name} cannot be reached. Nothing was paid; Kilosat tries again. Check that it runs, and {place}.",
-            Trouble::Certificate => "{name} shows another certificate than the one you named. Nothing was sent, because somebody may stand in between. If you renewed it, put its new fingerprint into certificate_sha256.",
+            Trouble::Certificate => "{name} shows another certificate than expected. Nothing was sent, because somebody may stand in between. {certificate}.",
             Trouble::Credential => "{name} does not accept {credential}. Nothing was paid; put the right one in place.",
             Trouble::Permission => "{name} accepts {credential}, but it may not do this. Nothing was paid; make one with the permissions that the documentation lists.",
             Trouble::Network { .. } => "{name} is on the bitcoin network {found}, this house is on {expected}. Nothing was paid; connect a wallet of the right network.",
-            Trouble::NotReady => "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat waits and tries again; if it lasts, look at the wallet itself.",
+            Trouble::NotReady => "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat pays nothing new meanwhile and tries again; if it lasts, look at the wallet itself.",
             Trouble::Funds => "The balance at {name} is too small for this payment and its fee. Nothing was paid; put money into the wallet.",
             Trouble::NoRoute => "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later.",
             Trouble::Limit => "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or wait until it renews.",
@@ -177,7 +182,7 @@ impl ServiceKind {
         }
     }
 
-    /// Its name in sentences.
+    /// Its name at the beginning of a sentence.
     pub fn title(self) -> &'static str {
         match self {
             ServiceKind::Node => "The built-in Lightning node",
@@ -189,6 +194,14 @@ impl ServiceKind {
         }
     }
 
+    fn title_within(self) -> &'static str {
+        match self {
+            ServiceKind::Node => "the built-in Lightning node",
+            ServiceKind::Nwc => "the connected wallet",
+            kind => kind.title(),
+        }
+    }
+
     fn credential(self) -> &'static str {
         match self {
             ServiceKind::Node => "its keys",
@@ -197,6 +210,14 @@ impl ServiceKind {
             ServiceKind::Lnd => "the macaroon",
             ServiceKind::Cln => "the rune",
             ServiceKind::Nwc => "the connection's secret",
+        }
+    }
+
+    fn certificate(self) -> &'static str {
+        match self {
+            ServiceKind::Node => "Check the address of the chain source",
+            ServiceKind::Nwc => "If it lasts, make a connection with another relay",
+            _ => "If it is the right one, renewed perhaps, put its fingerprint into certificate_sha256",
         }
     }
 

@@ -4,8 +4,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use kilosat::domain::invoice::PaymentHash;
 use kilosat::http::{Limits, Request, StrictClient};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
@@ -77,9 +78,57 @@ impl LnbitsServer {
     /// # Panics
     /// When there is no JSON answer.
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let url = Url::parse(&format!("{}{path}", self.url)).unwrap();
-        let client = StrictClient::for_wallet(&url, &[], Limits::default()).unwrap();
-        let answer = client.send(Request::json(url, body).header("x-api-key", key)).await.unwrap();
+        self.ask(Request::json(self.at(path), body), key).await
+    }
+
+    /// Asks for JSON with a key; the status and what came back.
+    ///
+    /// # Panics
+    /// When there is no JSON answer.
+    pub async fn get(&self, path: &str, key: &str) -> (u16, Value) {
+        self.ask(Request::get(self.at(path)), key).await
+    }
+
+    /// All money in a wallet.
+    ///
+    /// # Panics
+    /// When the server does not say.
+    pub async fn balance_msat(&self, wallet: &LnbitsWallet) -> u64 {
+        self.get("/api/v1/wallet", &wallet.admin_key).await.1["balance"].as_u64().unwrap()
+    }
+
+    /// A new invoice of a wallet.
+    ///
+    /// # Panics
+    /// When the server makes none.
+    pub async fn bill(&self, wallet: &LnbitsWallet, amount_msat: u64) -> String {
+        let asked = json!({ "out": false, "amount": amount_msat.div_ceil(1_000), "memo": "a bill", "expiry": 600 });
+        let (_, made) = self.post("/api/v1/payments", &wallet.invoice_key, &asked).await;
+        made["bolt11"].as_str().unwrap().to_owned()
+    }
+
+    /// A wallet pays an invoice.
+    ///
+    /// # Panics
+    /// When it is not paid at once.
+    pub async fn pay(&self, wallet: &LnbitsWallet, bolt11: &str) {
+        let asked = json!({ "out": true, "bolt11": bolt11 });
+        let (status, paid) = self.post("/api/v1/payments", &wallet.admin_key, &asked).await;
+        assert_eq!((status, paid["status"].as_str()), (201, Some("success")), "{paid}");
+    }
+
+    /// Whether an invoice of a wallet is paid.
+    pub async fn has_got(&self, wallet: &LnbitsWallet, hash: PaymentHash) -> bool {
+        self.get(&format!("/api/v1/payments/{hash}"), &wallet.invoice_key).await.1["paid"] == true
+    }
+
+    fn at(&self, path: &str) -> Url {
+        Url::parse(&format!("{}{path}", self.url)).unwrap()
+    }
+
+    async fn ask(&self, request: Request<'_>, key: &str) -> (u16, Value) {
+        let client = StrictClient::for_wallet(&request.url, &[], Limits::default()).unwrap();
+        let answer = client.send(request.header("x-api-key", key)).await.unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }
 }

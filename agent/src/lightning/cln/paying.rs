@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lightning_invoice::Bolt11Invoice;
 use serde_json::json;
 
 use super::Cln;
@@ -41,18 +42,30 @@ impl Cln {
                     PayOutcome::NotSent(why)
                 }
             }
-            Err(CallFault::Rpc(error)) => self.refused(hash, before, &error).await,
+            Err(CallFault::Rpc(error)) => self.refused(bolt11, hash, before, &error).await,
             Err(fault) => PayOutcome::Unknown(fault.fault().to_string()),
         }
     }
 
     /// The node answered with an error; whether nothing moves is another question.
-    async fn refused(&self, hash: PaymentHash, before: Option<Call>, error: &RpcError) -> PayOutcome {
-        if verdict::sorted(error).1 != Ends::Broken {
+    async fn refused(&self, bolt11: &str, hash: PaymentHash, before: Option<Call>, error: &RpcError) -> PayOutcome {
+        let (trouble, ends) = verdict::sorted(error);
+        if ends != Ends::Broken {
             self.attempts.returned(hash, before);
         }
         let earlier = self.standing(&hash) == Standing::Trying;
-        verdict::refused(error, earlier, self.outgoing(&hash), self.outgoing_later(&hash)).await
+        // `xpay` finds no way with too little money either.
+        let is_poor = trouble == Trouble::NoRoute && !earlier && self.has_less_than(bolt11).await;
+        let trouble = if is_poor { Trouble::Funds } else { trouble };
+        verdict::refused(error, trouble, earlier, self.outgoing(&hash), self.outgoing_later(&hash)).await
+    }
+
+    async fn has_less_than(&self, bolt11: &str) -> bool {
+        let amount = bolt11.parse().ok().and_then(|invoice: Bolt11Invoice| invoice.amount_milli_satoshis());
+        match (self.balance().await, amount) {
+            (Ok(balance), Some(amount)) => balance.spendable_msat < amount,
+            _ => false,
+        }
     }
 
     pub(super) async fn look_up_outgoing(&self, hash: &PaymentHash) -> Found {

@@ -53,14 +53,15 @@ pub(in crate::lightning) fn paid(body: &[u8], hash: &PaymentHash) -> PayOutcome 
 }
 
 /// What an answered call without success comes to, when `listpays` is read twice after it is over. `earlier` says that
-/// another call for the same hash may still be trying.
+/// another call for the same hash may still be trying; `trouble` is what the owner is told.
 pub(in crate::lightning) async fn refused(
     error: &RpcError,
+    trouble: Trouble,
     earlier: bool,
     first: impl Future<Output = Read>,
     second: impl Future<Output = Read>,
 ) -> PayOutcome {
-    let (trouble, ends) = sorted(error);
+    let ends = sorted(error).1;
     let why = sentence(trouble, &error.message);
     match ends {
         Ends::Known => return PayOutcome::AlreadyKnown,
@@ -134,7 +135,7 @@ pub(in crate::lightning) async fn pay_outcome(
 ) -> PayOutcome {
     match calls::body(answer, "") {
         Ok(body) => paid(&body, hash),
-        Err(CallFault::Rpc(error)) => refused(&error, false, first, second).await,
+        Err(CallFault::Rpc(error)) => refused(&error, sorted(&error).0, false, first, second).await,
         Err(fault) => PayOutcome::Unknown(fault.fault().to_string()),
     }
 }

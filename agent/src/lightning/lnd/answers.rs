@@ -151,12 +151,15 @@ fn has_parts_under_way(payment: &Value) -> bool {
 }
 
 fn failure(reason: &str) -> String {
-    let trouble = match reason {
-        "FAILURE_REASON_INSUFFICIENT_BALANCE" => Trouble::Funds,
-        "FAILURE_REASON_NO_ROUTE" | "FAILURE_REASON_TIMEOUT" => Trouble::NoRoute,
-        _ => Trouble::Recipient,
+    let (trouble, said) = match reason {
+        "FAILURE_REASON_INSUFFICIENT_BALANCE" => (Trouble::Funds, ""),
+        "FAILURE_REASON_NO_ROUTE" => (Trouble::NoRoute, ""),
+        "FAILURE_REASON_TIMEOUT" => (Trouble::NoRoute, "its time was up"),
+        "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS" => (Trouble::Recipient, "the recipient does not know this payment"),
+        "FAILURE_REASON_CANCELED" => (Trouble::Recipient, "somebody canceled it there"),
+        _ => (Trouble::Recipient, "it gives no reason"),
     };
-    fault(trouble, reason).to_string()
+    fault(trouble, said).to_string()
 }
 
 pub(in crate::lightning) fn info(node: &Value, expected: Network) -> Result<Info, ServiceFault> {

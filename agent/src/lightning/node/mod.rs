@@ -3,6 +3,7 @@
 //! Its own store is `node.db`, apart from ours: channel state must never come from a backup. A payment it reports as
 //! done is done; a payment it does not know may be handed to it again, because it refuses to pay a hash twice.
 
+mod answers;
 mod funds;
 mod setup;
 
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::hashes::Hash as _;
-use bitcoin::hex::DisplayHex as _;
 use bitcoin::{Network, secp256k1::PublicKey};
 use ldk_node::config::Config as LdkConfig;
 use ldk_node::io::sqlite_store::SqliteStore;
@@ -21,21 +21,20 @@ use ldk_node::lightning::ln::msgs::SocketAddress;
 use ldk_node::lightning::offers::offer::Offer;
 use ldk_node::lightning::routing::router::RouteParametersConfig;
 use ldk_node::lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Description};
-use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
+use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentStatus};
 use ldk_node::{Builder, Node, NodeError};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
+use answers::{fault, report, said};
 use setup::lsp_peer;
 pub(crate) use setup::{ToTracing, set_chain_source};
 
-use super::answers::{
-    Balance, Capabilities, Direction, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
-};
+use super::answers::{Balance, Capabilities, FeeLimit, Finding, Incoming, Info, InvoiceRequest, Listed, NewInvoice};
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::clock::Clock;
 use crate::config::NodeConfig;
-use crate::domain::invoice::{PaymentHash, Preimage};
+use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Event, Found, PayOutcome};
 
@@ -54,13 +53,15 @@ pub enum NodeFault {
     #[error("{0}")]
     Configuration(String),
     /// Its store cannot be opened.
-    #[error("the built-in Lightning node cannot open its store ({0}). Nothing was paid; check the disk or SD card")]
+    #[error("The built-in Lightning node cannot open its store ({0}). Nothing was paid; check the disk or SD card.")]
     Store(String),
     /// It cannot be put together.
-    #[error("the built-in Lightning node cannot be set up ({0}). Nothing was paid")]
+    #[error("The built-in Lightning node cannot be set up ({0}). Nothing was paid.")]
     Build(ldk_node::BuildError),
     /// It cannot run, most often because the chain source does not answer.
-    #[error("the built-in Lightning node cannot start ({0}). Nothing was paid; check the chain source and the network")]
+    #[error(
+        "The built-in Lightning node cannot start ({0}). Nothing was paid; check that the chain source answers, and its settings."
+    )]
     Start(NodeError),
 }
 
@@ -103,29 +104,22 @@ impl NodeService {
 
     pub(super) async fn pay(&self, bolt11: &str, fee_max: Msat) -> PayOutcome {
         let Ok(invoice) = Bolt11Invoice::from_str(bolt11) else {
-            return PayOutcome::NotSent("the invoice could not be read".to_owned());
+            return PayOutcome::NotSent(said(Trouble::Invoice));
         };
         let route =
             RouteParametersConfig { max_total_routing_fee_msat: Some(fee_max.0), ..RouteParametersConfig::default() };
         match self.on_thread(move |node| send(node, &invoice, route)).await {
             Some(outcome) => outcome,
-            None => PayOutcome::Unknown("the node stopped while it was asked to pay".to_owned()),
+            None => PayOutcome::Unknown(fault(&"it stopped while it was asked to pay").to_string()),
         }
     }
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
         let id = PaymentId(hash.0);
-        let Some(found) = self.on_thread(move |node| node.payment(&id)).await else {
-            return Found::Unavailable("the node stopped".to_owned());
-        };
-        let Some(payment) = found else { return Found::NotFound };
-        Found::Outcome(match (payment.status, &payment.kind) {
-            (PaymentStatus::Succeeded, PaymentKind::Bolt11 { preimage: Some(preimage), .. }) => {
-                PayOutcome::Paid { preimage: Preimage(preimage.0), fee: payment.fee_paid_msat.map(Msat) }
-            }
-            (PaymentStatus::Failed, _) => PayOutcome::Failed("no route to the payee could carry it".to_owned()),
-            _ => PayOutcome::InFlight,
-        })
+        match self.on_thread(move |node| node.payment(&id)).await {
+            Some(record) => answers::outgoing(record),
+            None => Found::Unavailable(stopped().to_string()),
+        }
     }
 
     pub(super) fn kind(&self) -> ServiceKind {
@@ -155,10 +149,17 @@ impl NodeService {
 
     /// The keys are the node's own: there is nothing to hand out less of.
     pub(super) async fn check(&self, _spends: bool) -> Vec<Finding> {
-        match self.info().await {
-            Ok(info) => vec![Finding::good(format!("The built-in node {} runs.", info.node_id))],
-            Err(fault) => vec![Finding::error(&fault)],
+        let balance = match self.balance().await {
+            Ok(balance) => balance,
+            Err(fault) => return vec![Finding::error(&fault)],
+        };
+        let mut findings = vec![Finding::good(format!("The built-in node {} runs.", balance.node_id))];
+        if balance.channels == 0 {
+            findings.push(Finding::warning("The built-in node has no channel yet; one opens when money arrives."));
+        } else if balance.channels_usable == 0 {
+            findings.push(Finding::error(&stopped()));
         }
+        findings
     }
 
     pub(super) async fn create(&self, request: &InvoiceRequest) -> Result<NewInvoice, ServiceFault> {
@@ -181,15 +182,7 @@ impl NodeService {
 
     pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
         let id = PaymentId(hash.0);
-        let found = self.on_thread(move |node| node.payment(&id)).await.ok_or_else(stopped)?;
-        Ok(match found {
-            Some(payment) if payment.direction == PaymentDirection::Inbound => match payment.status {
-                PaymentStatus::Succeeded => Incoming::Paid(Msat(payment.amount_msat.unwrap_or(0))),
-                PaymentStatus::Failed => Incoming::Expired,
-                PaymentStatus::Pending => Incoming::Open,
-            },
-            _ => Incoming::NotFound,
-        })
+        Ok(answers::incoming(self.on_thread(move |node| node.payment(&id)).await.ok_or_else(stopped)?))
     }
 
     pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
@@ -197,7 +190,7 @@ impl NodeService {
             let settled = |payment: &&PaymentDetails| {
                 payment.status == PaymentStatus::Succeeded && payment.latest_update_timestamp >= since.0 / 1_000
             };
-            node.list_payments_with_filter(settled).iter().filter_map(listed).collect()
+            node.list_payments_with_filter(settled).iter().filter_map(answers::listed).collect()
         });
         listed.await.ok_or_else(stopped)
     }
@@ -208,19 +201,17 @@ impl NodeService {
     }
 
     pub(super) async fn pay_offer(&self, offer: &str, amount: Msat, fee_max: Msat) -> Result<PayOutcome, ServiceFault> {
-        let invoice = || ServiceFault::new(ServiceKind::Node, Trouble::Invoice);
-        let offer: Offer = offer.parse().map_err(|_| invoice())?;
+        let offer: Offer = offer.parse().map_err(|_| ServiceFault::new(KIND, Trouble::Invoice))?;
         let route =
             RouteParametersConfig { max_total_routing_fee_msat: Some(fee_max.0), ..RouteParametersConfig::default() };
-        let sent = self
-            .on_thread(move |node| node.bolt12_payment().send_using_amount(&offer, amount.0, None, None, Some(route)));
-        Ok(match sent.await.ok_or_else(stopped)? {
-            Ok(_) => PayOutcome::InFlight,
-            Err(NodeError::NotRunning | NodeError::InvalidOffer | NodeError::UnsupportedCurrency) => {
-                PayOutcome::NotSent(invoice().to_string())
-            }
-            Err(error) => PayOutcome::Unknown(error.to_string()),
-        })
+        let sent = self.on_thread(move |node| match unable_to_send(node, amount.0) {
+            Some(unable) => unable,
+            None => match node.bolt12_payment().send_using_amount(&offer, amount.0, None, None, Some(route)) {
+                Ok(_) => PayOutcome::InFlight,
+                Err(error) => answers::offer_not_taken(error),
+            },
+        });
+        sent.await.ok_or_else(stopped)
     }
 
     pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
@@ -303,75 +294,54 @@ fn is_ready(node: &Node) -> bool {
 
 /// Hands an invoice to the node. Only an explicit refusal means that no money can move.
 fn send(node: &Node, invoice: &Bolt11Invoice, route: RouteParametersConfig) -> PayOutcome {
-    // Right after a start, or while the LSP is away, a payment could only fail; it waits instead.
-    if !is_ready(node) {
-        return PayOutcome::NotSent("no Lightning channel is ready yet".to_owned());
+    let id = PaymentId(invoice.payment_hash().to_byte_array());
+    let known = node.payment(&id);
+    match known.as_ref().map(|known| (known.direction, known.status)) {
+        Some((PaymentDirection::Inbound, _)) => return not_sent(Trouble::Invoice, "it is this wallet's own"),
+        Some((_, PaymentStatus::Pending | PaymentStatus::Succeeded)) => return PayOutcome::AlreadyKnown,
+        Some((_, PaymentStatus::Failed)) | None => {}
+    }
+    if let Some(unable) = unable_to_send(node, invoice.amount_milli_satoshis().unwrap_or(0)) {
+        return unable;
     }
     // The node notes a payment only after it was handed out. A failure left from an earlier attempt would speak for
     // this one if the power went in between, so it goes first: then the look-up says "not found", which is the truth.
-    let id = PaymentId(invoice.payment_hash().to_byte_array());
-    if node.payment(&id).is_some_and(|earlier| earlier.status == PaymentStatus::Failed)
+    if known.is_some()
         && let Err(error) = node.remove_payment(&id)
     {
-        return PayOutcome::NotSent(format!("the node cannot write ({error})"));
+        return not_sent(Trouble::NotReady, &format!("it cannot write: {error}"));
     }
     match node.bolt11_payment().send(invoice, Some(route)) {
         Ok(_) => PayOutcome::InFlight,
-        Err(NodeError::DuplicatePayment) => PayOutcome::AlreadyKnown,
-        Err(NodeError::NotRunning) => PayOutcome::NotSent("the node is not running".to_owned()),
-        Err(NodeError::InvalidInvoice) => PayOutcome::Failed("the node does not accept this invoice".to_owned()),
-        Err(NodeError::PaymentSendingFailed) => {
-            PayOutcome::Failed("there is no route to the payee, or too little to spend".to_owned())
-        }
-        Err(error) => PayOutcome::Unknown(error.to_string()),
+        Err(error) => answers::not_handed_over(error),
     }
 }
 
-fn listed(payment: &PaymentDetails) -> Option<Listed> {
-    let PaymentKind::Bolt11 { hash, preimage, .. } = &payment.kind else { return None };
-    Some(Listed {
-        direction: match payment.direction {
-            PaymentDirection::Inbound => Direction::In,
-            PaymentDirection::Outbound => Direction::Out,
-        },
-        hash: PaymentHash(hash.0),
-        amount: Msat(payment.amount_msat?),
-        fee: payment.fee_paid_msat.map(Msat),
-        settled_at: Some(UnixMillis(payment.latest_update_timestamp.saturating_mul(1_000))),
-        preimage: preimage.map(|preimage| Preimage(preimage.0)),
-    })
+/// Why a new payment of `amount_msat` could only fail now: right after a start, or while the LSP is away, it waits
+/// instead.
+fn unable_to_send(node: &Node, amount_msat: u64) -> Option<PayOutcome> {
+    let channels = node.list_channels();
+    let usable: Vec<_> = channels.iter().filter(|channel| channel.is_usable).collect();
+    let spendable = usable.iter().fold(0_u64, |sum, channel| sum.saturating_add(channel.outbound_capacity_msat));
+    if channels.is_empty() {
+        Some(not_sent(Trouble::Funds, "it has no channel yet; one opens when money arrives"))
+    } else if usable.is_empty() {
+        Some(not_sent(Trouble::NotReady, "no channel works yet"))
+    } else if amount_msat > spendable {
+        Some(not_sent(Trouble::Funds, ""))
+    } else {
+        None
+    }
+}
+
+fn not_sent(trouble: Trouble, why: &str) -> PayOutcome {
+    PayOutcome::NotSent(ServiceFault::with(KIND, trouble, why).to_string())
 }
 
 fn stopped() -> ServiceFault {
     ServiceFault::new(ServiceKind::Node, Trouble::NotReady)
 }
 
-fn fault(error: &dyn std::fmt::Display) -> ServiceFault {
-    ServiceFault::with(ServiceKind::Node, Trouble::Unclear, &error.to_string())
-}
-
-fn report(event: ldk_node::Event) -> Result<Event, String> {
-    use ldk_node::Event as Ldk;
-    match event {
-        Ldk::PaymentSuccessful { payment_hash, payment_preimage: Some(preimage), fee_paid_msat, .. } => {
-            let outcome = PayOutcome::Paid { preimage: Preimage(preimage.0), fee: fee_paid_msat.map(Msat) };
-            Ok(Event::Outcome { hash: PaymentHash(payment_hash.0), outcome })
-        }
-        Ldk::PaymentFailed { payment_hash: Some(hash), reason, .. } => {
-            let why = reason.map_or_else(|| "no reason given".to_owned(), |reason| format!("{reason:?}"));
-            Ok(Event::Outcome { hash: PaymentHash(hash.0), outcome: PayOutcome::Failed(why) })
-        }
-        Ldk::PaymentReceived { payment_hash, amount_msat, .. } => {
-            Ok(Event::Received { hash: PaymentHash(payment_hash.0), amount: Msat(amount_msat) })
-        }
-        Ldk::ChannelPending { channel_id, .. } => Err(format!("channel {} is being opened", channel_id.0.as_hex())),
-        Ldk::ChannelReady { channel_id, .. } => Err(format!("channel {} is ready", channel_id.0.as_hex())),
-        Ldk::ChannelClosed { channel_id, reason, .. } => {
-            Err(format!("channel {} was closed: {reason:?}", channel_id.0.as_hex()))
-        }
-        other => Err(format!("the node reports {other:?}")),
-    }
-}
-
+const KIND: ServiceKind = ServiceKind::Node;
 const RECONNECT_FIRST: Duration = Duration::from_millis(500);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(60);

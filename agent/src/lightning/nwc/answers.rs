@@ -68,8 +68,9 @@ impl Refusal {
             "UNSUPPORTED_ENCRYPTION" => (Trouble::Unsupported(NIP44), true),
             _ => (Trouble::Unclear, false),
         };
-        let said = format!("{} {}", self.code, self.message);
-        (ServiceFault::with(ServiceKind::Nwc, trouble, said.trim()), before)
+        // A code means something to an owner only where there are no words.
+        let said = if before || !self.message.is_empty() { &self.message } else { &self.code };
+        (ServiceFault::with(ServiceKind::Nwc, trouble, said), before)
     }
 
     /// Alby Hub's words for a hash that it paid or is paying.
