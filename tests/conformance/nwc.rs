@@ -220,12 +220,18 @@ async fn a_relay_that_does_not_work_is_passed_over() {
 #[tokio::test]
 async fn check_tells_what_the_connection_can_do_beyond_the_need() {
     let all = "get_info get_balance make_invoice pay_invoice lookup_invoice list_transactions";
-    let grades = async |methods, spends| {
-        let (service, _, _wallet) = house(Manner { methods, ..Manner::default() }).await;
+    let budgeted = async |methods, budget, spends| {
+        let (service, _, _wallet) = house(Manner { methods, budget, ..Manner::default() }).await;
         let findings = service.check(spends).await;
         let text: String = findings.iter().map(|found| format!("{} ", found.text)).collect();
         (findings.iter().map(|found| found.grade).max().unwrap(), text)
     };
+    let grades = async |methods, spends| budgeted(methods, None, spends).await;
+    let tells = "get_info get_budget make_invoice pay_invoice lookup_invoice list_transactions";
+    let (grade, text) = budgeted(tells, None, true).await;
+    assert!(grade == Grade::Warning && text.contains("has no budget") && text.contains("whole wallet"), "{text}");
+    let (grade, text) = budgeted(tells, Some(400_000_000), true).await;
+    assert!(grade == Grade::Good && text.contains("a budget of 400000 sat"), "{text}");
     let (grade, text) = grades(all, true).await;
     assert!(grade == Grade::Warning && text.contains("no limit for routing fees"), "{text}");
     assert!(!text.contains("more than Kilosat needs"), "{text}");

@@ -54,6 +54,8 @@ pub struct Manner {
     pub encryption: &'static str,
     /// In `get_info`.
     pub network: &'static str,
+    /// In `get_budget`, in msat.
+    pub budget: Option<u64>,
     /// It leaves out the optional state and says `expired` of outgoing payments whose invoice expired.
     pub state_of: fn(&Payment) -> Option<&'static str>,
 }
@@ -64,6 +66,7 @@ impl Default for Manner {
             methods: "get_info get_balance make_invoice pay_invoice lookup_invoice list_transactions notifications",
             encryption: "nip44_v2 nip04",
             network: "mainnet",
+            budget: None,
             state_of: |payment| {
                 Some(match payment.state {
                     PayState::InFlight => "pending",
@@ -254,6 +257,10 @@ impl Desk {
                 "methods": self.manner.methods.split(' ').collect::<Vec<_>>(),
             }),
             "get_balance" => json!({ "balance": self.ledger.balance_msat() }),
+            "get_budget" => self.manner.budget.map_or_else(
+                || json!({}),
+                |total| json!({ "used_budget": 21_000, "total_budget": total, "renewal_period": "monthly" }),
+            ),
             "make_invoice" => {
                 let amount = params["amount"].as_u64().unwrap();
                 assert_eq!(amount % 1_000, 0, "Alby Hub demands whole satoshis");

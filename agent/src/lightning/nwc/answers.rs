@@ -298,7 +298,7 @@ fn text<'a>(document: &'a Document<'_>, pointer: &str) -> &'a str {
 }
 
 /// A whole number, read from its digits.
-fn number(document: &Document<'_>, pointer: &str) -> Option<u64> {
+pub(super) fn number(document: &Document<'_>, pointer: &str) -> Option<u64> {
     whole_number(document.text_at(pointer)?)
 }
 

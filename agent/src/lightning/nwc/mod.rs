@@ -1,9 +1,9 @@
 //! Any wallet that speaks Nostr Wallet Connect (NIP-47): requests and answers are encrypted events that a relay passes on.
 //!
 //! The connection text is the credential. Make one for Kilosat alone, with the methods get_info, get_balance,
-//! make_invoice, lookup_invoice and list_transactions, with pay_invoice only where it pays, with a budget of about a
-//! month, and not with keysend, sign_message or multi_pay. In Alby Hub: Connections, Add connection, "isolated" or with
-//! a budget, then copy the text.
+//! get_budget, make_invoice, lookup_invoice and list_transactions, with pay_invoice only where it pays, with a budget of
+//! about a month, and not with keysend, sign_message or multi_pay. In Alby Hub: Connections, Add connection, "isolated"
+//! or with a budget, then copy the text.
 //!
 //! The protocol promises little: an answer may never come, and a service that was away may begin a payment later. So a
 //! payment without an answer stays unknown until a look-up shows it; requests carry an expiration for the services that
@@ -33,7 +33,7 @@ use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
-use answers::Answer;
+use answers::{Answer, number};
 use exchange::Fault;
 use pairing::Pairing;
 use relay::{Heard, Link};
@@ -105,7 +105,33 @@ impl Nwc {
                 Err(fault) => return vec![Finding::error(&fault)],
             }
         }
-        findings(&methods, spends)
+        let mut findings = findings(&methods, spends);
+        if spends {
+            findings.push(self.budget(methods.iter().any(|method| method == "get_budget")).await);
+        }
+        findings
+    }
+
+    /// What stands between a stolen connection text and the whole wallet.
+    async fn budget(&self, is_told: bool) -> Finding {
+        const FEES: &str = "Nostr Wallet Connect knows no limit for routing fees";
+        if !is_told {
+            return Finding::warning(format!("{FEES}: give the connection a budget in the wallet."));
+        }
+        let answer = match self.call("get_budget", json!({})).await {
+            Ok(answer) => answer,
+            Err(fault) => return Finding::error(&fault),
+        };
+        match answer.result("get_budget") {
+            Ok(document) => match number(&document, "/result/total_budget") {
+                Some(total) => Finding::good(format!("The connection has a budget of {}.", Msat(total))),
+                None => Finding::warning(format!(
+                    "The connection has no budget, so whoever has its text can spend the whole wallet, and {FEES}. Give \
+                     it a budget in the wallet."
+                )),
+            },
+            Err(refusal) => Finding::error(&refusal.sorted().0),
+        }
     }
 
     pub(super) async fn pay(&self, bolt11: &str, _fee_max: Msat) -> PayOutcome {
@@ -200,11 +226,6 @@ fn findings(methods: &[String], spends: bool) -> Vec<Finding> {
     if !spends && has("pay_invoice") {
         findings
             .push(Finding::warning("The connection may pay, and this house only sells. Make one without pay_invoice."));
-    }
-    if spends {
-        findings.push(Finding::warning(
-            "Nostr Wallet Connect knows no limit for routing fees: give the connection a budget in the wallet.",
-        ));
     }
     let more: Vec<_> = methods.iter().map(String::as_str).filter(|method| !USED.contains(method)).collect();
     if !more.is_empty() {
