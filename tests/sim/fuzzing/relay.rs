@@ -12,7 +12,10 @@ use kilosat::lightning::{Remote, Waits};
 pub fn message(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     if let Some(answer) = wallet().answer_in(text, REQUEST_ID) {
-        assert_eq!(answer, ANSWER, "nobody signed this");
+        assert_eq!(answer, ANSWER, "nobody sealed this");
+        let message: serde_json::Value = serde_json::from_str(text).unwrap();
+        let signature = message[2]["sig"].as_str().unwrap();
+        assert!(signature.eq_ignore_ascii_case(SIGNATURE), "nobody signed this: {signature}");
     }
 }
 
@@ -38,3 +41,6 @@ const CONNECTION: &str = "nostr+walletconnect://79be667ef9dcbbac55a06295ce870b07
 const REQUEST_ID: &str = "5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e5e7e";
 /// What the service said, sealed and signed once with its key.
 const ANSWER: &str = r#"{"result_type":"get_balance","error":null,"result":{"balance":21000}}"#;
+/// And its signature of that.
+const SIGNATURE: &str = "946783b42792a01517d51ef2d0c539f3007888e24e737ec2c964031e20031f14\
+    286fb5aa02b6239e485e19bf411b822d9b5f8c2f01e13de5ed3cb879289c03af";

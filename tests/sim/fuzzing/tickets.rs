@@ -55,6 +55,7 @@ pub fn macaroon(input: &[u8]) {
         Err(fault) => return assert_fit_to_show(&fault.to_string()),
     };
     assert!(!macaroon.verify(&NOBODYS_KEY), "nobody minted this");
+    assert!(Macaroon::from_bytes(&[input, b"\0"].concat()).is_err(), "a macaroon ends with its signature");
     // Version 1 is somewhat longer than version 2, so what was read can be written.
     assert_eq!(Macaroon::from_bytes(&macaroon.to_bytes()).as_ref(), Ok(&macaroon));
     assert_eq!(Macaroon::from_base64(&macaroon.to_base64()).as_ref(), Ok(&macaroon));
