@@ -64,4 +64,4 @@ async fn street(kills: u64, mut dice: Dice) -> u64 {
 
 /// Books grow, and every life reads them.
 const LIVES_PER_HOUSE: u64 = 40;
-const STARTED_WITHIN: Duration = Duration::from_secs(3);
+const STARTED_WITHIN: Duration = Duration::from_secs(10);

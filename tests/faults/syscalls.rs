@@ -2,7 +2,7 @@
 //!
 //! strace counts the calls of each thread by itself and strikes at the first that comes to N.
 
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use sim::hub::Hub;
@@ -105,22 +105,19 @@ async fn failing_street(errors: u64, mut dice: Dice) -> (u64, u64) {
             house.change_weather(&mut dice);
             let (before, asked) = (house.log_length(), house.ledger.asked_count());
             let mut hub = strike(&house, call, &format!("error={error}"), &when);
-            match hub.ended(LIFE_AT_MOST).await {
-                Some(ended) => {
+            let mut findings = Vec::new();
+            match stopped_or_moved(&mut hub, &house, asked).await {
+                Some(Some(ended)) => {
                     stopped += 1;
                     let said = house.log_since(before);
                     let clear = CLEAR.iter().any(|words| said.contains(words)) && !said.contains("panicked");
-                    let findings = (ended.code() != Some(1) || !clear).then(|| format!("{ended}: {said}"));
-                    house.expect_none(&context, &Vec::from_iter(findings));
+                    findings.extend((ended.code() != Some(1) || !clear).then(|| format!("{ended}: {said}")));
                 }
-                // The error met a checkpoint, which is repeated, or the call never came: then work must go on.
-                None => {
-                    survived += 1;
-                    let goes_on = house.moved_since(asked, Duration::ZERO).await;
-                    let findings = (!goes_on).then(|| "it neither stopped nor went on".to_owned());
-                    house.expect_none(&context, &Vec::from_iter(findings));
-                }
+                // The error met a checkpoint, which is repeated, or the call never came.
+                Some(None) => survived += 1,
+                None => findings.push("it neither stopped nor went on".to_owned()),
             }
+            house.expect_none(&context, &findings);
             hub.kill();
             house.audit(&context, Acknowledged::default());
         }
@@ -128,6 +125,17 @@ async fn failing_street(errors: u64, mut dice: Dice) -> (u64, u64) {
         house.close_accounts(&context).await;
     }
     (stopped, survived)
+}
+
+/// How it ended, or `None` when it has paid something and still runs after a while. A busy machine gets more time.
+async fn stopped_or_moved(hub: &mut Hub, house: &House, asked: usize) -> Option<Option<ExitStatus>> {
+    if let Some(ended) = hub.ended(LIFE_AT_MOST).await {
+        return Some(Some(ended));
+    }
+    tokio::select! {
+        moved = house.moved_since(asked, PATIENCE) => moved.then_some(None),
+        ended = hub.ended(PATIENCE) => ended.map(Some),
+    }
 }
 
 /// Starts the house's Kilosat so that `what` happens to the calls that `when` names; errors meet the books only.
@@ -156,4 +164,5 @@ const CLEAR: [&str; 3] = ["the money database failed", "money.db is damaged", "t
 const LIVES_PER_HOUSE: u64 = 12;
 /// A new database is made with so many calls of each kind.
 const BIRTH_CALLS: u64 = 30;
+const PATIENCE: Duration = Duration::from_secs(20);
 const LIFE_AT_MOST: Duration = Duration::from_millis(1_500);

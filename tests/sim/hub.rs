@@ -125,7 +125,8 @@ impl Hub {
     /// A watcher ends with what it watches; killed first, it would leave that running.
     fn put_down(&mut self) {
         if let (true, Some(pid)) = (self.watched, self.pid()) {
-            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            // It may have ended by itself just now.
+            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
         }
         if !self.watched || self.pid().is_none() {
             let _ = self.child.kill();

@@ -28,7 +28,7 @@ fn cut_everywhere(first: u64, cut: fn(u64) -> Cut) {
 
 fn cut_story(seed: u64, cut: fn(u64) -> Cut) -> u64 {
     let events = story(seed, None).events;
-    assert!((40..400).contains(&events), "{events} events");
+    assert!((20..400).contains(&events), "seed {seed}: {events} events");
     for number in 1..=events {
         let cut = cut(number);
         let context = format!("seed {seed}, {cut:?}");
