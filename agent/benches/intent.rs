@@ -29,16 +29,17 @@ fn main() {
     let folder = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
     let directory = tempfile::tempdir_in(folder).unwrap();
-    // A sync of 24 KiB, what one intent makes SQLite write; alternating, so that a busy disk meets both alike.
-    let mut file = File::create(directory.path().join("probe")).unwrap();
     let mut house = House::new(directory.path().join("money.db"), 1);
+    let written = house.bytes_of_one();
+    let mut probe = Probe::new(directory.path().join("probe"), written);
     let (mut syncs, mut intents) = (Vec::new(), Vec::new());
+    // Alternating, so that a busy disk meets both alike.
     for round in 0..ROUNDS {
-        syncs.push(sync(&mut file));
+        syncs.push(probe.sync());
         intents.push(house.pay_one(round));
     }
     let (sync, intent) = (median(syncs), median(intents));
-    println!("one fdatasync of 24 KiB:       {sync:>10.1?}");
+    println!("one intent writes {} KiB; one fdatasync of as much: {sync:>10.1?}", written / 1024);
     println!("bill to request, one at a time: {intent:>9.1?} = {:.2} fdatasyncs (at most 1.5)", ratio(intent, sync));
     let mut house = House::new(directory.path().join("many.db"), TOGETHER);
     let together = house.pay_together();
@@ -51,6 +52,7 @@ fn main() {
 /// An engine whose meter owes one slice to each of its agreements.
 struct House {
     engine: Engine,
+    log: PathBuf,
     clock: Clock,
     meter: MeterState,
     made: u64,
@@ -63,9 +65,22 @@ impl House {
         engine.start(clock.now()).unwrap();
         let nothing = MilliwattHours(0);
         let meter = MeterState { generation: 1, raw: nothing, at: clock.now().wall, total: nothing };
-        let mut house = House { engine, clock, meter, made: 0 };
+        let log = path.with_extension("db-wal");
+        let mut house = House { engine, log, clock, meter, made: 0 };
         house.close_interval(0);
         house
+    }
+
+    /// How much longer one intent makes SQLite's log, before that is written from its beginning again.
+    fn bytes_of_one(&mut self) -> usize {
+        let length = |house: &House| usize::try_from(std::fs::metadata(&house.log).unwrap().len()).unwrap();
+        let purchases = self.close_interval(500_000);
+        let (preimage, bolt11) = self.invoice();
+        let before = length(self);
+        let (effects, _) = self.timed(vec![Event::Bill { purchase: purchases[0], bolt11 }]);
+        let written = length(self) - before;
+        self.settle(effects, preimage);
+        written
     }
 
     /// From one bill to its request.
@@ -74,10 +89,15 @@ impl House {
         let (preimage, bolt11) = self.invoice();
         let bill = Event::Bill { purchase: purchases[0], bolt11 };
         let (effects, took) = self.timed(vec![bill]);
-        let Some(Effect::Send { hash, .. }) = effects.into_iter().next() else { panic!("round {round} sent nothing") };
+        assert!(!effects.is_empty(), "round {round} sent nothing");
+        self.settle(effects, preimage);
+        took
+    }
+
+    fn settle(&mut self, effects: Vec<Effect>, preimage: [u8; 32]) {
+        let Some(Effect::Send { hash, .. }) = effects.into_iter().next() else { panic!("nothing was sent") };
         let outcome = PayOutcome::Paid { preimage: kilosat::domain::invoice::Preimage(preimage), fee: Some(Msat(0)) };
         self.engine.handle(self.clock.now(), Event::Outcome { hash, outcome }).unwrap();
-        took
     }
 
     /// From all bills at once to their intents.
@@ -156,12 +176,26 @@ fn rules(agreements: usize) -> Rules {
     }
 }
 
-fn sync(file: &mut File) -> Duration {
-    file.seek(SeekFrom::End(0)).unwrap();
-    let began = Instant::now();
-    file.write_all(&[7; 24 * 1024]).unwrap();
-    file.sync_data().unwrap();
-    began.elapsed()
+/// A file that is written again and again from its beginning and has its size already, as SQLite's log has.
+struct Probe {
+    file: File,
+    bytes: Vec<u8>,
+}
+
+impl Probe {
+    fn new(path: PathBuf, bytes: usize) -> Probe {
+        let mut probe = Probe { file: File::create(path).unwrap(), bytes: vec![7; bytes] };
+        probe.sync();
+        probe
+    }
+
+    fn sync(&mut self) -> Duration {
+        self.file.seek(SeekFrom::Start(0)).unwrap();
+        let began = Instant::now();
+        self.file.write_all(&self.bytes).unwrap();
+        self.file.sync_data().unwrap();
+        began.elapsed()
+    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

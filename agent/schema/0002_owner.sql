@@ -2,7 +2,13 @@
 
 -- Whom a payment goes to: a Lightning address, an LNURL, or the origin of an L402 seller.
 ALTER TABLE payments ADD COLUMN payee TEXT NOT NULL DEFAULT '';
-UPDATE payments SET payee = (SELECT payee FROM purchases u WHERE u.purchase = payments.purchase);
+-- The agreement or feed that made it.
+ALTER TABLE payments ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+UPDATE payments SET (payee, rule) = (SELECT payee, rule FROM purchases u WHERE u.purchase = payments.purchase);
+
+-- What counts against the limits is summed over this index alone, at every decision.
+DROP INDEX payments_by_time;
+CREATE INDEX payments_spent ON payments (created_ms, rule, payee, state, amount_msat, fee_max_msat, fee_msat);
 
 -- Every legal move once more, so that no fault of the program can write another one.
 DROP TRIGGER final_payments_stay;

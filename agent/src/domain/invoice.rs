@@ -3,9 +3,11 @@
 //! `BOLT 11`; order of the checks: `payment-protocols`, section 0; margins: `reliability-security`, section 3.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use bitcoin::Network;
 use bitcoin::hashes::Hash as _;
+use bitcoin::secp256k1::{Message, PublicKey, Secp256k1, VerifyOnly};
 use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency};
 
 use super::money::{Msat, UnixMillis};
@@ -137,7 +139,7 @@ impl Invoice {
             bolt11: bolt11.to_owned(),
             hash: PaymentHash(parsed.payment_hash().to_byte_array()),
             amount,
-            payee_key: parsed.get_payee_pub_key().to_string(),
+            payee_key: payee_key(&parsed).to_string(),
             expires_at: UnixMillis(expires_at),
             description: match parsed.description() {
                 Bolt11InvoiceDescriptionRef::Direct(text) => text.to_string(),
@@ -145,6 +147,15 @@ impl Invoice {
             },
         })
     }
+}
+
+/// As `Bolt11Invoice::get_payee_pub_key`, which sets up a context for signing as well each time.
+fn payee_key(invoice: &Bolt11Invoice) -> PublicKey {
+    static VERIFIER: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
+    let message = Message::from_digest(invoice.signable_hash());
+    let included = invoice.payee_pub_key().copied();
+    let recovered = || VERIFIER.recover_ecdsa(&message, &invoice.clone().into_signed_raw().signature().0);
+    included.or_else(|| recovered().ok()).unwrap_or_else(|| invoice.get_payee_pub_key())
 }
 
 impl PaymentHash {

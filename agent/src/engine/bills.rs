@@ -195,15 +195,20 @@ impl Step<'_> {
             "event": "intent", "payment": payment, "purchase": purchase.purchase, "hash": invoice.hash.to_string(),
             "amount_msat": invoice.amount.0, "fee_max_msat": fee_max.0, "payee": purchase.payee,
         }))?;
-        self.send_next()
+        self.send_next_knowing(Some(payment))
     }
 
     /// Marks the oldest waiting intent as sending and hands it out: one at a time, so that order and budget stay clear.
     pub(super) fn send_next(&mut self) -> Result<(), StoreError> {
-        let open = self.tx.open_payments()?;
-        if open.iter().any(|payment| payment.state == State::Sending) {
+        self.send_next_knowing(None)
+    }
+
+    /// `allowed` names an intent that the policy has just let through; all others are judged again.
+    fn send_next_knowing(&mut self, allowed: Option<i64>) -> Result<(), StoreError> {
+        if self.tx.is_sending()? {
             return Ok(());
         }
+        let open = self.tx.open_payments()?;
         if let Some(until) = self.held_back(&open) {
             return self.put_off(&open, until);
         }
@@ -216,7 +221,8 @@ impl Step<'_> {
                 self.cancel(&payment, EXPIRED_WAITING)?;
                 continue;
             }
-            if let Some(refusal) = self.refused_now(&payment)? {
+            let refusal = if allowed == Some(payment.payment) { None } else { self.refused_now(&payment)? };
+            if let Some(refusal) = refusal {
                 self.cancel(&payment, &refusal.to_string())?;
                 continue;
             }

@@ -66,8 +66,9 @@ impl Tx<'_> {
 
     /// Spent plus reserved since each of `starts`: by `rule`, for `payee`, and by the whole house.
     ///
-    /// A payment belongs to the window in which it was reserved, also when it settles later. Payments stamped later than
-    /// now (the clock went back) still count. `except` names a payment that is left out.
+    /// It is summed over the payments themselves, which say the same as their ledger entries: a test compares both. A
+    /// payment belongs to the window in which it was reserved, also when it settles later. Payments stamped later than now
+    /// (the clock went back) still count. `except` names a payment that is left out.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -78,27 +79,24 @@ impl Tx<'_> {
         except: Option<i64>,
         starts: &Starts,
     ) -> Result<Accounts, StoreError> {
-        let sql = "WITH spent AS (
-                       SELECT p.created_ms AS at, u.rule = ?4 AS ours, p.payee = ?5 AS theirs, p.state <> 'cancelled' AS made,
-                              (SELECT ifnull(sum(l.amount_msat), 0) FROM ledger l
-                               WHERE l.payment = p.payment AND l.account NOT GLOB 'wallet:*') AS msat
-                       FROM payments p JOIN purchases u USING (purchase)
-                       WHERE p.created_ms > ?3 AND p.payment IS NOT ?6)
-                   SELECT ifnull(sum(msat) FILTER (WHERE ours AND at > ?1), 0), ifnull(sum(msat) FILTER (WHERE ours AND at > ?2), 0),
-                          ifnull(sum(msat) FILTER (WHERE ours), 0), count(*) FILTER (WHERE ours AND made AND at > ?1),
-                          ifnull(sum(msat) FILTER (WHERE theirs AND at > ?1), 0), ifnull(sum(msat) FILTER (WHERE theirs AND at > ?2), 0),
-                          ifnull(sum(msat) FILTER (WHERE theirs), 0), count(*) FILTER (WHERE theirs AND made AND at > ?1),
-                          ifnull(sum(msat) FILTER (WHERE at > ?1), 0), ifnull(sum(msat) FILTER (WHERE at > ?2), 0),
-                          ifnull(sum(msat), 0), count(*) FILTER (WHERE made AND at > ?1)
-                   FROM spent";
-        let windows = params![starts.hour.0, starts.day.0, starts.month.0, rule, payee, except];
-        Ok(self.sql.prepare_cached(sql)?.query_row(windows, |row| {
-            let side = |first: usize| -> rusqlite::Result<Committed> {
-                let amount = |column: usize| row.get(first + column).map(Msat);
-                Ok(Committed { hour: amount(0)?, day: amount(1)?, month: amount(2)?, payments: row.get(first + 3)? })
-            };
-            Ok(Accounts { rule: side(0)?, payee: side(4)?, house: side(8)? })
-        })?)
+        // A fee is known of what was paid, whatever its state; what is open may still cost its limit.
+        let sql = "SELECT created_ms, rule = ?2, payee = ?3, state <> 'cancelled',
+                          CASE WHEN fee_msat IS NOT NULL THEN amount_msat + fee_msat
+                               WHEN state IN ('intent', 'sending', 'in_flight', 'unknown') THEN amount_msat + fee_max_msat
+                               ELSE 0 END
+                   FROM payments WHERE created_ms > ?1 AND payment IS NOT ?4";
+        let mut statement = self.sql.prepare_cached(sql)?;
+        let mut rows = statement.query(params![starts.month.0, rule, payee, except])?;
+        let mut accounts = Accounts::default();
+        while let Some(row) = rows.next()? {
+            let (at, of_rule, of_payee, made) = (UnixMillis(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?);
+            let cost = Msat(row.get(4)?);
+            let sides = [(of_rule, &mut accounts.rule), (of_payee, &mut accounts.payee), (true, &mut accounts.house)];
+            for (_, committed) in sides.into_iter().filter(|(counts, _)| *counts) {
+                count(committed, starts, at, made, cost);
+            }
+        }
+        Ok(accounts)
     }
 
     /// The balance of `account`, in msat.
@@ -108,6 +106,13 @@ impl Tx<'_> {
     pub fn account(&self, account: &str) -> Result<i64, StoreError> {
         let sum = "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE account = ?1";
         Ok(self.sql.prepare_cached(sum)?.query_row([account], |row| row.get(0))?)
+    }
+
+    /// What the entries about `payment` say it cost or may cost, in msat.
+    #[cfg(test)]
+    pub(crate) fn booked(&self, payment: i64) -> Result<i64, StoreError> {
+        let sql = "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE payment = ?1 AND account NOT GLOB 'wallet:*'";
+        Ok(self.sql.prepare_cached(sql)?.query_row([payment], |row| row.get(0))?)
     }
 
     /// The number of the newest entry; what was read before it moved may be out of date.
@@ -125,5 +130,18 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn ledger_sum(&self) -> Result<i64, StoreError> {
         Ok(self.sql.query_row("SELECT ifnull(sum(amount_msat), 0) FROM ledger", [], |row| row.get(0))?)
+    }
+}
+
+/// Saturates: what does not fit is above every limit.
+fn count(committed: &mut Committed, starts: &Starts, at: UnixMillis, made: bool, cost: Msat) {
+    let add = |sum: &mut Msat| *sum = Msat(sum.0.saturating_add(cost.0));
+    add(&mut committed.month);
+    if at > starts.day {
+        add(&mut committed.day);
+    }
+    if at > starts.hour {
+        add(&mut committed.hour);
+        committed.payments = committed.payments.saturating_add(u32::from(made));
     }
 }

@@ -70,9 +70,9 @@ impl Tx<'_> {
         self.sql
             .prepare_cached(
                 "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat,
-                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket, payee)
+                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket, payee, rule)
                  VALUES (?1, ?2, (SELECT ifnull(max(attempt), 0) + 1 FROM payments WHERE hash = ?2), ?3, 'intent', ?4,
-                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)",
+                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, (SELECT rule FROM purchases WHERE purchase = ?1))",
             )?
             .execute(params![
                 new.purchase,
@@ -139,6 +139,15 @@ impl Tx<'_> {
         let mut statement = self.sql.prepare_cached(&sql)?;
         let rows = statement.query_map([], payment_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a payment is being handed to its service just now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_sending(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM payments WHERE state = 'sending')";
+        Ok(self.sql.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// Writes a state that [`State::move_to`] allowed, and why if there is something to say.

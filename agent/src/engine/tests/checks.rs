@@ -69,6 +69,10 @@ fn check_ledger(world: &mut World, context: &str) {
     assert_eq!(expenses, i64::try_from(spent).unwrap(), "{context}: spent");
     let strays: u64 = book.iter().filter(|paid| is_stray(paid) && !accepted(paid)).map(|paid| paid.row.amount.0).sum();
     assert_eq!(tx.account(Posting::SUSPENSE).unwrap(), strange + i64::try_from(strays).unwrap(), "{context}: suspense");
+    for paid in &book {
+        let booked = tx.booked(paid.row.payment).unwrap();
+        assert_eq!(booked, i64::try_from(counted(paid)).unwrap(), "{context}: the entries of {:?}", paid.row);
+    }
     let fees: u64 = book.iter().filter_map(|paid| paid.summary.fee_msat).sum();
     assert_eq!(tx.account(Posting::FEES).unwrap(), i64::try_from(fees).unwrap(), "{context}: fees");
 }
@@ -125,6 +129,16 @@ fn check_windows(payments: &[&Paid], budget: &Budget, context: &str) {
     }
 }
 
+/// What counts against the limits: all that left or may still leave.
+fn counted(paid: &Paid) -> u64 {
+    match paid.summary.fee_msat {
+        Some(fee) => paid.row.amount.0 + fee,
+        None if paid.row.state.is_open() => paid.row.amount.0 + paid.row.fee_max.0,
+        None => 0,
+    }
+}
+
+/// What an honest wallet can have made of it: a larger fee than the limit is nobody's decision.
 fn committed(paid: &Paid) -> u64 {
     match paid.row.state {
         State::Settled => paid.row.amount.0 + paid.summary.fee_msat.unwrap_or(0).min(paid.row.fee_max.0),
