@@ -1,14 +1,33 @@
 //! The stop button, pressed under the real `kilosat` binary. See `sim/gpio`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
-mod house;
-
 use std::time::Duration;
 
-use house::{Button, House};
 use kilosat::status::Status;
 use sim::gpio::{Fault, Wire};
+use sim::house::House;
 use sim::wait::{answer, let_pass};
+
+/// What `[stop_button]` says; `line` as it stands in TOML.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Button {
+    chip: &'static str,
+    line: &'static str,
+    normally: &'static str,
+    bias: &'static str,
+    debounce_ms: u32,
+}
+
+impl Button {
+    async fn house(self) -> House {
+        let Button { chip, line, normally, bias, debounce_ms } = self;
+        House::new(&format!(
+            "[stop_button]\nchip = {chip:?}\nline = {line}\nnormally = {normally:?}\nbias = {bias:?}\n\
+             debounce_ms = {debounce_ms}\n[ask]\nfirst_payment = false\n"
+        ))
+        .await
+    }
+}
 
 /// A button as emergency stops are: it opens a circuit to ground.
 const CLOSED: Button =
@@ -29,7 +48,7 @@ fn fault(status: &Status) -> String {
 
 /// A house whose button is connected to ground and at rest.
 async fn house(button: Button) -> House {
-    let house = House::new(button).await;
+    let house = button.house().await;
     house.gpio.plug(LINE.0, button.chip, &LINES);
     house.gpio.connect(LINE.0, LINE.1, if button.normally == "closed" { Wire::Ground } else { Wire::Open });
     house
@@ -106,7 +125,7 @@ async fn every_way_to_connect_a_button_works() {
     for (normally, is_closed) in lines {
         for (bias, other_side) in resistors {
             let button = Button { normally, bias, line: "1", ..CLOSED };
-            let house = House::new(button).await;
+            let house = button.house().await;
             house.gpio.plug(LINE.0, button.chip, &LINES);
             if bias.starts_with("external") {
                 house.gpio.set_external_pull(LINE.0, LINE.1, bias.ends_with("up"));
@@ -152,7 +171,7 @@ async fn whatever_keeps_a_button_from_working_has_its_sentence() {
     }
     let started =
         async |button: Button, prepare: &dyn Fn(&House)| {
-            let house = House::new(button).await;
+            let house = button.house().await;
             prepare(&house);
             let mut hub = house.start();
             let status = hub.status().await;

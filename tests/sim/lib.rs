@@ -5,6 +5,7 @@
 pub mod bitcoind;
 pub mod fuzzing;
 pub mod gpio;
+pub mod house;
 pub mod hub;
 pub mod meter;
 pub mod peer;

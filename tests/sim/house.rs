@@ -1,4 +1,4 @@
-//! A house with a stop button: chips, a meter, a utility, a wallet and the `kilosat` that pays.
+//! A house with a meter, a utility, a simulated phoenixd, GPIO chips, and the real `kilosat` binary that pays.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,27 +10,19 @@ use axum::{Json, Router};
 use kilosat_drivers::profiles;
 use kilosat_drivers::reading::MilliwattHours;
 use serde_json::{Value, json};
-use sim::gpio::Gpio;
-use sim::hub::{Hub, kilosat};
-use sim::meter::MeterSim;
-use sim::wallets::Ledger;
-use sim::wallets::phoenixd::{PASSWORD, Phoenixd};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// What `[stop_button]` says; `line` as it stands in TOML.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Button {
-    pub chip: &'static str,
-    pub line: &'static str,
-    pub normally: &'static str,
-    pub bias: &'static str,
-    pub debounce_ms: u32,
-}
+use crate::gpio::Gpio;
+use crate::hub::{Hub, kilosat};
+use crate::meter::MeterSim;
+use crate::wallets::Ledger;
+use crate::wallets::phoenixd::{PASSWORD, Phoenixd};
 
 /// Everything the configuration names.
 pub struct House {
+    /// Its chips.
     pub gpio: Gpio,
     meter: MeterSim,
     used_wh: AtomicU64,
@@ -40,7 +32,8 @@ pub struct House {
 }
 
 impl House {
-    pub async fn new(button: Button) -> House {
+    /// A house whose configuration has these further `sections`.
+    pub async fn new(sections: &str) -> House {
         let folder = tempfile::tempdir().unwrap();
         let meter = MeterSim::start(profiles::find("schneider-iem3155").unwrap()).await.unwrap();
         meter.set_energy(COUNTER);
@@ -53,19 +46,12 @@ impl House {
 state_directory = {state:?}
 [web]
 listen = ""
-[stop_button]
-chip = {chip:?}
-line = {line}
-normally = {normally:?}
-bias = {bias:?}
-debounce_ms = {debounce_ms}
+{sections}
 [lightning]
 service = "phoenixd"
 [lightning.phoenixd]
 url = "{wallet}"
 secret_file = {secret:?}
-[ask]
-first_payment = false
 [[meter]]
 id = "house"
 profile = "schneider-iem3155"
@@ -89,11 +75,6 @@ per_month_msat = 100000000
             secret = folder.path().join("password"),
             port = meter.addr().port(),
             wallet = wallet.url,
-            chip = button.chip,
-            line = button.line,
-            normally = button.normally,
-            bias = button.bias,
-            debounce_ms = button.debounce_ms,
         );
         std::fs::write(folder.path().join("kilosat.toml"), text).unwrap();
         let used_wh = AtomicU64::new(0);
@@ -108,11 +89,22 @@ per_month_msat = 100000000
     }
 
     /// What `kilosat` prints when it is called with these arguments on this house.
+    ///
+    /// # Panics
+    /// When it does not succeed.
     pub fn kilosat(&self, arguments: &[&str]) -> String {
+        self.try_kilosat(arguments).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same; what it complains of is the error.
+    ///
+    /// # Errors
+    /// Its words on standard error, when it does not succeed.
+    pub fn try_kilosat(&self, arguments: &[&str]) -> Result<String, String> {
         let config = self.config();
         let done = kilosat(&[arguments, &["--config", config.to_str().unwrap()]].concat());
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if done.status.success() { Ok(text(done.stdout)) } else { Err(text(done.stderr)) }
     }
 
     /// The house uses so much more energy.
@@ -123,7 +115,12 @@ per_month_msat = 100000000
 
     /// Payments the wallet was asked for.
     pub fn payments(&self) -> usize {
-        self.wallet.ledger.payments().len()
+        self.wallet().payments().len()
+    }
+
+    /// What lies behind the wallet.
+    pub fn wallet(&self) -> &Ledger {
+        &self.wallet.ledger
     }
 
     fn config(&self) -> PathBuf {
