@@ -278,7 +278,7 @@ SELECT json_object(
     'total_mwh', (SELECT ifnull(max(total_mwh), 0) FROM meters),
     'agreements', (SELECT json_group_array(json_object('agreement', agreement, 'start_total_mwh', start_total_mwh,
         'billed_to_mwh', billed_to_mwh, 'owed_msat', owed_msat, 'remainder', remainder)) FROM agreements),
-    'payments', (SELECT json_group_array(json_object('hash', lower(hex(hash)), 'purchase', purchase, 'rule', rule,
+    'payments', (SELECT json_group_array(json_object('hash', lower(hex(hash)), 'purchase', purchase, 'rule', p.rule,
         'state', p.state, 'amount_msat', p.amount_msat, 'fee_max_msat', fee_max_msat, 'fee_msat', fee_msat,
         'preimage', iif(preimage IS NULL, NULL, lower(hex(preimage))))) FROM payments p JOIN purchases USING (purchase))
 );";
