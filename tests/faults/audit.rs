@@ -129,6 +129,11 @@ impl Books {
         findings.0
     }
 
+    /// Whether a payment has not come to its end.
+    pub fn has_open(&self) -> bool {
+        self.rows().iter().any(Row::is_open)
+    }
+
     /// Whatever Kilosat had answered with was committed.
     fn remember(&self, findings: &mut Findings, acknowledged: Acknowledged) {
         let Acknowledged { journal_entries, payments_settled, energy_billed_mwh } = acknowledged;

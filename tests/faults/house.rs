@@ -167,7 +167,14 @@ impl House {
         self.ledger.plan(Plan::Settle);
         self.resolve_held(true);
         self.faults.clear();
-        let ended = self.finish_payments().await.terminate().await;
+        let mut ended = self.finish_payments().await.terminate().await;
+        for _ in 0..FINISHERS {
+            // What failed is tried again right after a start: then an intent waits where nothing was open just before.
+            if !Books::read(&self.state).is_ok_and(|books| books.has_open()) {
+                break;
+            }
+            ended = self.finish_payments().await.terminate().await;
+        }
         self.payee_rests.store(false, Ordering::SeqCst);
         let mut findings = Vec::new();
         if !ended.success() {
