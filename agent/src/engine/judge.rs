@@ -64,6 +64,9 @@ impl Step<'_> {
         let rule = self.rule(&purchase.rule).filter(|(allowed, _)| *allowed == purchase.payee);
         let own = self.payee_budget(&payee);
         let agreement = self.rules.agreements.iter().find(|known| known.id == purchase.rule);
+        // An answer counts for this very purchase and this very payee; a yes up to its amount and not for ever.
+        let question = self.tx.question_about(purchase.purchase)?.filter(|question| question.payee == payee);
+        let answered = |state| question.as_ref().filter(|question| question.state == state);
         Ok(Case {
             halt: self.halt()?,
             rule: rule.map(|(_, budget)| Account { budget, committed: committed.rule }),
@@ -72,17 +75,11 @@ impl Step<'_> {
             listed: own.is_some() || !self.rules.listed_payees_only,
             price: agreement.filter(|_| purchase.kind == PurchaseKind::Energy).map(|known| known.price),
             known: self.tx.knows_payee(&payee)?,
-            approved: self.approved(purchase, &payee)?,
+            approved: answered(QuestionState::Approved)
+                .filter(|yes| self.now.wall < yes.expires_at)
+                .map(|yes| yes.amount),
+            declined: answered(QuestionState::Declined).map(|no| no.question),
         })
-    }
-
-    /// Up to what the owner said yes to this very purchase, to this very payee, not too long ago.
-    fn approved(&self, purchase: &PurchaseRow, payee: &str) -> Result<Option<Msat>, StoreError> {
-        let answered = self.tx.question_about(purchase.purchase)?.filter(|question| {
-            let counts = question.state == QuestionState::Approved && self.now.wall < question.expires_at;
-            counts && question.payee == payee
-        });
-        Ok(answered.map(|question| question.amount))
     }
 
     fn payee_budget(&self, payee: &str) -> Option<Budget> {

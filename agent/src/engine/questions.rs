@@ -7,7 +7,8 @@ use super::jobs::Job;
 use super::judge::payee_name;
 use super::owner::{Verdict, done};
 use crate::domain::money::Msat;
-use crate::domain::policy::Question;
+use crate::domain::payment::State;
+use crate::domain::policy::{Question, Refusal};
 use crate::domain::window::on_the_clock;
 use crate::store::{PurchaseRow, QuestionRow, QuestionState, StoreError};
 
@@ -24,7 +25,6 @@ impl Step<'_> {
         let same = asked.as_ref().filter(|asked| asked.payee == payee_name(purchase) && asked.amount >= amount);
         match same.map(|asked| (asked, asked.state, now < asked.expires_at)) {
             Some((asked, QuestionState::Asked | QuestionState::Expired, true)) => self.wait_for_answer(purchase, asked),
-            Some((asked, QuestionState::Declined, _)) => self.wait_for_answer(purchase, asked),
             Some((asked, QuestionState::Asked, false)) => self.expire(purchase, asked),
             _ => {
                 if let Some(old) = asked.filter(|old| old.state == QuestionState::Asked) {
@@ -44,6 +44,10 @@ impl Step<'_> {
         let QuestionRow { purchase, payee, amount, .. } = question;
         if question.state == QuestionState::Approved && self.now.wall < question.expires_at {
             return Ok(done(&format!("You said yes to {amount} for {payee} before; it is paid as soon as it can be.")));
+        }
+        let row = self.tx.purchase(purchase)?;
+        if !row.is_some_and(|row| self.rule(&row.rule).is_some_and(|(allowed, _)| allowed == row.payee)) {
+            return Ok(Verdict::Refused(format!("{} Nothing was changed.", Refusal::NoRule)));
         }
         let until = self.now.wall.plus(self.rules.ask.expires_ms);
         self.tx.set_question(number, QuestionState::Approved, until)?;
@@ -68,16 +72,18 @@ impl Step<'_> {
         };
         let QuestionRow { purchase, payee, amount, .. } = &question;
         let newest = self.tx.newest_payment_of(*purchase)?;
-        if newest.is_some_and(|payment| payment.state.may_be_moving()) {
+        if newest.as_ref().is_some_and(|payment| payment.state.may_be_moving()) {
             return Ok(Verdict::Refused(format!("{amount} to {payee} has left already; no one can call it back.")));
         }
         if question.state != QuestionState::Declined {
             self.tx.set_question(number, QuestionState::Declined, question.expires_at)?;
             self.record(json!({"event": "declined", "question": number, "purchase": purchase, "payee": payee}))?;
         }
-        if let Some(row) = self.tx.purchase(*purchase)? {
-            self.wait_for_answer(&row, &QuestionRow { state: QuestionState::Declined, ..question.clone() })?;
+        let refusal = Refusal::Declined { question: number }.to_string();
+        if let Some(waiting) = newest.filter(|payment| payment.state == State::Intent) {
+            self.cancel(&waiting, &refusal)?;
         }
+        self.tx.set_refusal(*purchase, Some(&refusal))?;
         Ok(done(&format!(
             "{amount} are not paid to {payee}. What is owed stays owed; if you change your mind: kilosat approve {number}"
         )))
@@ -126,9 +132,6 @@ impl Step<'_> {
         let QuestionRow { question, payee, amount, why, expires_at, .. } = asked;
         let until = on_the_clock(*expires_at, &self.rules.zone);
         let text = match asked.state {
-            QuestionState::Declined => {
-                format!("You refused to pay {amount} to {payee}. If you change your mind: kilosat approve {question}")
-            }
             QuestionState::Expired => format!(
                 "You were asked whether {amount} may be paid to {payee} and did not answer in time. Nothing was paid; \
                  you are asked again at {until}."
@@ -138,10 +141,7 @@ impl Step<'_> {
                  {until}: kilosat approve {question}, or kilosat decline {question}"
             ),
         };
-        let left = match asked.state {
-            QuestionState::Declined => LOOK_AGAIN_MS_MAX,
-            _ => expires_at.since(self.now.wall).clamp(LOOK_AGAIN_MS_MIN, LOOK_AGAIN_MS_MAX),
-        };
+        let left = expires_at.since(self.now.wall).clamp(LOOK_AGAIN_MS_MIN, LOOK_AGAIN_MS_MAX);
         self.jobs.at(Job::Bill(purchase.purchase), self.now.monotonic.saturating_add(left));
         self.tx.set_refusal(purchase.purchase, Some(&text))?;
         Ok(())

@@ -86,6 +86,8 @@ pub struct Case {
     pub known: bool,
     /// The owner said yes to this very purchase, up to this amount.
     pub approved: Option<Msat>,
+    /// The number of the question about this very purchase to which the owner said no.
+    pub declined: Option<i64>,
 }
 
 /// The answer to "may this bill be paid?".
@@ -122,7 +124,7 @@ pub fn decide(case: &Case, fees: FeeRule, ask: AskRule, amount: Msat) -> Decisio
 /// Whether `cost`, amount and fee limit together, may be spent now. What counts against the limits must not hold it yet.
 ///
 /// # Errors
-/// The first [`Refusal`], in the order stop or lock, rule, list, and for each of rule, payee and house: price, limits.
+/// The first [`Refusal`], in the order stop or lock, rule, list, the owner's no, and for each of rule, payee and house: price, limits.
 pub fn allow(case: &Case, cost: Msat) -> Result<(), Refusal> {
     match &case.halt {
         Some(Halt::Stopped) => return Err(Refusal::Stopped),
@@ -133,6 +135,9 @@ pub fn allow(case: &Case, cost: Msat) -> Result<(), Refusal> {
     let rule = case.rule.ok_or(Refusal::NoRule)?;
     if !case.listed {
         return Err(Refusal::NotListed);
+    }
+    if let Some(question) = case.declined {
+        return Err(Refusal::Declined { question });
     }
     for (layer, account) in [(Layer::Rule, Some(rule)), (Layer::Payee, case.payee), (Layer::House, Some(case.house))] {
         let Some(account) = account else { continue };

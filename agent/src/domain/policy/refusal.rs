@@ -70,6 +70,12 @@ pub enum Refusal {
          trust it."
     )]
     NotListed,
+    /// The owner said no.
+    #[error("You refused this payment. What is owed stays owed; if you change your mind: kilosat approve {question}")]
+    Declined {
+        /// The question that was answered.
+        question: i64,
+    },
     /// The kilowatt-hour costs too much.
     #[error(
         "The kilowatt-hour costs {}; your limit for {} is {}. Nothing was paid, and what was used stays owed.",

@@ -31,6 +31,7 @@ fn idle() -> Case {
         price: None,
         known: true,
         approved: None,
+        declined: None,
     }
 }
 
@@ -68,6 +69,8 @@ fn each_limit_has_its_own_refusal() {
 fn no_rule_no_place_on_the_list_and_a_halt_mean_no_payment() {
     refused(&Case { rule: None, ..idle() }, &Refusal::NoRule);
     refused(&Case { listed: false, ..idle() }, &Refusal::NotListed);
+    let declined = Case { declined: Some(7), approved: Some(Msat(u64::MAX)), ..idle() };
+    refused(&declined, &Refusal::Declined { question: 7 });
     let locked = Some(Halt::Locked("why".to_owned()));
     refused(&Case { halt: locked, ..idle() }, &Refusal::Locked("why".to_owned()));
     let interlock = Some(Halt::Interlock("no chip".to_owned()));

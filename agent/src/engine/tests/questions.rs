@@ -1,9 +1,9 @@
 //! Payments that wait for the owner's word.
 
-use super::super::{Event, FeedAnswer, Order, Rules, Verdict};
+use super::super::{Event, FeedAnswer, Order, PayOutcome, Rules, Verdict};
 use super::checks::check;
 use super::world::{
-    DAY, HOUR, MINUTE, SLICE, SLICE_MWH, Terms, World, bill_of, bills, offer, rules, rules_with_feed, sent,
+    DAY, HOUR, MINUTE, SLICE, SLICE_MWH, Terms, World, agreement, bill_of, bills, offer, rules, rules_with_feed, sent,
 };
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
@@ -72,6 +72,52 @@ fn a_no_leaves_it_owed_and_can_be_taken_back() {
     assert_eq!(world.owed(), SLICE);
     let (_, effects) = order(&mut world, Order::Approve(question));
     assert_eq!(bills(&effects).len(), 1);
+}
+
+#[test]
+fn a_no_stops_an_invoice_that_still_waits_to_be_sent() {
+    let mut world = World::new(asking(rules()));
+    world.consume(SLICE_MWH);
+    let question = asked(&mut world);
+    let (_, effects) = order(&mut world, Order::Approve(question));
+    let made = world.send_bill(bill_of(&effects), Terms::of(SLICE));
+    world.outcome(made.hash, PayOutcome::NotSent("no channel is usable".to_owned()));
+    assert_eq!(world.state(made.hash), State::Intent);
+    order(&mut world, Order::Decline(question));
+    assert_eq!((world.state(made.hash), world.account(Posting::PENDING)), (State::Cancelled, 0));
+    assert!(sent(&world.live(2 * HOUR)).is_empty());
+    assert!(world.notices()[0].contains("You refused this payment"), "{:?}", world.notices());
+    check(&mut world, "declined");
+}
+
+#[test]
+fn a_yes_to_one_purchase_does_not_undo_the_no_to_another() {
+    let agreements = vec![agreement("grid", "main"), agreement("garage", "main")];
+    let mut world = World::new(asking(Rules { agreements, ..rules() }));
+    world.consume(SLICE_MWH);
+    let questions: Vec<i64> = world.snapshot().questions.iter().map(|question| question.question).collect();
+    assert_eq!(questions.len(), 2);
+    order(&mut world, Order::Decline(questions[1]));
+    let (_, effects) = order(&mut world, Order::Approve(questions[0]));
+    let made = world.send_bill(bill_of(&effects), Terms::of(SLICE));
+    world.paid(&made);
+    assert!(bills(&world.live(20 * HOUR)).is_empty(), "the payee is known now, and the no still counts");
+    let (_, effects) = order(&mut world, Order::Approve(questions[1]));
+    assert_eq!(bills(&effects).len(), 1);
+}
+
+#[test]
+fn a_yes_to_what_no_agreement_covers_any_more_changes_nothing() {
+    let mut world = World::new(asking(rules()));
+    world.consume(SLICE_MWH);
+    let question = asked(&mut world);
+    world.rules.agreements.clear();
+    world.restart();
+    let (verdict, _) = order(&mut world, Order::Approve(question));
+    assert!(matches!(&verdict, Verdict::Refused(text) if text.contains("No agreement")), "{verdict:?}");
+    world.rules = asking(rules());
+    assert!(bills(&world.restart()).is_empty(), "the payee did not become a known one");
+    assert_eq!(asked(&mut world), question);
 }
 
 #[test]
