@@ -170,6 +170,7 @@ fn rules(agreements: usize) -> Rules {
         zone: config.zone.clone(),
         payees: Vec::new(),
         listed_payees_only: false,
+        balance_moves_only_by_payments: true,
         compare_first: false,
         agreements: (0..agreements).map(numbered).collect(),
         feeds: Vec::new(),

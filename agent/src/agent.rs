@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::latest::Latest;
-use crate::lightning::{LightningService, Remote, ServiceFault, Waits};
+use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Waits};
 use crate::status::StatusSource;
 use crate::store::{Store, StoreError};
 use crate::tasks::{EngineHandle, Performer, StopButton, compare_wallet, poll_meter};
@@ -225,6 +225,9 @@ pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules
         zone: config.zone.clone(),
         payees: config.payees.clone(),
         listed_payees_only: config.listed_payees_only,
+        balance_moves_only_by_payments: wallet
+            .and_then(LightningService::kind)
+            .is_none_or(|kind| !matches!(kind, ServiceKind::Lnd | ServiceKind::Cln)),
         compare_first: true,
         agreements: config.agreements.clone(),
         feeds: config.feeds.clone(),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand};
+use clap::Parser as _;
 use kilosat::agent::{Agent, wallet};
 use kilosat::clock::Clock;
 use kilosat::config::Config;
@@ -17,126 +17,11 @@ use kilosat::lightning::Grade;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Pays for electricity and data over Lightning, within limits you set.
-#[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run the agent on a configuration file until it is told to stop.
-    Run(ConfigFile),
-    /// Check a configuration file: lists every mistake and starts nothing.
-    Check {
-        #[command(flatten)]
-        config: ConfigFile,
-        /// Also ask the wallet who it is and what its credential may do; no money moves.
-        #[arg(long)]
-        wallet: bool,
-    },
-    /// Show what the running agent does.
-    Status {
-        #[command(flatten)]
-        config: ConfigFile,
-        /// Print everything as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Stop all automatic payments at once; it lasts until resume, also over a restart.
-    Stop(ConfigFile),
-    /// Let automatic payments go on after stop.
-    Resume(ConfigFile),
-    /// Lift a lock, after you compared the wallet's history with what status shows.
-    Unlock {
-        #[command(flatten)]
-        config: ConfigFile,
-        /// You have looked, and what the wallet paid is what status shows.
-        #[arg(long, required = true)]
-        compared: bool,
-    },
-    /// Let a payment be made that waits for your word; status shows its number.
-    Approve(Answered),
-    /// Refuse a payment that waits for your word; what is owed stays owed.
-    Decline(Answered),
-    /// Show what was received, paid and moved in a month.
-    Statement {
-        /// Such as 2026-11; this month if it is left out.
-        #[arg(value_name = "MONTH")]
-        month: Option<String>,
-        #[command(flatten)]
-        config: ConfigFile,
-        /// Print it as JSON, in msat and mWh.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print what happened, one JSON object a line, oldest first.
-    Events {
-        /// Only what came after this number, the "seq" of the last line you have.
-        #[arg(long, value_name = "SEQ", default_value_t = 0)]
-        after: u64,
-        /// Go on printing as things happen.
-        #[arg(long)]
-        follow: bool,
-        #[command(flatten)]
-        config: ConfigFile,
-    },
-    /// Make an invoice that puts money into the running agent's wallet.
-    Receive {
-        /// How much, in satoshis.
-        #[arg(value_name = "SAT", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-        amount: u64,
-        #[command(flatten)]
-        config: ConfigFile,
-    },
-    /// Show the whole mission in a minute: a simulated house pays real Lightning invoices on a chain in memory.
-    #[cfg(feature = "node")]
-    Demo(DemoOptions),
-}
-
-#[derive(Args)]
-struct Answered {
-    /// The number of the question.
-    #[arg(value_name = "NUMBER")]
-    question: i64,
-    #[command(flatten)]
-    config: ConfigFile,
-}
-
-#[derive(Args)]
-struct ConfigFile {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = "/etc/kilosat/kilosat.toml")]
-    config: PathBuf,
-}
+mod cli;
 
 #[cfg(feature = "node")]
-#[derive(Args)]
-struct DemoOptions {
-    /// How long the house lives once the network is up, such as 90s or 5m.
-    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = read_duration)]
-    run_for: Duration,
-    /// Seconds of the house in one second.
-    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=3_600))]
-    speed: u32,
-    /// Port of the page; 0 lets the system choose.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
-    /// Print the account as JSON; the story goes to standard error.
-    #[arg(long)]
-    json: bool,
-    /// Keep the state in this folder and continue it next time.
-    #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
-    /// Use Bitcoin Core in regtest mode at this address instead of the chain in memory.
-    #[arg(long, value_name = "HOST:PORT", requires = "cookie", value_parser = read_host_port)]
-    bitcoind: Option<(String, u16)>,
-    /// Bitcoin Core's cookie file.
-    #[arg(long, value_name = "FILE", requires = "bitcoind")]
-    cookie: Option<PathBuf>,
-}
+use cli::DemoOptions;
+use cli::{Answered, Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -176,6 +61,11 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Unlock { config, compared: _ } => order(&config.config, Order::Unlock).await,
         Command::Approve(Answered { question, config }) => order(&config.config, Order::Approve(question)).await,
         Command::Decline(Answered { question, config }) => order(&config.config, Order::Decline(question)).await,
+        Command::Credit { agreement, amount, config } => {
+            let amount_msat = amount * MSAT_PER_SAT;
+            order(&config.config, Order::Credit { agreement, amount_msat }).await
+        }
+        Command::WriteOff { hash, config } => order(&config.config, Order::WriteOff(hash)).await,
         Command::Statement { month, config, json } => {
             let statement = control::ask_statement(&socket(&config.config)?, month).await?;
             say(&if json { serde_json::to_string(&statement)? } else { statement.as_text() });
@@ -340,27 +230,6 @@ impl kilosat::demo::Narrator for Voice {
             self.write(&format!("\r\u{1b}[K{line}"));
         }
     }
-}
-
-#[cfg(feature = "node")]
-fn read_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a time such as 90s, 5m or 1h");
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "" | "s" => Some(number),
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3_600),
-        _ => None,
-    };
-    seconds.filter(|seconds| (1..=86_400).contains(seconds)).map(Duration::from_secs).ok_or_else(wrong)
-}
-
-#[cfg(feature = "node")]
-fn read_host_port(text: &str) -> Result<(String, u16), String> {
-    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
-    parts.ok_or_else(|| format!("{text:?} is not a host and port such as 127.0.0.1:18443"))
 }
 
 /// `RUST_LOG` overrides the default.

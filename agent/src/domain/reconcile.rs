@@ -14,48 +14,36 @@ pub enum Finding {
     StillDiffers(i64),
 }
 
-/// Compares balances in msat; `differs_for` is how long ago, in ms, the first comparison was that found a difference, if
-/// every one since then did.
-pub fn compare(wallet: i64, ledger: i64, differs_for: Option<u64>) -> Finding {
+/// Compares balances in msat; `differed` says that the comparison before, an hour ago, found a difference too.
+pub fn compare(wallet: i64, ledger: i64, differed: bool) -> Finding {
     let difference = wallet.saturating_sub(ledger);
-    if difference.unsigned_abs() <= tolerance(wallet) {
-        Finding::Agrees
-    } else if differs_for.is_none_or(|ms| ms < ROUND_MS_MIN) {
-        Finding::Differs(difference)
-    } else {
-        Finding::StillDiffers(difference)
+    match (difference.unsigned_abs() <= tolerance(wallet), differed) {
+        (true, _) => Finding::Agrees,
+        (false, false) => Finding::Differs(difference),
+        (false, true) => Finding::StillDiffers(difference),
     }
 }
 
 /// 100 sat, or half a percent of what the wallet holds where that is more.
-fn tolerance(wallet: i64) -> u64 {
+pub fn tolerance(wallet: i64) -> u64 {
     (wallet.unsigned_abs() / 200).max(TOLERANCE_MIN_MSAT)
 }
 
 const TOLERANCE_MIN_MSAT: u64 = 100_000;
-/// A second comparison counts as another hourly round from here on; a restart is none.
-const ROUND_MS_MIN: u64 = 3_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn case(wallet: i64, ledger: i64, differs_for: Option<u64>, expected: Finding) {
-        assert_eq!(compare(wallet, ledger, differs_for), expected);
-    }
-
     #[test]
     fn roundings_are_forgiven_and_a_difference_counts_an_hour_later() {
-        let hour = Some(3_600_000);
-        case(1_000_000, 1_000_000, hour, Finding::Agrees);
-        case(1_100_000, 1_000_000, None, Finding::Agrees);
-        case(1_100_001, 1_000_000, None, Finding::Differs(100_001));
-        case(1_100_001, 1_000_000, Some(60_000), Finding::Differs(100_001));
-        case(1_100_001, 1_000_000, hour, Finding::StillDiffers(100_001));
-        case(0, 100_001, hour, Finding::StillDiffers(-100_001));
-        case(100_000_000, 99_500_000, hour, Finding::Agrees);
-        case(100_000_000, 99_499_999, hour, Finding::StillDiffers(500_001));
-        case(i64::MAX, i64::MIN, hour, Finding::StillDiffers(i64::MAX));
+        assert_eq!(compare(1_000_000, 1_000_000, true), Finding::Agrees);
+        assert_eq!(compare(1_100_000, 1_000_000, false), Finding::Agrees);
+        assert_eq!(compare(1_100_001, 1_000_000, false), Finding::Differs(100_001));
+        assert_eq!(compare(1_100_001, 1_000_000, true), Finding::StillDiffers(100_001));
+        assert_eq!(compare(0, 100_001, true), Finding::StillDiffers(-100_001));
+        assert_eq!(compare(100_000_000, 99_500_000, true), Finding::Agrees);
+        assert_eq!(compare(100_000_000, 99_499_999, true), Finding::StillDiffers(500_001));
+        assert_eq!(compare(i64::MAX, i64::MIN, true), Finding::StillDiffers(i64::MAX));
     }
 }

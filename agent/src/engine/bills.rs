@@ -256,7 +256,8 @@ impl Step<'_> {
         if !self.standing.may_pay() {
             return Some(now.saturating_add(UNKNOWN_REST_MS));
         }
-        let unknown = open.iter().filter(|payment| payment.state == State::Unknown).count();
+        let ours = open.iter().filter(|payment| payment.service == self.rules.service);
+        let unknown = ours.filter(|payment| payment.state == State::Unknown).count();
         let crowded = (unknown >= UNKNOWN_MAX).then(|| now.saturating_add(UNKNOWN_REST_MS));
         self.breaker.open_until(now).max(crowded)
     }

@@ -116,8 +116,9 @@ fn jitter(below: u64) -> u64 {
     }
 }
 
-/// An effect whose answer has not come after this long is derived again; longer than any task's own time limit.
-const ANSWER_WAIT_MS: u64 = 90_000;
+/// An effect whose answer has not come after this long is derived again; longer than any task's own time limit: a payment
+/// may wait 20 s for its turn, and LNbits asks for its fee, pays and looks it up in 60 s and a few calls of 10 s each.
+const ANSWER_WAIT_MS: u64 = 150_000;
 const JOBS_AT_ONCE_MAX: usize = 64;
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl Step<'_> {
             halt: self.halt()?,
             rule: rule.map(|(_, budget)| Account { budget, committed: committed.rule }),
             payee: own.map(|budget| Account { budget, committed: committed.payee }),
-            house: Account { budget: self.rules.house, committed: committed.house },
+            house: Account { budget: self.rules.house, committed: committed.house.and(self.tx.strayed(&starts)?) },
             listed: own.is_some() || !self.rules.listed_payees_only,
             price: agreement.filter(|_| purchase.kind == PurchaseKind::Energy).map(|known| known.price),
             known: self.tx.knows_payee(&payee)?,

@@ -3,6 +3,7 @@
 //! The engine performs no I/O but its transaction, and reads no clock. Tasks perform the effects and answer with events;
 //! an effect that is lost (a crash, a full queue) is derived again from the rows at start or by [`Event::Tick`].
 
+mod balance;
 mod bills;
 mod energy;
 mod feeds;
@@ -58,6 +59,8 @@ pub struct Rules {
     pub payees: Vec<PayeeLimits>,
     /// Only payees in `payees` may be paid.
     pub listed_payees_only: bool,
+    /// Nothing but payments changes the wallet's balance; of a node whose channels its owner opens and closes that is not so.
+    pub balance_moves_only_by_payments: bool,
     /// Payments wait at start until the wallet's history was compared with the ledger.
     pub compare_first: bool,
     /// Electricity bought.

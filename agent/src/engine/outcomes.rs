@@ -128,7 +128,11 @@ impl Step<'_> {
             return self.on_unproven(payment);
         }
         // A service that names no fee, or one that cannot be, may have taken all it was allowed to.
-        let fee = fee.filter(|fee| *fee <= BELIEVED_MAX).unwrap_or(payment.fee_max);
+        let named = fee.filter(|fee| *fee <= BELIEVED_MAX);
+        let fee = named.unwrap_or(payment.fee_max);
+        if named.is_none() {
+            self.note_estimated_fee(&payment.service, fee)?;
+        }
         if payment.state.may_be_moving() {
             return self.settle(payment, &preimage, fee);
         }
@@ -286,7 +290,7 @@ impl Step<'_> {
     }
 
     /// Releases the reservation. The next attempt waits longer than the one before.
-    fn fail(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
+    pub(super) fn fail(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
         self.advance(payment, State::Failed, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::LookUp(payment.hash));
@@ -310,7 +314,7 @@ impl Step<'_> {
         }
         let lives = self.now.wall.plus(EXPIRY_MARGIN_MS) < payment.expires_at;
         let again = payment.state == State::Unknown && self.rules.service_refuses_duplicates && lives;
-        if again && self.refused_now(&payment)?.is_none() {
+        if again && !self.wallet_is_doubted()? && self.refused_now(&payment)?.is_none() {
             // No second copy while the first may still be under way to the service.
             self.jobs.asked(Job::LookUp(hash), self.now.monotonic);
             self.effects.push(Effect::Send { hash, bolt11: payment.bolt11, fee_max: payment.fee_max });
@@ -331,7 +335,7 @@ impl Step<'_> {
         }
         let count = payment.not_found_count.saturating_add(1);
         self.tx.set_not_found(payment.payment, count, now)?;
-        if count < NOT_FOUND_MIN || now.since(payment.expires_at) < NOT_FOUND_APART_MS {
+        if count < NOT_FOUND_MIN || now.since(payment.expires_at) < NOT_FOUND_APART_MS || self.wallet_is_doubted()? {
             return Ok(());
         }
         if payment.state == State::InFlight {
@@ -368,7 +372,7 @@ const FEE_ABOVE_LIMIT: &str = "The wallet took a larger fee than your limit allo
 const UNPROVEN: &str = "The Lightning service says paid but shows no valid proof. The money counts as spent, and the \
     payment is looked up until the proof is there.";
 /// A hundred bitcoin: no house pays or receives more at once, and sums of what is at most this large fit the ledger.
-const BELIEVED_MAX: Msat = Msat(10_000_000_000_000);
+pub(super) const BELIEVED_MAX: Msat = Msat(10_000_000_000_000);
 /// Look-ups that must have said "not found" before that counts, and the time between two of them.
-const NOT_FOUND_MIN: u32 = 3;
+pub(super) const NOT_FOUND_MIN: u32 = 3;
 const NOT_FOUND_APART_MS: u64 = 600_000;

@@ -1,18 +1,20 @@
-//! What the owner orders: stop, go on, unlock.
+//! What the owner orders: stop, go on, answer, and settle what no rule can.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::bills::signed;
 use super::jobs::Job;
-use super::outcomes::expense;
+use super::outcomes::{NOT_FOUND_MIN, expense};
 use super::{Effect, Engine, EngineError, LOCK, STOPPED, Step};
 use crate::clock::Now;
+use crate::domain::invoice::{PaymentHash, hex32};
+use crate::domain::money::Msat;
 use crate::domain::payment::State;
-use crate::store::{Posting, PurchaseKind, StoreError};
+use crate::store::{PaymentRow, Posting, PurchaseKind, StoreError};
 
 /// An order about automatic payments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Nothing new is paid until [`Order::Resume`]; it survives a restart.
@@ -25,6 +27,15 @@ pub enum Order {
     Approve(i64),
     /// It may not.
     Decline(i64),
+    /// Money that left without a payment of ours paid what this agreement owes.
+    Credit {
+        /// The agreement's id.
+        agreement: String,
+        /// How much, in msat.
+        amount_msat: u64,
+    },
+    /// The payment with this hash, in hex, will never be told of again: it counts as failed.
+    WriteOff(String),
 }
 
 /// What came of an order, in one sentence.
@@ -50,6 +61,8 @@ impl Engine {
                 Order::Unlock => step.unlock()?,
                 Order::Approve(question) => step.approve(question)?,
                 Order::Decline(question) => step.decline(question)?,
+                Order::Credit { agreement, amount_msat } => step.credit_stray(&agreement, Msat(amount_msat))?,
+                Order::WriteOff(hash) => step.write_off(&hash)?,
             };
             Ok(())
         })?;
@@ -92,19 +105,24 @@ impl Step<'_> {
         })
     }
 
-    /// While money may be moving nobody can tell whether wallet and ledger agree, so the lock stays until it is not.
+    /// While money may be moving in the wallet in use, nobody can tell whether it and the ledger agree, so the lock stays
+    /// until it is not.
     fn unlock(&mut self) -> Result<Verdict, StoreError> {
         let Some(lock) = self.tx.meta(LOCK)? else {
             return Ok(done("Automatic payments were not locked."));
         };
-        let moving = self.tx.open_payments()?.iter().filter(|payment| payment.state.may_be_moving()).count();
-        if moving > 0 {
+        let open = self.tx.open_payments()?;
+        let ours = |payment: &&PaymentRow| payment.state.may_be_moving() && payment.service == self.rules.service;
+        if let Some(moving) = open.iter().find(ours) {
             return Ok(Verdict::Refused(format!(
-                "{moving} payment(s) are not final yet, so wallet and ledger cannot be compared. Nothing was changed; try \
-                 again when they are."
+                "{} payment(s) are not final yet, so wallet and ledger cannot be compared. Nothing was changed; try again \
+                 when they are. If the wallet has forgotten one for good: kilosat write-off {}",
+                open.iter().filter(ours).count(),
+                moving.hash
             )));
         }
         self.accept_frozen()?;
+        self.trust_the_wallet()?;
         self.tx.clear_meta(LOCK)?;
         self.record(json!({"event": "unlocked", "reason": lock}))?;
         self.go_on()?;
@@ -122,11 +140,72 @@ impl Step<'_> {
             self.tx.set_purchase_state(purchase.purchase, "paid")?;
             self.tx.set_refusal(purchase.purchase, None)?;
             self.record(json!({"event": "accepted", "purchase": purchase.purchase, "payment": settled.payment}))?;
-            if purchase.kind == PurchaseKind::Energy {
-                self.credit(&purchase.rule, settled.amount)?;
+            match purchase.kind {
+                PurchaseKind::Energy => self.credit(&purchase.rule, settled.amount)?,
+                PurchaseKind::Data => {
+                    if let (Some((scheme, token)), Some(preimage)) =
+                        (&settled.ticket, self.tx.preimage(settled.payment)?)
+                    {
+                        self.tx.put_ticket(&purchase.rule, (scheme, token), &preimage, settled.payment)?;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Takes off what an agreement owes what left the wallet without a payment of ours: after a backup was restored, the
+    /// energy used since then is owed once more, although it was paid for.
+    fn credit_stray(&mut self, agreement: &str, amount: Msat) -> Result<Verdict, StoreError> {
+        let Some(row) = self.tx.agreement(agreement)? else {
+            return Ok(Verdict::Refused(format!("There is no agreement {agreement:?}. Nothing was changed.")));
+        };
+        let left = Msat(u64::try_from(self.tx.account(Posting::SUSPENSE)?).unwrap_or(0));
+        let owed = row.accrual.owed;
+        if amount == Msat::ZERO || amount > left || amount > owed {
+            return Ok(Verdict::Refused(format!(
+                "{left} left the wallet without a payment of Kilosat's, and {agreement} owes {owed}; {amount} is not within \
+                 both. Nothing was changed."
+            )));
+        }
+        if self.tx.open_purchases(Some(agreement))?.iter().any(|purchase| purchase.state == "open") {
+            return Ok(Verdict::Refused(format!(
+                "A payment for {agreement} is under way, so what it owes may be less in a moment. Nothing was changed; \
+                 kilosat stop, wait until it is final, and try again."
+            )));
+        }
+        let side = signed(amount)?;
+        self.tx.post(self.now.wall, None, &[Posting(Posting::SUSPENSE, -side), Posting(Posting::ENERGY, side)])?;
+        self.record(json!({"event": "credited", "agreement": agreement, "amount_msat": amount.0}))?;
+        self.credit(agreement, amount)?;
+        Ok(done(&format!("{amount} count as paid for {agreement}; it owes {} now.", Msat(owed.0 - amount.0))))
+    }
+
+    /// The owner knows better than a wallet that does not answer any more. Should it have been paid after all, and a wallet
+    /// in use says so, it is booked then and payments lock.
+    fn write_off(&mut self, hash: &str) -> Result<Verdict, StoreError> {
+        let known = hex32(hash).map(|hash| self.tx.payment_by_hash(&PaymentHash(hash))).transpose()?.flatten();
+        let Some(payment) = known.filter(|payment| payment.state.may_be_moving()) else {
+            return Ok(Verdict::Refused("No open payment has this hash. Nothing was changed.".to_owned()));
+        };
+        let elsewhere = payment.service != self.rules.service;
+        if payment.state == State::Sending || self.now.wall.since(payment.expires_at) < WRITE_OFF_AFTER_MS {
+            return Ok(Verdict::Refused(
+                "Its invoice expired less than a day ago or is still valid, so it may yet be paid. Nothing was changed."
+                    .to_owned(),
+            ));
+        }
+        if !elsewhere && payment.not_found_count < NOT_FOUND_MIN {
+            return Ok(Verdict::Refused(
+                "The wallet in use still knows this payment, or could not be asked. Nothing was changed; Kilosat goes on \
+                 asking it."
+                    .to_owned(),
+            ));
+        }
+        self.record(json!({"event": "written_off", "payment": payment.payment, "hash": hash}))?;
+        self.fail(&payment, "you wrote it off")?;
+        self.send_next()?;
+        Ok(done(&format!("The payment of {} counts as failed. What it was for stays owed.", payment.amount)))
     }
 
     /// Nothing is stored: the button is read again at each start.
@@ -154,6 +233,9 @@ impl Step<'_> {
         self.on_wallet_ready()
     }
 }
+
+/// A payment can stick in the network for as long as its invoice lives and somewhat longer.
+const WRITE_OFF_AFTER_MS: u64 = 86_400_000;
 
 pub(super) fn done(text: &str) -> Verdict {
     Verdict::Done(text.to_owned())

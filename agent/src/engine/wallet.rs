@@ -6,11 +6,11 @@
 use serde_json::json;
 
 use super::bills::signed;
+use super::outcomes::BELIEVED_MAX;
 use super::{Engine, EngineError, PayOutcome, Rules, Step};
 use crate::clock::Now;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
-use crate::domain::reconcile::{Finding, compare};
 use crate::store::{Posting, StoreError};
 
 /// Which way money went.
@@ -45,7 +45,12 @@ pub struct Mark {
     /// The wallet is asked for its history from here on.
     pub since: UnixMillis,
     /// The newest ledger entry; a balance that was told before a later one says nothing.
-    entry: i64,
+    pub(super) entry: i64,
+    /// Nothing is known of this wallet's history yet. An empty list then means one that begins today, so all of it has to be
+    /// asked for; and its balance must not change while it is.
+    pub first: bool,
+    /// The newest payment that the built-in node settled, if its history from here on must hold it.
+    newest_settled: Option<PaymentHash>,
 }
 
 /// What the wallet told.
@@ -53,6 +58,8 @@ pub struct Mark {
 pub struct Comparison {
     /// Where the ledger stood before the wallet was asked.
     pub mark: Mark,
+    /// The public key of the wallet's Lightning node, where it has one of its own.
+    pub node_id: Option<String>,
     /// What was settled since then and perhaps a little before; `None` when this wallet cannot list it.
     pub listed: Option<Vec<Listed>>,
     /// All that it holds, if it was asked for that.
@@ -68,6 +75,8 @@ pub(super) struct Standing {
     pub(super) fault: Option<String>,
     /// When the balances were last compared, and by how much the wallet's was larger.
     pub(super) compared: Option<(UnixMillis, i64)>,
+    /// The comparison before found a difference, an hour ago.
+    pub(super) differed: bool,
 }
 
 impl Standing {
@@ -91,14 +100,21 @@ impl Engine {
         let instant = |key: &str| -> Result<Option<u64>, StoreError> {
             Ok(tx.meta(&format!("{key}:{}", rules.service))?.and_then(|text| text.parse().ok()))
         };
-        let since = match (instant(OPENED)?, instant(LISTED_TO)?) {
+        let opened = instant(OPENED)?;
+        let since = match (opened, instant(LISTED_TO)?) {
             (Some(opened), Some(listed_to)) => opened.max(listed_to.saturating_sub(OVERLAP_MS)),
             (Some(opened), None) => opened,
             // A node of our own has no history from before; another wallet's is its owner's business.
             (None, _) if rules.wallet_is_ours() => 0,
             (None, _) => now.wall.0.saturating_sub(BEFORE_MS),
         };
-        Ok(Mark { since: UnixMillis(since), entry: tx.newest_entry()? })
+        let since = UnixMillis(since);
+        let ours = rules.wallet_is_ours() && opened.is_some();
+        let newest = if ours { tx.newest_settled(&rules.service)? } else { None };
+        // Half a day, because the node stamps its payments itself.
+        let within = newest.filter(|payment| payment.changed_at >= since.plus(OVERLAP_MS / 2));
+        let newest_settled = within.map(|payment| payment.hash);
+        Ok(Mark { since, entry: tx.newest_entry()?, first: opened.is_none(), newest_settled })
     }
 }
 
@@ -112,8 +128,17 @@ impl Rules {
 impl Step<'_> {
     /// What the wallet told is matched with the ledger; after the first time, payments may go out.
     pub(super) fn on_compared(&mut self, comparison: &Comparison) -> Result<(), StoreError> {
+        if let Some(why) = unbelievable(comparison) {
+            return self.on_not_compared(why.to_owned());
+        }
         self.standing.fault = None;
+        if let Some(node_id) = &comparison.node_id
+            && !self.is_the_same_wallet(node_id)?
+        {
+            return Ok(());
+        }
         if let Some(listed) = &comparison.listed {
+            self.remembers_its_newest(&comparison.mark, listed)?;
             self.match_history(listed)?;
         }
         if let Some(balance) = comparison.balance {
@@ -128,6 +153,57 @@ impl Step<'_> {
     pub(super) fn on_not_compared(&mut self, why: String) -> Result<(), StoreError> {
         self.standing.fault = Some(why);
         Ok(())
+    }
+
+    /// Behind one address there may be another wallet than before: it knows nothing of what is open, and its past is not
+    /// ours. Everything about it begins anew, once the owner has looked.
+    fn is_the_same_wallet(&mut self, node_id: &str) -> Result<bool, StoreError> {
+        let service = &self.rules.service;
+        let key = format!("{NODE_ID}:{service}");
+        match self.tx.meta(&key)? {
+            Some(known) if known == node_id => Ok(true),
+            None => {
+                self.tx.set_meta(&key, node_id)?;
+                Ok(true)
+            }
+            Some(known) => {
+                self.tx.set_meta(&key, node_id)?;
+                for begun in [OPENED, LISTED_TO, OPENING] {
+                    self.tx.clear_meta(&format!("{begun}:{service}"))?;
+                }
+                self.tx.set_meta(&format!("{DOUBTED}:{service}"), "another wallet")?;
+                self.lock(&format!(
+                    "the wallet is another one than before: its node was {known} and is {node_id} now. Payments that are \
+                     still open were made by the old one; if it is gone, see kilosat write-off."
+                ))?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The built-in node forgets nothing. If it does not know the newest payment that it settled, its database was lost or
+    /// is an old copy, and what it says about open payments is worth nothing.
+    fn remembers_its_newest(&self, mark: &Mark, listed: &[Listed]) -> Result<(), StoreError> {
+        match mark.newest_settled {
+            Some(hash) if !listed.iter().any(|item| item.hash == hash) => {
+                self.tx.set_meta(&format!("{DOUBTED}:{}", self.rules.service), "it forgot a payment")?;
+                self.lock(&format!(
+                    "the built-in node does not know payment {hash} any more, which it settled. Was its database lost, or \
+                     restored from a backup?"
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// That the wallet does not know a payment says nothing: it is not compared yet, or not the one that was asked to pay.
+    pub(super) fn wallet_is_doubted(&self) -> Result<bool, StoreError> {
+        Ok(!self.standing.may_pay() || self.tx.meta(&format!("{DOUBTED}:{}", self.rules.service))?.is_some())
+    }
+
+    /// The owner has looked.
+    pub(super) fn trust_the_wallet(&self) -> Result<(), StoreError> {
+        self.tx.clear_meta(&format!("{DOUBTED}:{}", self.rules.service))
     }
 
     /// The first history of another wallet is from before Kilosat and only noted.
@@ -190,7 +266,7 @@ impl Step<'_> {
         let service = &self.rules.service;
         self.tx.note_stranger(service, &item.hash, false)?;
         let (amount, fee) = (signed(item.amount)?, signed(item.fee.unwrap_or_default())?);
-        let left = amount.saturating_add(fee);
+        let left = amount + fee;
         let sides = [Posting(&Posting::wallet(service), -left), Posting(Posting::SUSPENSE, left)];
         self.tx.post(self.now.wall, None, &sides)?;
         self.record(json!({
@@ -198,57 +274,20 @@ impl Step<'_> {
         }))?;
         self.lock(&format!(
             "the wallet shows a payment of {} ({}) that this ledger does not know. Did you or somebody else pay from this \
-             wallet, or was the state directory restored from a backup?",
+             wallet, or was the state directory restored from a backup? If it paid for one of your agreements, say so with \
+             kilosat credit before you unlock, or the same energy is paid once more.",
             item.amount, item.hash
         ))
     }
+}
 
-    fn compare_balance(&mut self, mark: &Mark, balance: Msat) -> Result<(), StoreError> {
-        let moving = self.tx.open_payments()?.iter().any(|payment| payment.state.may_be_moving());
-        if moving || self.tx.newest_entry()? != mark.entry {
-            return Ok(()); // The wallet was asked before something changed; the next round will tell.
-        }
-        let service = &self.rules.service;
-        let (account, differs_key) = (Posting::wallet(service), format!("{DIFFERS}:{service}"));
-        let (wallet, ledger) = (signed(balance)?, self.tx.account(&account)? + self.set_aside(service)?);
-        let opening_key = format!("{OPENING}:{service}");
-        if self.tx.meta(&opening_key)?.is_none() {
-            self.tx.set_meta(&opening_key, &self.now.wall.0.to_string())?;
-            self.standing.compared = Some((self.now.wall, 0));
-            return self.correct(&account, Posting::OPENING, wallet - ledger);
-        }
-        self.standing.compared = Some((self.now.wall, wallet.saturating_sub(ledger)));
-        let since = self.tx.meta(&differs_key)?.and_then(|text| text.parse().ok()).map(UnixMillis);
-        match compare(wallet, ledger, since.map(|since| self.now.wall.since(since))) {
-            Finding::Agrees if since.is_some() => self.tx.clear_meta(&differs_key),
-            Finding::Agrees => Ok(()),
-            Finding::Differs(_) if since.is_some() => Ok(()),
-            Finding::Differs(_) => self.tx.set_meta(&differs_key, &self.now.wall.0.to_string()),
-            Finding::StillDiffers(difference) => {
-                self.tx.clear_meta(&differs_key)?;
-                self.correct(&account, Posting::SUSPENSE, difference)?;
-                self.lock(&format!(
-                    "the wallet holds {balance}, but by the ledger it should hold {}: {} {}, and that has been so for an \
-                     hour. Compare the wallet's history with kilosat statement.",
-                    Msat(ledger.max(0).unsigned_abs()),
-                    Msat(difference.unsigned_abs()),
-                    if difference > 0 { "more" } else { "are missing" },
-                ))
-            }
-        }
-    }
-
-    /// Reserved for intents that wait: set aside in the ledger, and still in the wallet.
-    fn set_aside(&self, service: &str) -> Result<i64, StoreError> {
-        let waiting = self.tx.open_payments()?.into_iter().filter(|payment| payment.service == service);
-        waiting.map(|payment| Ok(signed(payment.amount)? + signed(payment.fee_max)?)).sum()
-    }
-
-    /// Lets the wallet's account follow the wallet.
-    fn correct(&mut self, account: &str, against: &'static str, difference: i64) -> Result<(), StoreError> {
-        self.tx.post(self.now.wall, None, &[Posting(account, difference), Posting(against, -difference)])?;
-        self.record(json!({"event": "corrected", "account": account, "against": against, "amount_msat": difference}))
-    }
+/// What cannot be true is not booked: the ledger would never get rid of it.
+fn unbelievable(comparison: &Comparison) -> Option<&'static str> {
+    let listed = comparison.listed.iter().flatten();
+    let amounts = listed.flat_map(|item| [item.amount, item.fee.unwrap_or_default()]);
+    let mut all = amounts.chain(comparison.balance);
+    all.any(|amount| amount > BELIEVED_MAX)
+        .then_some("the wallet names an amount that no house has; nothing was booked")
 }
 
 /// How payments of the built-in node are marked.
@@ -258,9 +297,11 @@ const OPENED: &str = "opened";
 /// ... up to when it was read, ...
 const LISTED_TO: &str = "listed_to";
 /// ... when its first balance was booked, ...
-const OPENING: &str = "opening";
-/// ... and since when its balance differs.
-const DIFFERS: &str = "differs";
+pub(super) const OPENING: &str = "opening";
+/// ... whose it is, ...
+const NODE_ID: &str = "node_id";
+/// ... and why its word about what is open does not count until the owner has looked.
+const DOUBTED: &str = "doubted";
 /// Settlements may be listed a little late.
 const OVERLAP_MS: u64 = 86_400_000;
 /// How much of a wallet's history from before Kilosat is looked at.

@@ -35,6 +35,8 @@ impl Posting<'_> {
     pub const INCOME: &'static str = "income:received";
     /// Gone without a payment of ours that could have moved it, or come without one; the owner has to look.
     pub const SUSPENSE: &'static str = "suspense";
+    /// What a wallet rounded differently than we.
+    pub const ROUNDING: &'static str = "expense:rounding";
     /// What a wallet held when Kilosat first used it.
     pub const OPENING: &'static str = "opening";
 
@@ -97,6 +99,22 @@ impl Tx<'_> {
             }
         }
         Ok(accounts)
+    }
+
+    /// What left the wallet since each of `starts` without a payment of ours: it was spent by the house all the same.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn strayed(&self, starts: &Starts) -> Result<Committed, StoreError> {
+        let sql = "SELECT at_ms, amount_msat FROM ledger
+                   WHERE account = ?1 AND at_ms > ?2 AND amount_msat > 0 AND payment IS NULL";
+        let mut statement = self.sql.prepare_cached(sql)?;
+        let mut rows = statement.query(params![Posting::SUSPENSE, starts.month.0])?;
+        let mut strayed = Committed::default();
+        while let Some(row) = rows.next()? {
+            count(&mut strayed, starts, UnixMillis(row.get(0)?), false, Msat(row.get(1)?));
+        }
+        Ok(strayed)
     }
 
     /// The balance of `account`, in msat.

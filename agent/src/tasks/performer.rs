@@ -12,7 +12,7 @@ use crate::config::{Agreement, Feed};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::l402::Credential;
 use crate::domain::money::Msat;
-use crate::engine::{Effect, Event, FeedAnswer};
+use crate::engine::{Effect, Event, FeedAnswer, PayOutcome};
 use crate::http::{HttpFault, Limits, StrictClient};
 use crate::latest::{Latest, Value};
 use crate::lightning::LightningService;
@@ -65,7 +65,7 @@ impl Performer {
         while let Some(effect) = effects.recv().await {
             if let Effect::Send { hash, bolt11, fee_max } = effect {
                 // A full queue cannot happen while the engine sends one at a time; if it does, a look-up finds out.
-                let _ = payments.try_send((hash, bolt11, fee_max));
+                let _ = payments.try_send(Turn { hash, bolt11, fee_max, since_ms: performer.clock.elapsed_ms() });
                 continue;
             }
             if tasks.len() > SIDE_BY_SIDE_MAX {
@@ -80,9 +80,13 @@ impl Performer {
         }
     }
 
-    async fn pay_in_turn(self: Arc<Self>, mut queue: mpsc::Receiver<(PaymentHash, String, Msat)>) {
-        while let Some((hash, bolt11, fee_max)) = queue.recv().await {
-            let outcome = self.lightning.pay(&bolt11, fee_max).await;
+    async fn pay_in_turn(self: Arc<Self>, mut queue: mpsc::Receiver<Turn>) {
+        while let Some(Turn { hash, bolt11, fee_max, since_ms }) = queue.recv().await {
+            // Whoever waits for longer may be given up meanwhile, and must not be paid after that.
+            let outcome = match self.clock.elapsed_ms().saturating_sub(since_ms) {
+                0..=TURN_WAIT_MS_MAX => self.lightning.pay(&bolt11, fee_max).await,
+                _ => PayOutcome::NotSent("the wallet was busy with another payment for too long".to_owned()),
+            };
             if self.engine.submit(Event::Outcome { hash, outcome }).await.is_err() {
                 return;
             }
@@ -149,5 +153,15 @@ impl Performer {
     }
 }
 
+/// An invoice that waits to be handed to the wallet.
+struct Turn {
+    hash: PaymentHash,
+    bolt11: String,
+    fee_max: Msat,
+    /// Since when, in ms of the program's own time.
+    since_ms: u64,
+}
+
+const TURN_WAIT_MS_MAX: u64 = 20_000;
 const PAYMENTS_QUEUED_MAX: usize = 64;
 const SIDE_BY_SIDE_MAX: usize = 16;

@@ -38,6 +38,19 @@ pub struct Committed {
     pub payments: u32,
 }
 
+impl Committed {
+    /// Both together. Saturates: what does not fit is above every limit.
+    pub fn and(self, other: Committed) -> Committed {
+        let sum = |one: Msat, other: Msat| Msat(one.0.saturating_add(other.0));
+        Committed {
+            hour: sum(self.hour, other.hour),
+            day: sum(self.day, other.day),
+            month: sum(self.month, other.month),
+            payments: self.payments.saturating_add(other.payments),
+        }
+    }
+}
+
 /// How much routing may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeRule {

@@ -237,7 +237,7 @@ impl Town {
         self.compare_at = now.wall.plus(COMPARE_EVERY);
         let listed = Some(self.service.history(mark.since, &mut self.random));
         let balance = Some(self.service.balance());
-        self.post(takes, Mail::Answer(Event::Compared(Comparison { mark, listed, balance })));
+        self.post(takes, Mail::Answer(Event::Compared(Comparison { mark, node_id: None, listed, balance })));
     }
 
     fn report(&mut self) {

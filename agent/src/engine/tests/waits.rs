@@ -19,7 +19,7 @@ fn a_lost_request_for_a_bill_is_made_again() {
     let mut world = World::new(rules());
     let purchase = bill_of(&world.consume(SLICE_MWH));
     for _ in 0..3 {
-        assert_eq!(bills(&world.live(90 * SECOND)), [(purchase, SLICE)]);
+        assert_eq!(bills(&world.live(150 * SECOND)), [(purchase, SLICE)]);
     }
     assert_eq!(world.payments(), 0);
 }
@@ -28,7 +28,7 @@ fn a_lost_request_for_a_bill_is_made_again() {
 fn a_send_that_nobody_answers_becomes_unknown_and_is_looked_up() {
     let mut world = World::new(rules());
     let made = world.send_slice();
-    assert!(world.live(80 * SECOND).is_empty());
+    assert!(world.live(140 * SECOND).is_empty());
     assert_eq!(world.state(made.hash), State::Sending);
     let effects = world.live(20 * SECOND);
     assert_eq!((looked_up(&effects), effects.len()), (vec![made.hash], 1));
@@ -43,7 +43,7 @@ fn a_send_that_nobody_answers_does_not_hold_up_the_others_for_ever() {
     let answer = FeedAnswer::PaymentRequired(offer(&cheap, "/prices"));
     assert!(world.fetched(answer).is_empty(), "one at a time");
     assert_eq!(world.state(cheap.hash), State::Intent);
-    let effects = world.live(2 * MINUTE);
+    let effects = world.live(3 * MINUTE);
     assert_eq!((looked_up(&effects), sent(&effects)), (vec![energy.hash], vec![cheap.hash]));
     check(&mut world, "both open");
 }
@@ -55,7 +55,7 @@ fn a_lost_look_up_is_made_again() {
     world.outcome(made.hash, unknown());
     assert_eq!(looked_up(&world.live(2 * SECOND)), [made.hash]);
     for _ in 0..3 {
-        assert_eq!(looked_up(&world.live(90 * SECOND)), [made.hash]);
+        assert_eq!(looked_up(&world.live(150 * SECOND)), [made.hash]);
     }
 }
 
@@ -63,7 +63,7 @@ fn a_lost_look_up_is_made_again() {
 fn a_lost_fetch_is_made_again() {
     let mut world = World::new(rules_with_feed());
     for _ in 0..3 {
-        let effects = world.live(90 * SECOND);
+        let effects = world.live(150 * SECOND);
         assert!(matches!(&effects[..], [Effect::Fetch { ticket: None, .. }]), "{effects:?}");
     }
 }
@@ -185,7 +185,7 @@ fn a_tick_with_very_many_jobs_does_them_all_within_seconds() {
     let effects = world.consume(SLICE_MWH);
     assert_eq!(bills(&effects).len(), 300);
     let mut asked = 0;
-    world.wait(90 * SECOND - 1);
+    world.wait(150 * SECOND - 1);
     for _ in 0..10 {
         asked += bills(&world.wait(SECOND / 2)).len();
     }

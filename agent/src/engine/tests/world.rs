@@ -306,6 +306,7 @@ pub(super) fn rules() -> Rules {
         zone: TimeZone::UTC,
         payees: Vec::new(),
         listed_payees_only: false,
+        balance_moves_only_by_payments: true,
         compare_first: false,
         agreements: vec![agreement("grid", "main")],
         feeds: Vec::new(),
