@@ -31,11 +31,10 @@ impl Tx<'_> {
         let seq = seq + 1;
         let commitment = commitment(&salt, &payload);
         let hash = entry_hash(&previous, seq, &commitment);
-        self.sql
-            .prepare_cached(
-                "INSERT INTO journal (seq, at_ms, payload, salt, commitment, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![seq, at.0, payload, salt, commitment, hash])?;
+        self.prepared(
+            "INSERT INTO journal (seq, at_ms, payload, salt, commitment, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![seq, at.0, payload, salt, commitment, hash])?;
         Ok(())
     }
 
@@ -45,7 +44,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, StoreError> {
         let sql = "SELECT seq, at_ms, payload FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-        let mut statement = self.sql.prepare_cached(sql)?;
+        let mut statement = self.prepared(sql)?;
         let rows = statement.query_map(params![after, most], |row| {
             let payload: Option<String> = row.get(2)?;
             let entry = payload.and_then(|payload| serde_json::from_str(&payload).ok());
@@ -60,8 +59,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn journal_head(&self) -> Result<(u64, [u8; 32]), StoreError> {
         let head = self
-            .sql
-            .prepare_cached("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")?
+            .prepared("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
         Ok(optional(head)?.unwrap_or((0, GENESIS)))
     }

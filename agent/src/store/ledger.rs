@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, optional};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::policy::Committed;
 use crate::domain::window::Starts;
@@ -56,8 +56,8 @@ impl Tx<'_> {
             return Err(StoreError::Damaged("a posting does not sum to zero".to_owned()));
         }
         let posting: i64 =
-            self.sql.prepare_cached("SELECT ifnull(max(entry), 0) + 1 FROM ledger")?.query_row([], |row| row.get(0))?;
-        let mut insert = self.sql.prepare_cached(
+            self.prepared("SELECT ifnull(max(entry), 0) + 1 FROM ledger")?.query_row([], |row| row.get(0))?;
+        let mut insert = self.prepared(
             "INSERT INTO ledger (posting, at_ms, account, amount_msat, payment) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
         for Posting(account, amount) in sides.iter().filter(|side| side.1 != 0) {
@@ -87,7 +87,7 @@ impl Tx<'_> {
                                WHEN state IN ('intent', 'sending', 'in_flight', 'unknown') THEN amount_msat + fee_max_msat
                                ELSE 0 END
                    FROM payments WHERE created_ms > ?1 AND payment IS NOT ?4";
-        let mut statement = self.sql.prepare_cached(sql)?;
+        let mut statement = self.prepared(sql)?;
         let mut rows = statement.query(params![starts.month.0, rule, payee, except])?;
         let mut accounts = Accounts::default();
         while let Some(row) = rows.next()? {
@@ -122,15 +122,15 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn account(&self, account: &str) -> Result<i64, StoreError> {
-        let sum = "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE account = ?1";
-        Ok(self.sql.prepare_cached(sum)?.query_row([account], |row| row.get(0))?)
+        let sql = "SELECT balance_msat FROM balances WHERE account = ?1";
+        Ok(optional(self.prepared(sql)?.query_row([account], |row| row.get(0)))?.unwrap_or(0))
     }
 
     /// What the entries about `payment` say it cost or may cost, in msat.
     #[cfg(test)]
     pub(crate) fn booked(&self, payment: i64) -> Result<i64, StoreError> {
         let sql = "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE payment = ?1 AND account NOT GLOB 'wallet:*'";
-        Ok(self.sql.prepare_cached(sql)?.query_row([payment], |row| row.get(0))?)
+        Ok(self.prepared(sql)?.query_row([payment], |row| row.get(0))?)
     }
 
     /// The number of the newest entry; what was read before it moved may be out of date.
@@ -139,7 +139,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn newest_entry(&self) -> Result<i64, StoreError> {
         let sql = "SELECT ifnull(max(entry), 0) FROM ledger";
-        Ok(self.sql.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        Ok(self.prepared(sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// The sum over every account: zero, or the ledger is damaged.

@@ -27,7 +27,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn meter(&self, meter: &str) -> Result<Option<MeterState>, StoreError> {
         let sql = "SELECT generation, raw_mwh, at_ms, total_mwh FROM meters WHERE meter = ?1";
-        optional(self.sql.prepare_cached(sql)?.query_row([meter], |row| {
+        optional(self.prepared(sql)?.query_row([meter], |row| {
             Ok(MeterState {
                 generation: row.get(0)?,
                 raw: MilliwattHours(row.get(1)?),
@@ -48,30 +48,29 @@ impl Tx<'_> {
         state: MeterState,
         samples: u32,
     ) -> Result<(), StoreError> {
-        self.sql
-            .prepare_cached(
-                "INSERT INTO meters (meter, generation, raw_mwh, at_ms, total_mwh) VALUES (?1, ?2, ?3, ?4, ?5)
+        self.prepared(
+                "INSERT INTO meters (meter, generation, raw_mwh, at_ms, total_mwh, first_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?4)
                  ON CONFLICT (meter) DO UPDATE SET generation = excluded.generation, raw_mwh = excluded.raw_mwh,
-                     at_ms = excluded.at_ms, total_mwh = excluded.total_mwh",
+                     at_ms = excluded.at_ms, total_mwh = excluded.total_mwh,
+                     first_ms = min(ifnull(first_ms, excluded.first_ms), excluded.first_ms)",
             )?
             .execute(params![meter, state.generation, state.raw.0, state.at.0, state.total.0])?;
         let start = was.unwrap_or(state);
-        self.sql
-            .prepare_cached(
-                "INSERT INTO intervals
+        self.prepared(
+            "INSERT INTO intervals
                      (meter, generation, start_total_mwh, end_total_mwh, raw_mwh, start_ms, end_ms, samples)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
-                meter,
-                state.generation,
-                start.total.0,
-                state.total.0,
-                state.raw.0,
-                start.at.0,
-                state.at.0,
-                samples
-            ])?;
+        )?
+        .execute(params![
+            meter,
+            state.generation,
+            start.total.0,
+            state.total.0,
+            state.raw.0,
+            start.at.0,
+            state.at.0,
+            samples
+        ])?;
         Ok(())
     }
 
@@ -82,7 +81,7 @@ impl Tx<'_> {
     pub fn agreement(&self, agreement: &str) -> Result<Option<AgreementRow>, StoreError> {
         let sql = "SELECT agreement, meter, start_total_mwh, billed_to_mwh, owed_msat, remainder
                    FROM agreements WHERE agreement = ?1";
-        optional(self.sql.prepare_cached(sql)?.query_row([agreement], agreement_row))
+        optional(self.prepared(sql)?.query_row([agreement], agreement_row))
     }
 
     /// When `agreement` last billed something; before its first bill, when its meter closed its first interval.
@@ -90,9 +89,9 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn billing_began(&self, agreement: &str, meter: &str) -> Result<Option<UnixMillis>, StoreError> {
-        let sql = "SELECT ifnull((SELECT max(created_ms) FROM purchases WHERE rule = ?1),
-                                 (SELECT min(end_ms) FROM intervals WHERE meter = ?2))";
-        let began: Option<u64> = self.sql.prepare_cached(sql)?.query_row([agreement, meter], |row| row.get(0))?;
+        let sql = "SELECT ifnull((SELECT max(newest_ms) FROM rule_totals WHERE rule = ?1),
+                                 (SELECT first_ms FROM meters WHERE meter = ?2))";
+        let began: Option<u64> = self.prepared(sql)?.query_row([agreement, meter], |row| row.get(0))?;
         Ok(began.map(UnixMillis))
     }
 
@@ -101,22 +100,21 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn put_agreement(&self, row: &AgreementRow) -> Result<(), StoreError> {
-        self.sql
-            .prepare_cached(
-                "INSERT INTO agreements (agreement, meter, start_total_mwh, billed_to_mwh, owed_msat, remainder)
+        self.prepared(
+            "INSERT INTO agreements (agreement, meter, start_total_mwh, billed_to_mwh, owed_msat, remainder)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (agreement) DO UPDATE SET meter = excluded.meter,
                      start_total_mwh = excluded.start_total_mwh, billed_to_mwh = excluded.billed_to_mwh,
                      owed_msat = excluded.owed_msat, remainder = excluded.remainder",
-            )?
-            .execute(params![
-                row.agreement,
-                row.meter,
-                row.start_total.0,
-                row.accrual.billed_to.0,
-                row.accrual.owed.0,
-                row.accrual.remainder
-            ])?;
+        )?
+        .execute(params![
+            row.agreement,
+            row.meter,
+            row.start_total.0,
+            row.accrual.billed_to.0,
+            row.accrual.owed.0,
+            row.accrual.remainder
+        ])?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod journal;
 mod ledger;
 mod meters;
 mod payments;
+mod proof;
 mod purchases;
 mod questions;
 mod received;
@@ -14,7 +15,7 @@ mod wallets;
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
@@ -92,6 +93,7 @@ impl Store {
         }
         let mut store = Store { connection };
         store.claim(network)?;
+        proof::verify_sums(&store.connection)?;
         store.verify_journal_tail()?;
         Ok(store)
     }
@@ -127,13 +129,20 @@ impl Tx<'_> {
         Ok(self.sql.commit()?)
     }
 
+    /// Every statement of an event, so that a test can see how SQLite would find the rows of each.
+    fn prepared(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        #[cfg(test)]
+        tests::plans::saw(sql);
+        self.sql.prepare_cached(sql)
+    }
+
     /// The value stored under `key`.
     ///
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT value FROM meta WHERE key = ?1";
-        optional(self.sql.prepare_cached(sql)?.query_row([key], |row| row.get(0)))
+        optional(self.prepared(sql)?.query_row([key], |row| row.get(0)))
     }
 
     /// Stores `value` under `key`.
@@ -141,10 +150,9 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreError> {
-        self.sql.execute(
-            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [key, value],
-        )?;
+        let sql =
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        self.prepared(sql)?.execute([key, value])?;
         Ok(())
     }
 
@@ -153,7 +161,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Sqlite`].
     pub fn clear_meta(&self, key: &str) -> Result<(), StoreError> {
-        self.sql.execute("DELETE FROM meta WHERE key = ?1", [key])?;
+        self.prepared("DELETE FROM meta WHERE key = ?1")?.execute([key])?;
         Ok(())
     }
 }
@@ -182,8 +190,11 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// Never edited after release; a change is a new file.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../schema/0001_money.sql"), include_str!("../../schema/0002_owner.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../schema/0001_money.sql"),
+    include_str!("../../schema/0002_owner.sql"),
+    include_str!("../../schema/0003_totals.sql"),
+];
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
     .union(OpenFlags::SQLITE_OPEN_CREATE)

@@ -3,7 +3,7 @@
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
-use super::purchases::{PURCHASE, PurchaseRow, purchase_row};
+use super::purchases::{PURCHASE, PurchaseRow, UNPAID, purchase_row};
 use super::{StoreError, Tx, optional};
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
@@ -67,27 +67,26 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn insert_intent(&self, new: &NewPayment<'_>, now: UnixMillis) -> Result<i64, StoreError> {
-        self.sql
-            .prepare_cached(
-                "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat,
+        self.prepared(
+            "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat,
                      payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket, payee, rule)
                  VALUES (?1, ?2, (SELECT ifnull(max(attempt), 0) + 1 FROM payments WHERE hash = ?2), ?3, 'intent', ?4,
                      ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, (SELECT rule FROM purchases WHERE purchase = ?1))",
-            )?
-            .execute(params![
-                new.purchase,
-                new.invoice.hash.0,
-                new.service,
-                new.invoice.bolt11,
-                new.invoice.amount.0,
-                new.fee_max.0,
-                new.invoice.payee_key,
-                new.invoice.expires_at.0.min(TIME_MAX),
-                now.0,
-                new.ticket.map(|ticket| ticket.0),
-                new.ticket.map(|ticket| ticket.1),
-                new.payee,
-            ])?;
+        )?
+        .execute(params![
+            new.purchase,
+            new.invoice.hash.0,
+            new.service,
+            new.invoice.bolt11,
+            new.invoice.amount.0,
+            new.fee_max.0,
+            new.invoice.payee_key,
+            new.invoice.expires_at.0.min(TIME_MAX),
+            now.0,
+            new.ticket.map(|ticket| ticket.0),
+            new.ticket.map(|ticket| ticket.1),
+            new.payee,
+        ])?;
         Ok(self.sql.last_insert_rowid())
     }
 
@@ -105,7 +104,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn attempts(&self, hash: &PaymentHash) -> Result<Vec<PaymentRow>, StoreError> {
         let sql = format!("{PAYMENT} WHERE hash = ?1 ORDER BY attempt DESC");
-        let mut statement = self.sql.prepare_cached(&sql)?;
+        let mut statement = self.prepared(&sql)?;
         let rows = statement.query_map([hash.0], payment_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -116,9 +115,10 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn unexpired_failure(&self, purchase: i64, now: UnixMillis) -> Result<Option<PaymentRow>, StoreError> {
         let sql = format!(
-            "{PAYMENT} WHERE purchase = ?1 AND state = 'failed' AND expires_ms > ?2 ORDER BY payment DESC LIMIT 1"
+            "{PAYMENT} WHERE purchase = ?1 AND {ENDED} AND state = 'failed' AND expires_ms > ?2
+             ORDER BY payment DESC LIMIT 1"
         );
-        optional(self.sql.prepare_cached(&sql)?.query_row(params![purchase, now.0], payment_row))
+        optional(self.prepared(&sql)?.query_row(params![purchase, now.0], payment_row))
     }
 
     /// The newest attempt at `purchase`.
@@ -126,8 +126,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn newest_payment_of(&self, purchase: i64) -> Result<Option<PaymentRow>, StoreError> {
-        let sql = format!("{PAYMENT} WHERE purchase = ?1 ORDER BY payment DESC LIMIT 1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([purchase], payment_row))
+        let sql = format!("{PAYMENT} WHERE payment IN ({OF_PURCHASE}) ORDER BY payment DESC LIMIT 1");
+        optional(self.prepared(&sql)?.query_row([purchase], payment_row))
     }
 
     /// The proof of `payment`, if it was paid.
@@ -154,8 +154,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn open_payments(&self) -> Result<Vec<PaymentRow>, StoreError> {
-        let sql = format!("{PAYMENT} WHERE state IN ('intent', 'sending', 'in_flight', 'unknown') ORDER BY payment");
-        let mut statement = self.sql.prepare_cached(&sql)?;
+        let sql = format!("{PAYMENT} WHERE {OPEN} ORDER BY payment");
+        let mut statement = self.prepared(&sql)?;
         let rows = statement.query_map([], payment_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -165,8 +165,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn is_sending(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM payments WHERE state = 'sending')";
-        Ok(self.sql.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM payments WHERE {OPEN} AND state = 'sending')");
+        Ok(self.prepared(&sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// Writes a state that [`State::move_to`] allowed, and why if there is something to say.
@@ -181,7 +181,7 @@ impl Tx<'_> {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE payments SET state = ?2, fault = ifnull(?3, fault), changed_ms = ?4 WHERE payment = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![payment, state.name(), fault, now.0])?;
+        self.prepared(sql)?.execute(params![payment, state.name(), fault, now.0])?;
         Ok(())
     }
 
@@ -199,7 +199,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let sql = "UPDATE payments SET state = ?2, preimage = ?3, fee_msat = ?4, changed_ms = ?5, fault = NULL
                    WHERE payment = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![payment, state.name(), preimage.0, fee.0, now.0])?;
+        self.prepared(sql)?.execute(params![payment, state.name(), preimage.0, fee.0, now.0])?;
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_not_found(&self, payment: i64, count: u32, now: UnixMillis) -> Result<(), StoreError> {
         let sql = "UPDATE payments SET not_found_count = ?2, not_found_ms = ?3 WHERE payment = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![payment, count, now.0])?;
+        self.prepared(sql)?.execute(params![payment, count, now.0])?;
         Ok(())
     }
 
@@ -219,7 +219,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn keep_stray_proof(&self, payment: i64, preimage: &Preimage, fee: Msat) -> Result<bool, StoreError> {
         let sql = "UPDATE payments SET preimage = ?2, fee_msat = ?3 WHERE payment = ?1 AND preimage IS NULL";
-        Ok(self.sql.prepare_cached(sql)?.execute(params![payment, preimage.0, fee.0])? == 1)
+        Ok(self.prepared(sql)?.execute(params![payment, preimage.0, fee.0])? == 1)
     }
 
     /// Every purchase that waits for the owner after a settlement nobody expected, with that settlement's amount and state.
@@ -227,11 +227,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn frozen_purchases(&self) -> Result<Vec<(PurchaseRow, PaymentRow)>, StoreError> {
-        let sql = format!("{PURCHASE} WHERE state = 'frozen' ORDER BY purchase");
-        let mut statement = self.sql.prepare_cached(&sql)?;
+        let sql = format!("{PURCHASE} WHERE {UNPAID} AND state = 'frozen' ORDER BY purchase");
+        let mut statement = self.prepared(&sql)?;
         let frozen = statement.query_map([], purchase_row)?.collect::<Result<Vec<_>, _>>()?;
-        let sql = format!("{PAYMENT} WHERE purchase = ?1 AND preimage IS NOT NULL ORDER BY payment LIMIT 1");
-        let mut statement = self.sql.prepare_cached(&sql)?;
+        let sql =
+            format!("{PAYMENT} WHERE payment IN ({OF_PURCHASE}) AND preimage IS NOT NULL ORDER BY payment LIMIT 1");
+        let mut statement = self.prepared(&sql)?;
         let mut pairs = Vec::new();
         for purchase in frozen {
             if let Some(paid) = optional(statement.query_row([purchase.purchase], payment_row))? {
@@ -269,5 +270,12 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
 
 const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
     not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service, payee FROM payments";
+/// In the words of the partial indices of the schema: SQLite uses one only where it finds these again.
+const OPEN: &str = "state IN ('intent', 'sending', 'in_flight', 'unknown')";
+const ENDED: &str = "state IN ('failed', 'late_settled', 'cancelled')";
+/// Every attempt at purchase `?1`: the live or settled one, and those that ended.
+const OF_PURCHASE: &str = "SELECT payment FROM payments WHERE purchase = ?1
+        AND state NOT IN ('failed', 'late_settled', 'cancelled')
+    UNION ALL SELECT payment FROM payments WHERE purchase = ?1 AND state IN ('failed', 'late_settled', 'cancelled')";
 /// The largest time SQLite's signed integers hold.
 const TIME_MAX: u64 = i64::MAX as u64;

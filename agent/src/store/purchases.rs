@@ -1,6 +1,6 @@
 //! Purchases: the things owed.
 
-use rusqlite::{Row, params};
+use rusqlite::{Row, params, params_from_iter};
 
 use super::{StoreError, Tx, optional};
 use crate::domain::money::{Msat, UnixMillis};
@@ -45,14 +45,13 @@ impl Tx<'_> {
         amount: Msat,
         now: UnixMillis,
     ) -> Result<PurchaseRow, StoreError> {
-        self.sql
-            .prepare_cached(
-                "INSERT INTO purchases (idem_key, kind, rule, payee, amount_msat, state, created_ms)
+        self.prepared(
+            "INSERT INTO purchases (idem_key, kind, rule, payee, amount_msat, state, created_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6)
                  ON CONFLICT (idem_key) DO UPDATE SET state = 'open', amount_msat = excluded.amount_msat,
                      payee = excluded.payee WHERE state = 'withdrawn'",
-            )?
-            .execute(params![idem_key, kind.name(), rule, payee, amount.0, now.0])?;
+        )?
+        .execute(params![idem_key, kind.name(), rule, payee, amount.0, now.0])?;
         self.purchase_for(idem_key)?.ok_or_else(|| StoreError::Damaged(format!("purchase {idem_key} was not written")))
     }
 
@@ -61,9 +60,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn purchase(&self, purchase: i64) -> Result<Option<PurchaseRow>, StoreError> {
-        optional(
-            self.sql.prepare_cached(&format!("{PURCHASE} WHERE purchase = ?1"))?.query_row([purchase], purchase_row),
-        )
+        optional(self.prepared(&format!("{PURCHASE} WHERE purchase = ?1"))?.query_row([purchase], purchase_row))
     }
 
     /// The purchase for the need `idem_key`, if there is one.
@@ -72,7 +69,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn purchase_for(&self, idem_key: &str) -> Result<Option<PurchaseRow>, StoreError> {
         let sql = format!("{PURCHASE} WHERE idem_key = ?1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([idem_key], purchase_row))
+        optional(self.prepared(&sql)?.query_row([idem_key], purchase_row))
     }
 
     /// Purchases that are not settled yet, oldest first; of one rule when given.
@@ -80,10 +77,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn open_purchases(&self, rule: Option<&str>) -> Result<Vec<PurchaseRow>, StoreError> {
-        let sql =
-            format!("{PURCHASE} WHERE state IN ('open', 'frozen') AND (?1 IS NULL OR rule = ?1) ORDER BY purchase");
-        let mut statement = self.sql.prepare_cached(&sql)?;
-        let rows = statement.query_map([rule], purchase_row)?;
+        let (of_rule, params) = rule.map_or(("", vec![]), |rule| ("AND rule = ?1", vec![rule]));
+        let sql = format!("{PURCHASE} WHERE {UNPAID} AND state IN ('open', 'frozen') {of_rule} ORDER BY purchase");
+        let mut statement = self.prepared(&sql)?;
+        let rows = statement.query_map(params_from_iter(params), purchase_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -92,8 +89,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn paid_purchases(&self, rule: &str) -> Result<(u64, Msat), StoreError> {
-        let sql = "SELECT count(*), ifnull(sum(amount_msat), 0) FROM purchases WHERE rule = ?1 AND state = 'paid'";
-        Ok(self.sql.prepare_cached(sql)?.query_row([rule], |row| Ok((row.get(0)?, Msat(row.get(1)?))))?)
+        let sql = "SELECT ifnull(sum(paid), 0), ifnull(sum(paid_msat), 0) FROM rule_totals WHERE rule = ?1";
+        Ok(self.prepared(sql)?.query_row([rule], |row| Ok((row.get(0)?, Msat(row.get(1)?))))?)
     }
 
     /// Changes a purchase's state.
@@ -102,7 +99,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_purchase_state(&self, purchase: i64, state: &str) -> Result<(), StoreError> {
         let sql = "UPDATE purchases SET state = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, state])?;
+        self.prepared(sql)?.execute(params![purchase, state])?;
         Ok(())
     }
 
@@ -112,7 +109,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_purchase_amount(&self, purchase: i64, amount: Msat) -> Result<(), StoreError> {
         let sql = "UPDATE purchases SET amount_msat = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, amount.0])?;
+        self.prepared(sql)?.execute(params![purchase, amount.0])?;
         Ok(())
     }
 
@@ -122,7 +119,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_purchase_payee(&self, purchase: i64, payee: &str) -> Result<(), StoreError> {
         let sql = "UPDATE purchases SET payee = ?2 WHERE purchase = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, payee])?;
+        self.prepared(sql)?.execute(params![purchase, payee])?;
         Ok(())
     }
 
@@ -132,7 +129,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_refusal(&self, purchase: i64, refusal: Option<&str>) -> Result<bool, StoreError> {
         let sql = "UPDATE purchases SET refusal = ?2 WHERE purchase = ?1 AND refusal IS NOT ?2";
-        Ok(self.sql.prepare_cached(sql)?.execute(params![purchase, refusal])? == 1)
+        Ok(self.prepared(sql)?.execute(params![purchase, refusal])? == 1)
     }
 }
 
@@ -158,4 +155,6 @@ pub(super) fn purchase_row(row: &Row<'_>) -> rusqlite::Result<PurchaseRow> {
     })
 }
 
+/// In the words of the partial index `purchases_unpaid`: SQLite uses it only where it finds these again.
+pub(super) const UNPAID: &str = "state <> 'paid'";
 pub(super) const PURCHASE: &str = "SELECT purchase, kind, rule, payee, amount_msat, state FROM purchases";

@@ -57,7 +57,7 @@ impl Tx<'_> {
     ) -> Result<i64, StoreError> {
         let sql = "INSERT INTO questions (purchase, payee, amount_msat, why, state, asked_ms, expires_ms)
                    VALUES (?1, ?2, ?3, ?4, 'asked', ?5, ?6)";
-        self.sql.prepare_cached(sql)?.execute(params![purchase, payee, amount.0, why, now.0, expires.0])?;
+        self.prepared(sql)?.execute(params![purchase, payee, amount.0, why, now.0, expires.0])?;
         Ok(self.sql.last_insert_rowid())
     }
 
@@ -67,7 +67,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_question(&self, question: i64, state: QuestionState, until: UnixMillis) -> Result<(), StoreError> {
         let sql = "UPDATE questions SET state = ?2, expires_ms = ?3 WHERE question = ?1";
-        self.sql.prepare_cached(sql)?.execute(params![question, state.name(), until.0])?;
+        self.prepared(sql)?.execute(params![question, state.name(), until.0])?;
         Ok(())
     }
 
@@ -77,7 +77,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn question(&self, question: i64) -> Result<Option<QuestionRow>, StoreError> {
         let sql = format!("{QUESTION} WHERE q.question = ?1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([question], question_row))
+        optional(self.prepared(&sql)?.query_row([question], question_row))
     }
 
     /// The newest question about `purchase`.
@@ -86,7 +86,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn question_about(&self, purchase: i64) -> Result<Option<QuestionRow>, StoreError> {
         let sql = format!("{QUESTION} WHERE q.purchase = ?1 ORDER BY q.question DESC LIMIT 1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([purchase], question_row))
+        optional(self.prepared(&sql)?.query_row([purchase], question_row))
     }
 
     /// The questions that wait for the owner and those the owner may still think better of, oldest first.
@@ -99,7 +99,7 @@ impl Tx<'_> {
                  AND q.question = (SELECT max(question) FROM questions n WHERE n.purchase = q.purchase)
              ORDER BY q.question LIMIT {QUESTIONS_SHOWN_MAX}"
         );
-        let mut statement = self.sql.prepare_cached(&sql)?;
+        let mut statement = self.prepared(&sql)?;
         let rows = statement.query_map([], question_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -110,7 +110,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn knows_payee(&self, payee: &str) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM payees WHERE payee = ?1)";
-        Ok(self.sql.prepare_cached(sql)?.query_row([payee], |row| row.get(0))?)
+        Ok(self.prepared(sql)?.query_row([payee], |row| row.get(0))?)
     }
 
     /// From now on `payee` is known.
@@ -119,7 +119,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn know_payee(&self, payee: &str, now: UnixMillis) -> Result<(), StoreError> {
         let sql = "INSERT OR IGNORE INTO payees (payee, since_ms) VALUES (?1, ?2)";
-        self.sql.prepare_cached(sql)?.execute(params![payee, now.0])?;
+        self.prepared(sql)?.execute(params![payee, now.0])?;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn was_received(&self, hash: &PaymentHash) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM received WHERE hash = ?1)";
-        Ok(self.sql.prepare_cached(sql)?.query_row([hash.0], |row| row.get(0))?)
+        Ok(self.prepared(sql)?.query_row([hash.0], |row| row.get(0))?)
     }
 
     /// Notes money that came in; false when this hash was noted before.
@@ -22,6 +22,6 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn note_received(&self, hash: &PaymentHash, amount: Msat, now: UnixMillis) -> Result<bool, StoreError> {
         let sql = "INSERT OR IGNORE INTO received (hash, amount_msat, at_ms) VALUES (?1, ?2, ?3)";
-        Ok(self.sql.prepare_cached(sql)?.execute(params![hash.0, amount.0, now.0])? == 1)
+        Ok(self.prepared(sql)?.execute(params![hash.0, amount.0, now.0])? == 1)
     }
 }

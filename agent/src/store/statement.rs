@@ -94,29 +94,36 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn statement(&self, period: Period) -> Result<Statement, StoreError> {
-        let before = |glob: &str, until: u64| -> Result<i64, StoreError> {
-            let sql = "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE account GLOB ?1 AND at_ms < ?2";
-            Ok(self.sql.prepare_cached(sql)?.query_row(params![glob, until], |row| row.get(0))?)
+        // What was there at an instant is what is there now, less what came since: nobody reads further back than asked.
+        let before = |until: u64| -> Result<i64, StoreError> {
+            let sql = "SELECT (SELECT ifnull(sum(balance_msat), 0) FROM balances WHERE account GLOB 'wallet:*')
+                            - (SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE account GLOB 'wallet:*' AND at_ms >= ?1)";
+            Ok(self.prepared(sql)?.query_row([until], |row| row.get(0))?)
         };
-        let within = |glob: &str| Ok::<i64, StoreError>(before(glob, period.to.0)? - before(glob, period.from.0)?);
+        let within = |glob: &str| -> Result<i64, StoreError> {
+            let sql =
+                "SELECT ifnull(sum(amount_msat), 0) FROM ledger WHERE account GLOB ?1 AND at_ms >= ?2 AND at_ms < ?3";
+            let asked = params![glob, period.from.0, period.to.0];
+            Ok(self.prepared(sql)?.query_row(asked, |row| row.get(0))?)
+        };
         Ok(Statement {
             from_ms: period.from.0,
             to_ms: period.to.0,
-            opening_msat: before("wallet:*", period.from.0)?,
+            opening_msat: before(period.from.0)?,
             brought_msat: -within("opening")?,
             received_msat: -within("income:*")?,
             paid_msat: within("expense:energy")? + within("expense:data")?,
             fees_msat: within("expense:fee")?,
             suspense_msat: within("suspense")?,
             reserved_msat: within("pending")?,
-            closing_msat: before("wallet:*", period.to.0)?,
+            closing_msat: before(period.to.0)?,
             lines: self.statement_lines(period)?,
             metered_mwh: self.metered(period)?,
         })
     }
 
     fn statement_lines(&self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
-        let mut statement = self.sql.prepare_cached(
+        let mut statement = self.prepared(
             "SELECT u.rule, u.kind, p.payee, count(DISTINCT l.payment) FILTER (WHERE l.account IN ('expense:energy', 'expense:data')),
                     ifnull(sum(l.amount_msat) FILTER (WHERE l.account IN ('expense:energy', 'expense:data')), 0) AS paid,
                     ifnull(sum(l.amount_msat) FILTER (WHERE l.account = 'expense:fee'), 0) AS fees
@@ -138,7 +145,7 @@ impl Tx<'_> {
     }
 
     fn metered(&self, period: Period) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut statement = self.sql.prepare_cached(
+        let mut statement = self.prepared(
             "SELECT meter, sum(end_total_mwh - start_total_mwh) FROM intervals WHERE end_ms >= ?1 AND end_ms < ?2
              GROUP BY meter ORDER BY meter",
         )?;

@@ -14,8 +14,8 @@ pub struct TicketRow {
     pub token: String,
     /// The proof of payment.
     pub preimage: Preimage,
-    /// How often it was accepted.
-    pub uses: u32,
+    /// It was accepted at least once.
+    pub used: bool,
     /// The seller has not refused it yet.
     pub usable: bool,
     /// Tickets in a row that the seller refused although they were paid and never used.
@@ -29,12 +29,12 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn ticket(&self, feed: &str) -> Result<Option<TicketRow>, StoreError> {
         let sql = "SELECT scheme, token, preimage, uses, usable, refused_unused FROM tickets WHERE feed = ?1";
-        optional(self.sql.prepare_cached(sql)?.query_row([feed], |row| {
+        optional(self.prepared(sql)?.query_row([feed], |row| {
             Ok(TicketRow {
                 scheme: row.get(0)?,
                 token: row.get(1)?,
                 preimage: Preimage(row.get(2)?),
-                uses: row.get(3)?,
+                used: row.get::<_, u32>(3)? > 0,
                 usable: row.get(4)?,
                 refused_unused: row.get(5)?,
             })
@@ -52,8 +52,7 @@ impl Tx<'_> {
         preimage: &Preimage,
         payment: i64,
     ) -> Result<(), StoreError> {
-        self.sql
-            .prepare_cached(
+        self.prepared(
                 "INSERT INTO tickets (feed, scheme, token, preimage, payment, uses, usable) VALUES (?1, ?2, ?3, ?4, ?5, 0, 1)
                  ON CONFLICT (feed) DO UPDATE SET scheme = excluded.scheme, token = excluded.token,
                      preimage = excluded.preimage, payment = excluded.payment, uses = 0, usable = 1",
@@ -62,17 +61,18 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Counts one use of the feed's ticket, or its refusal by the seller. A ticket refused before counts nothing more.
+    /// Notes the first use of the feed's ticket, or its refusal by the seller. A ticket refused before counts nothing more,
+    /// and further uses write nothing: a commit costs the disk more than the data is worth.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn note_ticket(&self, feed: &str, accepted: bool) -> Result<(), StoreError> {
         let sql = if accepted {
-            "UPDATE tickets SET uses = uses + 1, refused_unused = 0 WHERE feed = ?1 AND usable = 1"
+            "UPDATE tickets SET uses = 1, refused_unused = 0 WHERE feed = ?1 AND usable = 1 AND uses = 0"
         } else {
             "UPDATE tickets SET usable = 0, refused_unused = refused_unused + (uses = 0) WHERE feed = ?1 AND usable = 1"
         };
-        self.sql.prepare_cached(sql)?.execute([feed])?;
+        self.prepared(sql)?.execute([feed])?;
         Ok(())
     }
 }

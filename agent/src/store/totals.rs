@@ -4,6 +4,7 @@ use kilosat_drivers::reading::MilliwattHours;
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use super::purchases::UNPAID;
 use super::{Posting, StoreError, Tx};
 use crate::domain::money::Msat;
 
@@ -63,18 +64,13 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        let (energy_billed, owed) = self.sql.query_row(
-            "SELECT ifnull(sum(billed_to_mwh - start_total_mwh), 0), ifnull(sum(owed_msat), 0) FROM agreements",
-            [],
-            |row| Ok((MilliwattHours(row.get(0)?), Msat(row.get(1)?))),
-        )?;
-        let (payments_settled, payments_failed, data_purchases) = self.sql.query_row(
-            "SELECT ifnull(sum(p.state IN ('settled', 'late_settled')), 0), ifnull(sum(p.state = 'failed'), 0),
-                    ifnull(sum(p.state IN ('settled', 'late_settled') AND u.kind = 'data'), 0)
-             FROM payments p JOIN purchases u USING (purchase)",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
+        let sql = "SELECT ifnull(sum(billed_to_mwh - start_total_mwh), 0), ifnull(sum(owed_msat), 0) FROM agreements";
+        let (energy_billed, owed) =
+            self.prepared(sql)?.query_row([], |row| Ok((MilliwattHours(row.get(0)?), Msat(row.get(1)?))))?;
+        let sql = "SELECT ifnull(sum(settled), 0), ifnull(sum(failed), 0),
+                       ifnull(sum(settled) FILTER (WHERE kind = 'data'), 0) FROM rule_totals";
+        let (payments_settled, payments_failed, data_purchases) =
+            self.prepared(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let balance = |account: &str| -> Result<Msat, StoreError> { Ok(Msat(self.account(account)?.unsigned_abs())) };
         Ok(Totals {
             energy_billed,
@@ -95,7 +91,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn newest_payments(&self, count: u32) -> Result<Vec<PaymentSummary>, StoreError> {
-        let mut statement = self.sql.prepare_cached(
+        let mut statement = self.prepared(
             "SELECT p.payment, u.kind, u.rule, p.state, p.amount_msat, p.fee_msat, lower(hex(p.hash)), p.created_ms,
                     max(p.changed_ms - p.created_ms, 0), p.fault
              FROM payments p JOIN purchases u USING (purchase) ORDER BY p.payment DESC LIMIT ?1",
@@ -122,10 +118,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn refusals(&self, rule: &str) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.sql.prepare_cached(
-            "SELECT refusal FROM purchases WHERE rule = ?1 AND state <> 'paid' AND refusal IS NOT NULL
-             ORDER BY purchase DESC LIMIT 3",
-        )?;
+        let sql = format!(
+            "SELECT refusal FROM purchases WHERE {UNPAID} AND state IN ('open', 'withdrawn', 'frozen') AND rule = ?1
+                 AND refusal IS NOT NULL
+             ORDER BY purchase DESC LIMIT 3"
+        );
+        let mut statement = self.prepared(&sql)?;
         let rows = statement.query_map([rule], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

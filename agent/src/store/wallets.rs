@@ -12,7 +12,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn is_stranger(&self, service: &str, hash: &PaymentHash) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM strangers WHERE service = ?1 AND hash = ?2)";
-        Ok(self.sql.prepare_cached(sql)?.query_row(params![service, hash.0], |row| row.get(0))?)
+        Ok(self.prepared(sql)?.query_row(params![service, hash.0], |row| row.get(0))?)
     }
 
     /// Notes a payment that is not ours: from `before` Kilosat used the wallet, or a stray one.
@@ -22,7 +22,7 @@ impl Tx<'_> {
     pub fn note_stranger(&self, service: &str, hash: &PaymentHash, before: bool) -> Result<(), StoreError> {
         let kind = if before { "before" } else { "stray" };
         let sql = "INSERT OR IGNORE INTO strangers (service, hash, kind) VALUES (?1, ?2, ?3)";
-        self.sql.prepare_cached(sql)?.execute(params![service, hash.0, kind])?;
+        self.prepared(sql)?.execute(params![service, hash.0, kind])?;
         Ok(())
     }
 }

@@ -78,6 +78,8 @@ enum Step {
     Intend { purchase: usize, amount: u64, fee_max: u64 },
     /// A payment goes to a state, if it may; where money leaves, with this fee.
     Move { payment: usize, to: State, fee: u64 },
+    /// A purchase goes to a state, or costs something else.
+    Purchase { purchase: usize, state: &'static str, amount: Option<u64> },
     /// Time passes.
     Wait(u64),
 }
@@ -86,9 +88,12 @@ fn step() -> impl Strategy<Value = Step> {
     let intend = (0..PURCHASES, 1_u64..1_000_000, 0_u64..50_000);
     let moves = (0_usize..1_000, prop::sample::select(&State::ALL[..]), 0_u64..60_000);
     let wait = prop_oneof![1_u64..HOUR, HOUR..3 * DAY, DAY..20 * DAY];
+    let states = prop::sample::select(&["open", "withdrawn", "paid", "frozen"][..]);
+    let purchase = (0..PURCHASES, states, prop::option::of(1_u64..1_000_000));
     prop_oneof![
         3 => intend.prop_map(|(purchase, amount, fee_max)| Step::Intend { purchase, amount, fee_max }),
         8 => moves.prop_map(|(payment, to, fee)| Step::Move { payment, to, fee }),
+        3 => purchase.prop_map(|(purchase, state, amount)| Step::Purchase { purchase, state, amount }),
         2 => wait.prop_map(Step::Wait),
     ]
 }
@@ -96,6 +101,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// What is known of the payments without the ledger.
 struct Model {
     purchases: Vec<i64>,
+    /// State and amount of each purchase.
+    owed: Vec<(&'static str, u64)>,
     payments: Vec<Known>,
     now: UnixMillis,
 }
@@ -133,6 +140,7 @@ impl Model {
         };
         Model {
             purchases: (0..PURCHASES).map(|number| open(number).purchase).collect(),
+            owed: vec![("open", 1_000); PURCHASES],
             payments: Vec::new(),
             now: NOW,
         }
@@ -147,6 +155,15 @@ impl Model {
                 self.go(tx, place, to, fee);
             }
             Step::Move { .. } => {}
+            Step::Purchase { purchase, state, amount } => {
+                let (row, owed) = (self.purchases[purchase], &mut self.owed[purchase]);
+                tx.set_purchase_state(row, state).unwrap();
+                owed.0 = state;
+                if let Some(amount) = amount {
+                    tx.set_purchase_amount(row, Msat(amount)).unwrap();
+                    owed.1 = amount;
+                }
+            }
         }
     }
 
@@ -219,7 +236,16 @@ impl Model {
         assert_eq!(account(Posting::FEES), sum(&|known| known.fee), "{context}: fees");
         assert_eq!(account(WALLET), -sum(&Known::cost), "{context}: wallet");
         assert_eq!(tx.ledger_sum().unwrap(), 0, "{context}");
+        proof::verify_sums(&tx.sql).unwrap();
+        let Totals { payments_settled, payments_failed, .. } = tx.totals().unwrap();
+        let count = |holds: fn(State) -> bool| self.payments.iter().filter(|known| holds(known.state)).count();
+        assert_eq!(payments_settled, u64::try_from(count(State::is_paid)).unwrap(), "{context}: settled");
+        assert_eq!(payments_failed, u64::try_from(count(|state| state == State::Failed)).unwrap(), "{context}: failed");
         for rule in RULES {
+            let of_rule = self.owed.iter().enumerate().filter(|(purchase, _)| rule_of(*purchase) == rule);
+            let paid: Vec<u64> = of_rule.filter(|(_, owed)| owed.0 == "paid").map(|(_, owed)| owed.1).collect();
+            let paid = (u64::try_from(paid.len()).unwrap(), Msat(paid.iter().sum()));
+            assert_eq!(tx.paid_purchases(rule).unwrap(), paid, "{context}: paid by {rule}");
             let expected = WINDOWS.map(|window| {
                 let inside = self.payments.iter().filter(|known| self.now.since(known.created) < window);
                 let (of_rule, of_house) = inside.fold((0, 0), |(of_rule, of_house), known| {
