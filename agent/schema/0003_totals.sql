@@ -29,6 +29,9 @@ END;
 -- Nothing sums by payment any more, and by account only within a period.
 DROP INDEX ledger_by_payment;
 DROP INDEX ledger_by_account;
+-- What left a wallet without a payment of ours counts against the limits; there is little of it.
+CREATE INDEX ledger_strays ON ledger (at_ms, amount_msat)
+    WHERE account = 'suspense' AND payment IS NULL AND amount_msat > 0;
 CREATE INDEX ledger_by_time ON ledger (at_ms, account, amount_msat, payment);
 
 -- What became of the purchases of a rule: when the newest was made, how many are paid and what they cost without fees, and

@@ -9,6 +9,20 @@ use jiff::{Timestamp, ZonedDateTime};
 
 use super::money::UnixMillis;
 
+/// The clock was behind and was set forward while the program ran: what was stamped in between happened just before that.
+///
+/// Without it, a house that begins two days late would have used up the limits of that day, and of today once more
+/// (`reliability-security`, rule 7.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jump {
+    /// The first stamp of the wrong clock.
+    pub from: UnixMillis,
+    /// The last one.
+    pub to: UnixMillis,
+    /// What the clock showed after it was set.
+    pub at: UnixMillis,
+}
+
 /// From when on a payment counts against each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Starts {
@@ -18,6 +32,8 @@ pub struct Starts {
     pub day: UnixMillis,
     /// For limits per month.
     pub month: UnixMillis,
+    /// Stamps that mean another time.
+    pub jump: Option<Jump>,
 }
 
 /// A time from `from` on and before `to`.
@@ -42,7 +58,23 @@ impl Starts {
             hour: earlier(HOUR_MS, |clock| clock.with().minute(0).second(0).subsec_nanosecond(0).build().ok()),
             day: earlier(DAY_MS, |clock| clock.start_of_day().ok()),
             month: earlier(MONTH_MS, |clock| clock.first_of_month().ok()?.start_of_day().ok()),
+            jump: None,
         }
+    }
+
+    /// The same, for stamps of which some are older than what they mark.
+    pub fn after(self, jump: Option<Jump>) -> Starts {
+        Starts { jump, ..self }
+    }
+
+    /// The oldest stamp that may count.
+    pub fn oldest(&self) -> UnixMillis {
+        self.jump.map_or(self.month, |jump| self.month.min(UnixMillis(jump.from.0.saturating_sub(1))))
+    }
+
+    /// When what is stamped `at` really was.
+    pub fn meant(&self, at: UnixMillis) -> UnixMillis {
+        self.jump.filter(|jump| (jump.from..=jump.to).contains(&at)).map_or(at, |jump| jump.at)
     }
 }
 
@@ -108,6 +140,17 @@ mod tests {
         case("2026-12-31T22:00:00Z", "2026-12-31T21:00:00Z", "2026-12-30T22:00:00Z", "2026-11-30T23:00:00Z");
         // The day on which clocks go back has 25 hours.
         case("2026-10-25T22:59:00Z", "2026-10-25T21:59:00Z", "2026-10-24T22:00:00Z", "2026-09-25T22:59:00Z");
+    }
+
+    #[test]
+    fn what_was_stamped_by_a_clock_that_was_behind_counts_from_when_it_was_set() {
+        let jump = Jump { from: UnixMillis(1_000), to: UnixMillis(2_000), at: UnixMillis(900_000) };
+        let starts = Starts::at(UnixMillis(u64::MAX), &berlin()).after(Some(jump));
+        for (stamp, meant) in [(999, 999), (1_000, 900_000), (2_000, 900_000), (2_001, 2_001)] {
+            assert_eq!(starts.meant(UnixMillis(stamp)), UnixMillis(meant));
+        }
+        assert_eq!(starts.oldest(), UnixMillis(999));
+        assert_eq!(starts.after(None).oldest(), starts.month);
     }
 
     #[test]

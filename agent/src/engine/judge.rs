@@ -59,7 +59,7 @@ impl Step<'_> {
     /// `except` names a payment that does not count against the limits: the one being judged.
     fn case(&self, purchase: &PurchaseRow, except: Option<i64>) -> Result<Case, StoreError> {
         let payee = payee_name(purchase);
-        let starts = Starts::at(self.now.wall, &self.rules.zone);
+        let starts = Starts::at(self.now.wall, &self.rules.zone).after(self.lived.jump);
         let committed = self.tx.committed(&purchase.rule, &payee, except, &starts)?;
         let rule = self.rule(&purchase.rule).filter(|(allowed, _)| *allowed == purchase.payee);
         let own = self.payee_budget(&payee);

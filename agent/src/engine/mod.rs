@@ -28,9 +28,9 @@ use crate::domain::breaker::Breaker;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
 use crate::domain::meter::MeterState;
-use crate::domain::money::Msat;
+use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
-use crate::domain::window::Period;
+use crate::domain::window::{Jump, Period};
 use crate::store::{JournalEntry, Statement, Store, StoreError, Tx};
 use jobs::{Job, Jobs};
 pub use owner::{Order, Verdict};
@@ -245,6 +245,30 @@ pub struct Engine {
     breaker: Breaker,
     standing: Standing,
     interlock: Option<String>,
+    lived: Lived,
+}
+
+/// The time this engine has seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lived {
+    /// The earliest wall time, and the last instant.
+    seen: Option<(UnixMillis, Now)>,
+    jump: Option<Jump>,
+}
+
+impl Lived {
+    /// Notes an instant. A wall clock that gained much more than the monotonic one was behind until now.
+    fn note(&mut self, now: Now) {
+        let Some((earliest, last)) = self.seen else {
+            self.seen = Some((now.wall, now));
+            return;
+        };
+        let expected = last.wall.plus(now.monotonic.saturating_sub(last.monotonic));
+        if now.wall.since(expected) > JUMP_MS {
+            self.jump = Some(Jump { from: earliest, to: expected, at: now.wall });
+        }
+        self.seen = Some((earliest.min(now.wall), now));
+    }
 }
 
 /// One event being handled.
@@ -256,6 +280,7 @@ struct Step<'a> {
     breaker: &'a mut Breaker,
     standing: &'a mut Standing,
     interlock: &'a mut Option<String>,
+    lived: Lived,
     now: Now,
     effects: Vec<Effect>,
 }
@@ -265,7 +290,7 @@ impl Engine {
     pub fn new(store: Store, rules: Rules) -> Engine {
         let standing = Standing::new(&rules);
         let (jobs, notices, breaker) = (Jobs::default(), BTreeMap::new(), Breaker::default());
-        Engine { store, rules, jobs, notices, breaker, standing, interlock: None }
+        Engine { store, rules, jobs, notices, breaker, standing, interlock: None, lived: Lived::default() }
     }
 
     /// Recovery: what may be moving is looked up, what certainly did not leave is sent or given up, and only then comes
@@ -337,9 +362,10 @@ impl Engine {
         now: Now,
         work: impl FnOnce(&mut Step<'_>) -> Result<(), StoreError>,
     ) -> Result<Vec<Effect>, EngineError> {
-        let Engine { store, rules, jobs, notices, breaker, standing, interlock } = self;
-        let tx = store.begin()?;
-        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, interlock, now, effects: Vec::new() };
+        let Engine { store, rules, jobs, notices, breaker, standing, interlock, lived } = self;
+        lived.note(now);
+        let (tx, lived, effects) = (store.begin()?, *lived, Vec::new());
+        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, interlock, lived, now, effects };
         work(&mut step)?;
         let effects = step.effects;
         tx.commit()?;
@@ -386,6 +412,8 @@ impl Step<'_> {
 
 const LOCK: &str = "lock";
 const STOPPED: &str = "stopped";
+/// A clock that is set by more than this was wrong before.
+const JUMP_MS: u64 = 60_000;
 /// A lock that says this much already needs no further reasons.
 const LOCK_BYTES_MAX: usize = 4_096;
 

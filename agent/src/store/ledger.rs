@@ -88,7 +88,7 @@ impl Tx<'_> {
                                ELSE 0 END
                    FROM payments WHERE created_ms > ?1 AND payment IS NOT ?4";
         let mut statement = self.prepared(sql)?;
-        let mut rows = statement.query(params![starts.month.0, rule, payee, except])?;
+        let mut rows = statement.query(params![starts.oldest().0, rule, payee, except])?;
         let mut accounts = Accounts::default();
         while let Some(row) = rows.next()? {
             let (at, of_rule, of_payee, made) = (UnixMillis(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?);
@@ -106,10 +106,11 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn strayed(&self, starts: &Starts) -> Result<Committed, StoreError> {
+        // In the words of its partial index.
         let sql = "SELECT at_ms, amount_msat FROM ledger
-                   WHERE account = ?1 AND at_ms > ?2 AND amount_msat > 0 AND payment IS NULL";
-        let mut statement = self.sql.prepare_cached(sql)?;
-        let mut rows = statement.query(params![Posting::SUSPENSE, starts.month.0])?;
+                   WHERE account = 'suspense' AND payment IS NULL AND amount_msat > 0 AND at_ms > ?1";
+        let mut statement = self.prepared(sql)?;
+        let mut rows = statement.query([starts.oldest().0])?;
         let mut strayed = Committed::default();
         while let Some(row) = rows.next()? {
             count(&mut strayed, starts, UnixMillis(row.get(0)?), false, Msat(row.get(1)?));
@@ -153,8 +154,11 @@ impl Tx<'_> {
 
 /// Saturates: what does not fit is above every limit.
 fn count(committed: &mut Committed, starts: &Starts, at: UnixMillis, made: bool, cost: Msat) {
+    let at = starts.meant(at);
     let add = |sum: &mut Msat| *sum = Msat(sum.0.saturating_add(cost.0));
-    add(&mut committed.month);
+    if at > starts.month {
+        add(&mut committed.month);
+    }
     if at > starts.day {
         add(&mut committed.day);
     }

@@ -136,7 +136,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn preimage(&self, payment: i64) -> Result<Option<Preimage>, StoreError> {
         let sql = "SELECT preimage FROM payments WHERE payment = ?1";
-        let preimage: Option<[u8; 32]> = self.sql.prepare_cached(sql)?.query_row([payment], |row| row.get(0))?;
+        let preimage: Option<[u8; 32]> = self.prepared(sql)?.query_row([payment], |row| row.get(0))?;
         Ok(preimage.map(Preimage))
     }
 
@@ -146,7 +146,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn newest_settled(&self, service: &str) -> Result<Option<PaymentRow>, StoreError> {
         let sql = format!("{PAYMENT} WHERE service = ?1 AND state = 'settled' ORDER BY payment DESC LIMIT 1");
-        optional(self.sql.prepare_cached(&sql)?.query_row([service], payment_row))
+        optional(self.prepared(&sql)?.query_row([service], payment_row))
     }
 
     /// Every payment that is not final, oldest first.

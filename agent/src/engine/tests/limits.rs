@@ -129,3 +129,21 @@ fn a_month_is_the_owners_month_when_that_is_longer_than_thirty_days() {
     world.live(30 * DAY + HOUR);
     assert!(pay(&mut world), "in London it was a payment of November");
 }
+
+#[test]
+fn a_clock_that_is_set_forward_frees_no_limit_that_was_used_up_before() {
+    let mut tight = rules();
+    tight.house.per_day = Msat(120_000);
+    let mut world = World::new(tight);
+    // The hub starts with the time of its last shutdown, two days ago, and learns better after an hour.
+    for _ in 0..2 {
+        let made = world.send_slice();
+        world.paid(&made);
+        world.live(30 * MINUTE);
+    }
+    assert!(bills(&world.consume(SLICE_MWH)).is_empty(), "the day's limit is used up");
+    world.now.wall = world.now.wall.plus(2 * DAY);
+    assert!(bills(&world.live(2 * HOUR)).is_empty(), "and stays so: {:?}", world.notices());
+    assert!(world.notices()[0].contains("per day"), "{:?}", world.notices());
+    assert!(!bills(&world.live(23 * HOUR)).is_empty(), "a day later there is room");
+}

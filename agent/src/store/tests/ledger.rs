@@ -261,7 +261,8 @@ impl Model {
 /// What counts against the limits of `rule` and of the house, for each of [`WINDOWS`].
 fn committed(tx: &Tx<'_>, rule: &str, now: UnixMillis) -> [[u64; 2]; 3] {
     let [hour, day, month] = WINDOWS.map(|window| UnixMillis(now.0.saturating_sub(window)));
-    let Accounts { rule, payee, house } = tx.committed(rule, "a", None, &Starts { hour, day, month }).unwrap();
+    let Accounts { rule, payee, house } =
+        tx.committed(rule, "a", None, &Starts { hour, day, month, jump: None }).unwrap();
     assert_eq!(payee, house, "all of it goes to one payee");
     [[rule.hour.0, house.hour.0], [rule.day.0, house.day.0], [rule.month.0, house.month.0]]
 }

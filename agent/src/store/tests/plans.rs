@@ -101,8 +101,9 @@ fn decide_and_look(tx: &Tx<'_>) {
     tx.question(question).unwrap();
     tx.question_about(bought).unwrap();
     tx.set_question(question, QuestionState::Approved, NOW).unwrap();
-    let windows = Starts { hour: UnixMillis(900_000), day: UnixMillis(500_000), month: UnixMillis(0) };
+    let windows = Starts { hour: UnixMillis(900_000), day: UnixMillis(500_000), month: UnixMillis(0), jump: None };
     tx.committed("grid", "meter@utility.example", None, &windows).unwrap();
+    tx.strayed(&windows).unwrap();
     let payment = intent(tx, bought, &invoice(255)).unwrap();
     tx.post(NOW, Some(payment), &[Posting(WALLET, -5_100), Posting(Posting::PENDING, 5_100)]).unwrap();
     tx.record(NOW, &serde_json::json!({"event": "intent"})).unwrap();
