@@ -9,6 +9,7 @@ mod energy;
 mod feeds;
 mod jobs;
 mod judge;
+mod lived;
 mod outcomes;
 mod owner;
 mod questions;
@@ -28,11 +29,12 @@ use crate::domain::breaker::Breaker;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
 use crate::domain::meter::MeterState;
-use crate::domain::money::{Msat, UnixMillis};
+use crate::domain::money::Msat;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
-use crate::domain::window::{Jump, Period};
+use crate::domain::window::Period;
 use crate::store::{JournalEntry, Statement, Store, StoreError, Tx};
 use jobs::{Job, Jobs};
+use lived::Lived;
 pub use owner::{Order, Verdict};
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
 use wallet::Standing;
@@ -248,29 +250,6 @@ pub struct Engine {
     lived: Lived,
 }
 
-/// The time this engine has seen.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lived {
-    /// The earliest wall time, and the last instant.
-    seen: Option<(UnixMillis, Now)>,
-    jump: Option<Jump>,
-}
-
-impl Lived {
-    /// Notes an instant. A wall clock that gained much more than the monotonic one was behind until now.
-    fn note(&mut self, now: Now) {
-        let Some((earliest, last)) = self.seen else {
-            self.seen = Some((now.wall, now));
-            return;
-        };
-        let expected = last.wall.plus(now.monotonic.saturating_sub(last.monotonic));
-        if now.wall.since(expected) > JUMP_MS {
-            self.jump = Some(Jump { from: earliest, to: expected, at: now.wall });
-        }
-        self.seen = Some((earliest.min(now.wall), now));
-    }
-}
-
 /// One event being handled.
 struct Step<'a> {
     tx: &'a Tx<'a>,
@@ -412,8 +391,6 @@ impl Step<'_> {
 
 const LOCK: &str = "lock";
 const STOPPED: &str = "stopped";
-/// A clock that is set by more than this was wrong before.
-const JUMP_MS: u64 = 60_000;
 /// A lock that says this much already needs no further reasons.
 const LOCK_BYTES_MAX: usize = 4_096;
 
