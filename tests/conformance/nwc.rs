@@ -160,6 +160,15 @@ async fn an_outgoing_payment_is_never_failed_because_its_invoice_expired() {
     let found = service.look_up(&hash_of(&bolt11)).await;
     assert!(matches!(&found, Found::Unavailable(why) if why.contains("expired")), "{found:?}");
 
+    let (service, ledger, _wallet) = house(Manner::default()).await;
+    ledger.plan(Plan::NoRoute);
+    for (expiry_s, is_over) in [(600, true), (20, false)] {
+        let bolt11 = ledger.foreign(100_000, expiry_s);
+        service.pay(&bolt11, FEE_MAX).await;
+        let found = service.look_up(&hash_of(&bolt11)).await;
+        assert_eq!(matches!(found, Found::Outcome(PayOutcome::Failed(_))), is_over, "failed, {expiry_s} s: {found:?}");
+    }
+
     let (service, ledger, _wallet) = house(manner(|_| None)).await;
     let bolt11 = ledger.foreign(100_000, 600);
     service.pay(&bolt11, FEE_MAX).await;

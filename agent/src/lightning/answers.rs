@@ -1,6 +1,8 @@
 //! The words every service answers in.
 
 use bitcoin::Network;
+use bitcoin::hashes::Hash as _;
+use lightning_invoice::Bolt11Invoice;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
@@ -171,5 +173,25 @@ impl NewInvoice {
     }
 }
 
+/// Whether a payment that was called failed at `failed_at` can be believed to be over.
+///
+/// LNbits, and services behind Nostr Wallet Connect, also say `failed` because the invoice expired, while what they sent
+/// is still on its way; so from then on the word proves nothing. What remains: a service that was not sure and said it
+/// while the invoice was valid, or one whose clock is wrong by more than [`CLOCKS_DIFFER_MS`]. Nothing in its answers
+/// tells; a proof that comes later is booked as a late settlement.
+pub(super) fn failed_before_expiry(failed_at: UnixMillis, expires_at: Option<UnixMillis>) -> bool {
+    expires_at.is_some_and(|expires_at| failed_at.plus(CLOCKS_DIFFER_MS) < expires_at)
+}
+
+/// When the invoice of `hash` expires; `None` if this is another one, or none.
+pub(super) fn expiry_of(bolt11: &str, hash: &PaymentHash) -> Option<UnixMillis> {
+    let invoice: Bolt11Invoice = bolt11.parse().ok()?;
+    let expires_at = invoice.expires_at()?.as_millis();
+    let is_it = PaymentHash(invoice.payment_hash().to_byte_array()) == *hash;
+    u64::try_from(expires_at).ok().filter(|_| is_it).map(UnixMillis)
+}
+
+/// Of a service and of this machine; half of what an invoice must live on when it is paid.
+const CLOCKS_DIFFER_MS: u64 = 30_000;
 /// Rounding up to a whole satoshi adds at most this.
 const SUB_SAT_MAX: u64 = 999;

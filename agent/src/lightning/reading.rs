@@ -70,7 +70,7 @@ pub fn look_up(kind: ServiceKind, subject: &Subject<'_>, answers: &[HttpAnswer])
     match kind {
         ServiceKind::Node => Found::Unavailable(silence(kind).to_string()),
         ServiceKind::Phoenixd => phoenixd::answers::found(answer, hash),
-        ServiceKind::Lnbits => lnbits::answers::looked_up(answer, hash, subject.wallet_id),
+        ServiceKind::Lnbits => lnbits::answers::looked_up(answer, hash, subject.wallet_id, subject.now),
         ServiceKind::Lnd if answer.status == OK => {
             lnd::answers::found(lines(&answer.body).next().ok_or_else(|| silence(kind)), hash)
         }
@@ -79,7 +79,7 @@ pub fn look_up(kind: ServiceKind, subject: &Subject<'_>, answers: &[HttpAnswer])
             let read = |place| ready(cln_read(answers.get(place), hash));
             at_once(verdict::found(Standing::Over, |_| true, read(0), read(1)))
         }
-        ServiceKind::Nwc => nwc::answers::found(&opened(answer), hash),
+        ServiceKind::Nwc => nwc::answers::found(&opened(answer), hash, subject.now),
     }
 }
 

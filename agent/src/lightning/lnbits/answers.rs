@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::answers::{Balance, Direction, Incoming, Info, Listed};
+use super::super::answers::{Balance, Direction, Incoming, Info, Listed, expiry_of, failed_before_expiry};
 use super::super::trouble::{ServiceFault, Trouble};
 use super::KIND;
 use super::refusal::Refusal;
@@ -29,6 +29,7 @@ pub(in crate::lightning) struct Row {
     pub fee: Option<Msat>,
     pub(in crate::lightning) state: State,
     pub changed_at: Option<UnixMillis>,
+    bolt11: String,
     preimage: Option<Preimage>,
 }
 
@@ -73,6 +74,7 @@ impl Row {
             fee: document.text_at("/fee").and_then(signed).map(|(_, fee)| fee),
             state,
             changed_at: text("/updated_at").and_then(instant),
+            bolt11: text("/bolt11").unwrap_or_default().to_owned(),
             preimage: text("/preimage").and_then(hex32).map(Preimage),
         })
     }
@@ -141,16 +143,17 @@ fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> PayOutcome {
 }
 
 /// What an answer to a look-up by a key of the wallet `own_id` says of an outgoing payment.
-pub(in crate::lightning) fn looked_up(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> Found {
+pub(in crate::lightning) fn looked_up(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str, now: UnixMillis) -> Found {
     if says_no_such_payment(answer) {
         return Found::NotFound;
     }
     let row = row(answer).and_then(|row| row.checked(hash, Some(own_id)));
-    row.map_or_else(|fault| Found::Unavailable(fault.to_string()), |row| found(&row, hash))
+    row.map_or_else(|fault| Found::Unavailable(fault.to_string()), |row| found(&row, hash, now))
 }
 
-/// What a row of this wallet says of an outgoing payment.
-pub(super) fn found(row: &Row, hash: &PaymentHash) -> Found {
+/// What a row of this wallet says of an outgoing payment. LNbits never looks a failed one up again, and calls it so, too,
+/// when the service behind it only saw that the invoice expired.
+pub(super) fn found(row: &Row, hash: &PaymentHash, now: UnixMillis) -> Found {
     let unavailable = |why: &str| Found::Unavailable(unclear(why).to_string());
     if !row.is_outgoing {
         return unavailable("it knows this hash only as an invoice of the wallet itself");
@@ -159,6 +162,9 @@ pub(super) fn found(row: &Row, hash: &PaymentHash) -> Found {
         (State::Success, Some(preimage)) => Found::Outcome(PayOutcome::Paid { preimage, fee: row.fee }),
         (State::Success, None) => unavailable("it says that this is paid and does not prove it"),
         (State::Pending, _) => Found::Outcome(PayOutcome::InFlight),
+        (State::Failed, _) if !failed_before_expiry(row.changed_at.unwrap_or(now), expiry_of(&row.bolt11, hash)) => {
+            unavailable("the payment failed, but perhaps only because its invoice expired")
+        }
         (State::Failed, _) => {
             let fault = ServiceFault::with(KIND, Trouble::Recipient, "the payment failed");
             Found::Outcome(PayOutcome::Failed(fault.to_string()))

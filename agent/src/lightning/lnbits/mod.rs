@@ -116,7 +116,7 @@ impl Lnbits {
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
         match self.row(hash).await {
-            Ok(Some(row)) => answers::found(&row, hash),
+            Ok(Some(row)) => answers::found(&row, hash, self.remote.clock.now().wall),
             Ok(None) => Found::NotFound,
             Err(fault) => Found::Unavailable(fault.to_string()),
         }

@@ -8,7 +8,7 @@ use crate::domain::invoice::{PaymentHash, Preimage, hex32};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::json::{Document, whole_number};
-use crate::lightning::answers::{Balance, Direction, Incoming, Info, Listed};
+use crate::lightning::answers::{Balance, Direction, Incoming, Info, Listed, expiry_of, failed_before_expiry};
 use crate::lightning::trouble::{ServiceFault, ServiceKind, Trouble};
 
 /// A decrypted answer to a request.
@@ -107,14 +107,14 @@ pub(in crate::lightning) fn ending(
 }
 
 /// What an answer to a look-up of an outgoing payment means.
-pub(in crate::lightning) fn found(answer: &Answer, hash: &PaymentHash) -> Found {
+pub(in crate::lightning) fn found(answer: &Answer, hash: &PaymentHash, now: UnixMillis) -> Found {
     let document = match answer.result("lookup_invoice") {
         Ok(document) => document,
         Err(refusal) if refusal.code == NOT_FOUND => return Found::NotFound,
         Err(refusal) => return Found::Unavailable(refusal.sorted().0.to_string()),
     };
     match Transaction::read(&document, "/result") {
-        Some(transaction) => transaction.outgoing(hash),
+        Some(transaction) => transaction.outgoing(hash, now),
         None => Found::Unavailable(unclear("the look-up shows no payment").to_string()),
     }
 }
@@ -157,6 +157,7 @@ pub(in crate::lightning) struct Transaction {
     settled_at_s: Option<u64>,
     pub created_at_s: Option<u64>,
     expires_at_s: Option<u64>,
+    invoice: String,
     amount: Option<Msat>,
     fee: Option<Msat>,
     preimage: Option<Preimage>,
@@ -178,14 +179,16 @@ impl Transaction {
             settled_at_s: seconds("settled_at"),
             created_at_s: seconds("created_at"),
             expires_at_s: seconds("expires_at"),
+            invoice: text(document, &at("invoice")).to_owned(),
             amount: number(document, &at("amount")).map(Msat),
             fee: number(document, &at("fees_paid")).map(Msat),
             preimage: hex32(text(document, &at("preimage"))).map(Preimage),
         })
     }
 
-    /// What became of our payment of `hash`. `expired` is said of the invoice, also while the payment is on its way.
-    pub(super) fn outgoing(&self, hash: &PaymentHash) -> Found {
+    /// What became of our payment of `hash`. `expired` is said of the invoice, also while the payment is on its way, and
+    /// `failed` may mean no more; no member says since when it stands there.
+    pub(super) fn outgoing(&self, hash: &PaymentHash, now: UnixMillis) -> Found {
         let unclear =
             |said: &str| Found::Unavailable(ServiceFault::with(ServiceKind::Nwc, Trouble::Unclear, said).to_string());
         if self.direction != Direction::Out || self.hash != *hash {
@@ -201,6 +204,9 @@ impl Transaction {
             "failed" if self.preimage.is_some_and(|preimage| preimage.proves(hash)) => {
                 unclear("it calls the payment failed and shows its proof")
             }
+            "failed" if !failed_before_expiry(now, self.expires_at(hash)) => {
+                unclear("it calls the payment failed, but perhaps only because its invoice expired")
+            }
             "failed" => Found::Outcome(PayOutcome::Failed(
                 ServiceFault::with(ServiceKind::Nwc, Trouble::Recipient, "the payment failed").to_string(),
             )),
@@ -208,6 +214,12 @@ impl Transaction {
             "expired" => unclear("the invoice expired; it does not say whether the payment went through"),
             _ => unclear("its word for the state of the payment is not known"),
         }
+    }
+
+    /// The earlier one where the service and the invoice differ.
+    fn expires_at(&self, hash: &PaymentHash) -> Option<UnixMillis> {
+        let told = self.expires_at_s.map(|seconds| UnixMillis(seconds.saturating_mul(1_000)));
+        [told, expiry_of(&self.invoice, hash)].into_iter().flatten().min()
     }
 
     /// What became of our invoice of `hash`; `None` if this is something else.
@@ -316,6 +328,8 @@ mod tests {
     use super::*;
     use bitcoin::hashes::{Hash as _, sha256};
 
+    const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
     /// `Found` of a look-up for the hash of the preimage 0707..07; PROOF and HASH stand for the two.
     #[track_caller]
     fn case(members: &str, expected: &str) {
@@ -324,7 +338,7 @@ mod tests {
         let text = format!(r#"{{"result_type":"lookup_invoice","result":{{{members}}}}}"#);
         let answer = Answer::new(text);
         let document = answer.result("lookup_invoice").unwrap();
-        let found = Transaction::read(&document, "/result").map(|transaction| transaction.outgoing(&hash));
+        let found = Transaction::read(&document, "/result").map(|transaction| transaction.outgoing(&hash, NOW));
         let shown = format!("{found:?}");
         assert!(shown.contains(expected), "{members}: {shown}");
     }
@@ -344,7 +358,11 @@ mod tests {
         case(&out(r#""state":"pending","settled_at":null"#), "InFlight");
         case(&out(r#""settled_at":null"#), "InFlight");
         case(&out(r#""settled_at":0"#), "InFlight");
-        case(&out(r#""state":"failed","preimage":"""#), "Failed");
+        case(&out(r#""state":"failed","preimage":"","expires_at":1700000031"#), "Failed");
+        case(&out(r#""state":"failed","preimage":"","expires_at":1700000030"#), "Unavailable");
+        case(&out(r#""state":"failed","preimage":"","expires_at":1699999999"#), "Unavailable");
+        case(&out(r#""state":"failed","preimage":"""#), "Unavailable");
+        case(&out(r#""state":"failed","settled_at":1699999000,"invoice":"no invoice""#), "Unavailable");
         case(&out(r#""state":"failed","preimage":"PROOF""#), "Unavailable");
         case(&out(r#""state":"expired""#), "Unavailable");
         case(&out(r#""state":"something new""#), "Unavailable");

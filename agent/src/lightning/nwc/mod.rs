@@ -156,7 +156,7 @@ impl Nwc {
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
         match self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await {
-            Ok(answer) => answers::found(&answer, hash),
+            Ok(answer) => answers::found(&answer, hash, self.remote.clock.now().wall),
             Err(fault) => Found::Unavailable(fault.to_string()),
         }
     }
