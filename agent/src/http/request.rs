@@ -26,6 +26,8 @@ pub enum Body<'a> {
     Get,
     /// POST of this JSON text.
     Json(String),
+    /// PATCH with this JSON text.
+    Patch(String),
     /// POST of these pairs, form-encoded.
     Form(Vec<(&'a str, String)>),
 }
@@ -39,6 +41,11 @@ impl<'a> Request<'a> {
     /// A POST request with a JSON value.
     pub fn json(url: Url, value: &serde_json::Value) -> Request<'a> {
         Request { url, body: Body::Json(value.to_string()), headers: Vec::new(), total: None }
+    }
+
+    /// A PATCH request with a JSON value.
+    pub fn patch(url: Url, value: &serde_json::Value) -> Request<'a> {
+        Request { body: Body::Patch(value.to_string()), ..Request::get(url) }
     }
 
     /// A POST request with form fields.

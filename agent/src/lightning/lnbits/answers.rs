@@ -11,6 +11,7 @@ use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::HttpAnswer;
 use crate::json::{Document, whole_number};
+use crate::keys::Secret;
 
 /// What a key opens.
 pub(in crate::lightning) struct Wallet {
@@ -217,6 +218,17 @@ pub(in crate::lightning) fn wallet(answer: &HttpAnswer) -> Result<Wallet, Servic
         // A debt leaves nothing to spend.
         balance: if is_negative { Msat(0) } else { balance },
     })
+}
+
+/// The invoice key in an answer that shows the whole wallet; `None` if it is masked, or is no other key than `ours`.
+pub(super) fn invoice_key_shown(answer: &HttpAnswer, ours: &str) -> Result<Option<Secret>, ServiceFault> {
+    if answer.status == 429 || answer.status >= 500 {
+        return Err(fault(answer));
+    }
+    let Ok(document) = parsed(answer) else { return Ok(None) };
+    let key = document.value.get("inkey").and_then(Value::as_str).unwrap_or_default();
+    let is_key = answer.status == 200 && !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    Ok((is_key && key != ours).then(|| Secret::new(key)))
 }
 
 /// The invoice in an answer to the request for one.
