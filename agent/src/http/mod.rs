@@ -17,7 +17,7 @@ mod pin;
 mod request;
 mod socket;
 
-pub use address::{OwnNetworks, is_public};
+pub use address::{OwnNetworks, is_in_the_house, is_public};
 pub use fault::HttpFault;
 pub use pin::Fingerprint;
 pub use request::{Body, LineBuffer, Lines, Request};
@@ -143,9 +143,16 @@ impl StrictClient {
     /// those certificates; without, those that the public authorities vouch for. Requests do not wait for each other.
     ///
     /// # Errors
+    /// [`HttpFault::RefusedUrl`] for pins without TLS, or a wallet outside the house without it;
     /// [`HttpFault::NotPrepared`] if TLS cannot be set up.
     pub fn for_wallet(url: &Url, pins: &[Fingerprint], limits: Limits) -> Result<Self, HttpFault> {
         let host = host_of(url);
+        if url.scheme() != "https" && !pins.is_empty() {
+            return Err(HttpFault::RefusedUrl { host, reason: "it is not https, so it has no certificate to compare" });
+        }
+        if url.scheme() != "https" && !is_in_the_house(url) {
+            return Err(HttpFault::RefusedUrl { host, reason: "it is outside the house and not https" });
+        }
         let failed = |_| HttpFault::NotPrepared { host: host.clone() };
         let mut builder = builder(&limits);
         let mut tls = None;
