@@ -254,3 +254,39 @@ fn at_once<T>(decision: impl Future<Output = T>) -> T {
 }
 
 const OK: u16 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(kind: ServiceKind, body: &str, is_permission: bool) {
+        let answer = HttpAnswer {
+            status: 403,
+            www_authenticate: Vec::new(),
+            retry_after_s: None,
+            payment_required: None,
+            body: body.as_bytes().to_vec(),
+        };
+        let hash = PaymentHash([7; 32]);
+        let subject = Subject { hash: &hash, wallet_id: "", network: Network::Bitcoin, now: UnixMillis(0) };
+        let trouble = info(kind, &subject, &answer).err().map(|fault| fault.trouble);
+        assert_eq!(trouble == Some(Trouble::Permission), is_permission, "{kind:?} {body}: {trouble:?}");
+    }
+
+    /// Whoever takes it for one waits for an owner who has nothing to mend.
+    #[test]
+    fn a_403_of_a_proxy_is_no_word_about_the_credential() {
+        for kind in [ServiceKind::Phoenixd, ServiceKind::Lnbits, ServiceKind::Lnd, ServiceKind::Cln] {
+            case(kind, "", false);
+            case(kind, "<html>Forbidden</html>", false);
+            case(kind, r#"{"code":403,"message":"Forbidden"}"#, false);
+            case(kind, r#"{"detail":"Forbidden"}"#, false);
+        }
+        case(ServiceKind::Lnd, r#"{"code":7,"message":"no"}"#, true);
+        case(ServiceKind::Lnd, r#"{"code":2,"message":"permission denied"}"#, true);
+        case(ServiceKind::Lnbits, r#"{"detail":"Invalid adminkey."}"#, true);
+        case(ServiceKind::Lnbits, r#"{"detail":"Invoice (or Admin) key required."}"#, true);
+        case(ServiceKind::Cln, r#"{"code":1502,"message":"Not permitted: method"}"#, true);
+    }
+}

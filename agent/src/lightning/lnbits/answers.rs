@@ -273,7 +273,7 @@ pub(super) fn fault(answer: &HttpAnswer) -> ServiceFault {
     let (detail, _) = told(answer);
     let trouble = match (answer.status, detail.as_str()) {
         (401, _) | (404, NO_WALLET) => Trouble::Credential,
-        (403, _) => Trouble::Permission,
+        (403, INVOICE_KEY | NO_ADMIN_KEY) => Trouble::Permission,
         (408, _) => Trouble::TooSlow,
         (429, _) => Trouble::Busy,
         _ => Trouble::Unclear,
@@ -326,6 +326,8 @@ fn instant(text: &str) -> Option<UnixMillis> {
 }
 
 pub(super) const NO_WALLET: &str = "Wallet not found.";
+pub(super) const NO_ADMIN_KEY: &str = "Invalid adminkey.";
+pub(super) const INVOICE_KEY: &str = "Invoice (or Admin) key required.";
 const RESERVE_MIN_MSAT: u64 = 2_000;
 /// One hundredth.
 const RESERVE_PART: u64 = 100;

@@ -79,7 +79,8 @@ impl Refusal {
             _ if says(&NOT_ALLOWED) => Trouble::Permission,
             _ if says(&BAD_INVOICE) => Trouble::Invoice,
             (401, _) | (_, Some(16)) => Trouble::Credential,
-            (403, _) | (_, Some(7)) => Trouble::Permission,
+            // A status of 403 alone is the word of whatever stands in front of LND.
+            (_, Some(7)) => Trouble::Permission,
             (429, _) => Trouble::Busy,
             (408 | 504, _) => Trouble::TooSlow,
             _ => Trouble::Unclear,
