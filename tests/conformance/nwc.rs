@@ -263,6 +263,31 @@ async fn requests_expire_and_long_lists_come_in_pages() {
     assert!(wallet.expirations().iter().all(|at| (now_s..now_s + 120).contains(at)));
 }
 
+/// Pages of settled payments, each of `length`, of which the first has the number `first`.
+fn page(first: usize, length: usize) -> Misbehaviour {
+    let entry = |number: usize| {
+        format!(r#"{{"type":"outgoing","state":"settled","payment_hash":"{number:064x}","amount":1000}}"#)
+    };
+    let entries: Vec<_> = (first..first + length).map(entry).collect();
+    let text = format!(r#"{{"result_type":"list_transactions","result":{{"transactions":[{}]}}}}"#, entries.join(","));
+    Misbehaviour::Text(text.leak())
+}
+
+#[tokio::test]
+async fn a_list_ends_where_nothing_follows_and_nowhere_else() {
+    let (service, _ledger, wallet) = house(Manner::default()).await;
+    let listed = async |pages: &[(usize, usize)]| {
+        pages.iter().for_each(|(first, length)| wallet.push("list_transactions", page(*first, *length)));
+        service.list_since(UnixMillis(0)).await.map(|listed| listed.len())
+    };
+    assert_eq!(listed(&[(0, 5), (5, 5), (10, 3)]).await.ok(), Some(13), "short pages are no end");
+    assert_eq!(listed(&[(0, 5), (0, 5)]).await.ok(), Some(5), "a service without pages has shown all of it");
+    assert!(listed(&[(0, 20), (0, 20)]).await.is_err(), "it may have more than it shows");
+    assert!(listed(&[(0, 5), (5, 5), (0, 5)]).await.is_err(), "it begins anew");
+    let many: Vec<_> = (0..27).map(|page| (page * 20, 20)).collect();
+    assert_eq!(listed(&many).await.ok(), Some(540));
+}
+
 #[tokio::test]
 async fn a_fraction_of_a_satoshi_is_rounded_up_and_self_payments_are_not_mixed_up() {
     let (service, ledger, _wallet) = house(Manner::default()).await;

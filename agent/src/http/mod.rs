@@ -228,8 +228,9 @@ impl StrictClient {
     pub async fn send(&self, request: Request<'_>) -> Result<HttpAnswer, HttpFault> {
         let host = host_of(&request.url);
         let _slots = self.slots(&host).await?;
+        let bytes_max = request.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         let response = self.begin(&host, request).await?;
-        self.read(&host, response).await
+        read(&host, response, bytes_max).await
     }
 
     /// Sends one request and hands out its answer line by line; [`Request::total`] bounds the whole stream.
@@ -270,23 +271,6 @@ impl StrictClient {
         Ok(response)
     }
 
-    async fn read(&self, host: &str, mut response: reqwest::Response) -> Result<HttpAnswer, HttpFault> {
-        let mut answer = answer_head(&response);
-        let bytes_max = self.limits.body_bytes_max;
-        let too_large = || HttpFault::TooLarge { host: host.to_owned() };
-        let announced = usize::try_from(response.content_length().unwrap_or(0));
-        if announced.map_or(true, |bytes| bytes > bytes_max) {
-            return Err(too_large());
-        }
-        while let Some(part) = response.chunk().await.map_err(|e| HttpFault::of(host, &e))? {
-            if part.len() > bytes_max.saturating_sub(answer.body.len()) {
-                return Err(too_large());
-            }
-            answer.body.extend_from_slice(&part);
-        }
-        Ok(answer)
-    }
-
     /// A payee's turn; a wallet needs none.
     async fn slots(&self, host: &str) -> Result<Option<(SemaphorePermit<'_>, SemaphorePermit<'static>)>, HttpFault> {
         let Some(turn) = &self.turn else { return Ok(None) };
@@ -298,6 +282,22 @@ impl StrictClient {
         let slots = tokio::time::timeout(self.limits.total, slots).await;
         slots.map(Some).map_err(|_| HttpFault::Busy { host: host.to_owned() })
     }
+}
+
+async fn read(host: &str, mut response: reqwest::Response, bytes_max: usize) -> Result<HttpAnswer, HttpFault> {
+    let mut answer = answer_head(&response);
+    let too_large = || HttpFault::TooLarge { host: host.to_owned() };
+    let announced = usize::try_from(response.content_length().unwrap_or(0));
+    if announced.map_or(true, |bytes| bytes > bytes_max) {
+        return Err(too_large());
+    }
+    while let Some(part) = response.chunk().await.map_err(|e| HttpFault::of(host, &e))? {
+        if part.len() > bytes_max.saturating_sub(answer.body.len()) {
+            return Err(too_large());
+        }
+        answer.body.extend_from_slice(&part);
+    }
+    Ok(answer)
 }
 
 /// The host of a URL, for sentences.

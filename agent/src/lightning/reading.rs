@@ -120,22 +120,23 @@ pub fn listed(kind: ServiceKind, direction: Direction, answer: &HttpAnswer) -> R
             Ok(rows.iter().filter(|row| row.state == lnbits::answers::State::Success).map(|row| row.listed()).collect())
         }
         ServiceKind::Lnd => {
-            let (name, read): (_, fn(&serde_json::Value) -> Option<Listed>) = match direction {
+            let (name, read): (_, fn(&serde_json::Value) -> Result<Option<Listed>, ServiceFault>) = match direction {
                 Direction::Out => ("payments", lists::payment),
                 Direction::In => ("invoices", lists::invoice),
             };
             let page = lnd_answer(answer)?.map_err(|refusal| refusal.fault())?;
-            Ok(page[name].as_array().ok_or_else(|| silence(kind))?.iter().filter_map(read).collect())
+            let items = page[name].as_array().ok_or_else(|| silence(kind))?;
+            items.iter().filter_map(|item| read(item).transpose()).collect()
         }
         ServiceKind::Cln => {
             let name = if direction == Direction::Out { "pays" } else { "invoices" };
             let body = cln_body(answer)?;
             let rows = cln::answers::Row::whole(&body).and_then(|row| row.list(name)).ok_or_else(|| silence(kind))?;
-            Ok(rows.iter().filter_map(|row| cln::answers::listed(row, direction)).collect())
+            rows.iter().filter_map(|row| cln::answers::listed(row, direction).transpose()).collect()
         }
         ServiceKind::Nwc => {
             let page = nwc::answers::page(&opened(answer))?;
-            Ok(page.into_iter().flatten().filter_map(|transaction| transaction.listed()).collect())
+            page.into_iter().flatten().filter_map(|transaction| transaction.listed().transpose()).collect()
         }
     }
 }

@@ -196,17 +196,25 @@ pub(in crate::lightning) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<
 }
 
 /// A settled row of `listpays` or `listinvoices`; `None` for every other row.
-pub(in crate::lightning) fn listed(row: &Row<'_>, direction: Direction) -> Option<Listed> {
-    let hash = row.hash()?;
-    let (status, amount, settled_at, preimage) = match direction {
-        Direction::Out => ("complete", "amount_msat", "completed_at", "preimage"),
-        Direction::In => ("paid", "amount_received_msat", "paid_at", "payment_preimage"),
-    };
-    if row.text("status") != Some(status) {
-        return None;
+pub(in crate::lightning) fn listed(row: &Row<'_>, direction: Direction) -> Result<Option<Listed>, ServiceFault> {
+    let status = if direction == Direction::Out { "complete" } else { "paid" };
+    match row.text("status") {
+        Some(found) if found != status => Ok(None),
+        Some(_) => settled(row, direction).map(Some).ok_or_else(|| unclear("a settled payment that cannot be read")),
+        None => Err(unclear("a payment without its state")),
     }
+}
+
+fn settled(row: &Row<'_>, direction: Direction) -> Option<Listed> {
+    let hash = row.hash()?;
+    let (amount, settled_at, preimage) = match direction {
+        Direction::Out => ("amount_msat", "completed_at", "preimage"),
+        Direction::In => ("amount_received_msat", "paid_at", "payment_preimage"),
+    };
     let fee = if direction == Direction::Out { row.fee() } else { None };
-    let amount = row.msat(amount).or_else(|| bolt11_amount(row))?;
+    // Of a payment without an invoice the node may know only what it sent, the fee included.
+    let sent = || row.msat("amount_sent_msat").filter(|_| direction == Direction::Out);
+    let amount = row.msat(amount).or_else(|| bolt11_amount(row)).or_else(sent)?;
     Some(Listed {
         direction,
         hash,

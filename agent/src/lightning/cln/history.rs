@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 
 use super::answers::{self, Row};
-use super::calls::{BAD_PARAMETERS, CallFault, Calls, SUCCESS};
+use super::calls::{BAD_PARAMETERS, CallFault, Calls, unclear};
 use crate::domain::money::UnixMillis;
-use crate::lightning::{Direction, Listed};
+use crate::http::HttpFault;
+use crate::lightning::{Direction, Listed, ServiceFault};
 
 /// Where reading begins next time.
 #[derive(Default)]
@@ -25,16 +26,21 @@ struct Pages {
     listed: Vec<Listed>,
     begin: u64,
     pay_index: u64,
+    /// Nothing follows.
+    is_whole: bool,
 }
 
 impl History {
     /// What was settled at or after `since`, and the highest `pay_index` seen.
-    pub async fn since(&self, calls: &Calls, since: UnixMillis) -> Result<(Vec<Listed>, u64), CallFault> {
+    pub async fn since(&self, calls: &Calls, since: UnixMillis) -> Result<(Vec<Listed>, u64), ServiceFault> {
         let known = *self.lock();
         let begin = if since < known.since { Begin::default() } else { known };
         let pays = read(calls, Direction::Out, begin.pays, since).await?;
         let invoices = read(calls, Direction::In, begin.invoices, since).await?;
         *self.lock() = Begin { since, pays: pays.begin, invoices: invoices.begin };
+        if !pays.is_whole || !invoices.is_whole {
+            return Err(unclear("its history is longer than Kilosat reads at once"));
+        }
         let mut listed = pays.listed;
         listed.extend(invoices.listed);
         Ok((listed, invoices.pay_index))
@@ -45,24 +51,30 @@ impl History {
     }
 }
 
-async fn read(calls: &Calls, direction: Direction, begin: u64, since: UnixMillis) -> Result<Pages, CallFault> {
+/// Reads from `begin` on, oldest first. A page that is larger than what is read is asked for again with half as many rows.
+async fn read(calls: &Calls, direction: Direction, begin: u64, since: UnixMillis) -> Result<Pages, ServiceFault> {
     let (method, key) = match direction {
         Direction::Out => ("listpays", "pays"),
         Direction::In => ("listinvoices", "invoices"),
     };
-    let mut pages = Pages { listed: Vec::new(), begin, pay_index: 0 };
-    let (mut start, mut all_old) = (begin, true);
+    let mut pages = Pages { listed: Vec::new(), begin, pay_index: 0, is_whole: false };
+    let (mut start, mut size, mut all_old) = (begin, ROWS_PER_PAGE, true);
     for _ in 0..PAGES_MAX {
-        let params = json!({ "index": "created", "start": start, "limit": ROWS_PER_PAGE });
-        let (body, pages_end) = match calls.call(method, &params).await {
-            Err(CallFault::Rpc(error)) if error.code == BAD_PARAMETERS => (calls.call(method, &json!({})).await?, true),
-            answer => (answer?, false),
+        let params = json!({ "index": "created", "start": start, "limit": size });
+        let (body, is_all) = match calls.list(method, &params).await {
+            Err(CallFault::Rpc(error)) if error.code == BAD_PARAMETERS => (calls.list(method, &json!({})).await, true),
+            Err(CallFault::Http(HttpFault::TooLarge { .. })) if size > 1 => {
+                size /= 2;
+                continue;
+            }
+            answer => (answer, false),
         };
-        let rows = Row::whole(&body).and_then(|row| row.list(key)).ok_or(CallFault::Odd(SUCCESS))?;
-        let last = rows.iter().filter_map(|row| row.number("created_index")).max();
+        let body = body.map_err(|fault| fault.fault())?;
+        let rows =
+            Row::whole(&body).and_then(|row| row.list(key)).ok_or_else(|| unclear("a list that cannot be read"))?;
         for row in &rows {
             pages.pay_index = pages.pay_index.max(row.number("pay_index").unwrap_or(0));
-            let listed = answers::listed(row, direction);
+            let listed = answers::listed(row, direction)?;
             let is_old = match &listed {
                 Some(listed) => listed.settled_at.is_some_and(|at| at < since),
                 None => answers::is_final(row, since),
@@ -73,15 +85,17 @@ async fn read(calls: &Calls, direction: Direction, begin: u64, since: UnixMillis
             }
             pages.listed.extend(listed.filter(|_| !is_old));
         }
-        match last {
-            Some(last) if !pages_end && last >= start => start = last.saturating_add(1),
-            _ => break,
+        if is_all || rows.is_empty() {
+            pages.is_whole = true;
+            break;
         }
+        let last = rows.iter().filter_map(|row| row.number("created_index")).max().filter(|last| *last >= start);
+        start = last.ok_or_else(|| unclear("a list without its place"))?.saturating_add(1);
     }
     Ok(pages)
 }
 
-/// One page stays well below the largest answer that is read.
-const ROWS_PER_PAGE: u32 = 100;
-/// What lies beyond is read the next time, because old rows are not read again.
-const PAGES_MAX: usize = 100;
+/// One page stays well below the largest one that is read.
+const ROWS_PER_PAGE: u32 = 200;
+/// What lies beyond is read the next time, as far as what lies before is old: such rows are not read again.
+const PAGES_MAX: usize = 500;
