@@ -64,10 +64,10 @@ pub struct Balance {
     pub spendable_msat: u64,
     /// What can be received now, in msat; 0 where the wallet does not say.
     pub receivable_msat: u64,
-    /// Open channels, usable or not; 0 where the wallet has none of its own.
-    pub channels: usize,
-    /// Channels over which payments work now.
-    pub channels_usable: usize,
+    /// Open channels, usable or not; none where the wallet does not say, as it has none of its own.
+    pub channels: Option<usize>,
+    /// Channels over which payments work now; none where the wallet does not say.
+    pub channels_usable: Option<usize>,
     /// Height of the newest block known; 0 where the wallet does not say.
     pub block_height: u32,
 }
@@ -142,6 +142,17 @@ impl Finding {
     /// A fault as a finding.
     pub fn error(fault: &ServiceFault) -> Finding {
         Finding { grade: Grade::Error, text: fault.to_string() }
+    }
+}
+
+impl Balance {
+    /// How many channels are ready, in words; nothing where the wallet does not say.
+    pub fn channels_told(&self) -> Option<String> {
+        Some(match (self.channels_usable?, self.channels?) {
+            (_, 0) => "no channel yet".to_owned(),
+            (usable, 1) => format!("{usable} of 1 channel ready"),
+            (usable, channels) => format!("{usable} of {channels} channels ready"),
+        })
     }
 }
 
