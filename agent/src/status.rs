@@ -207,13 +207,7 @@ impl Status {
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
         match &self.wallet_fault {
             Some(fault) => lines.push(format!("Wallet: {fault}")),
-            None => lines.push(format!(
-                "Wallet: {} to spend, {} of {} channels ready, block {}",
-                Msat(self.lightning.spendable_msat),
-                self.lightning.channels_usable,
-                self.lightning.channels,
-                self.lightning.block_height,
-            )),
+            None => lines.push(wallet_line(&self.lightning)),
         }
         lines.push(format!("Ledger: {}", self.ledger.sentence(self.now_ms)));
         for question in &self.questions {
@@ -265,6 +259,13 @@ impl StopButtonStatus {
             (None, state) => format!("Stop button: {state}"),
         }
     }
+}
+
+/// Leaves out what the wallet does not say.
+fn wallet_line(wallet: &Balance) -> String {
+    let block = (wallet.block_height > 0).then(|| format!("block {}", wallet.block_height));
+    let spendable = format!("Wallet: {} to spend", Msat(wallet.spendable_msat));
+    [Some(spendable), wallet.channels_told(), block].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Balance, now: Now) -> Status {

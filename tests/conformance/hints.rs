@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::routing::get;
 use kilosat::domain::money::Msat;
 use kilosat::engine::PayOutcome;
 use kilosat::http::{Fingerprint, Heard, HttpFault, Limits, Reach, StrictClient};
@@ -177,6 +181,32 @@ async fn no_other_address_than_the_wallets_is_listened_to() {
     assert_eq!(socket.next().await, Some(Heard::Nothing), "a sign of life");
     sim.socket.say("anything");
     assert_eq!(socket.next().await, Some(Heard::Text("anything".to_owned())));
+}
+
+/// The key that spends must not stand in a URL, because URLs are logged.
+#[tokio::test]
+async fn the_admin_key_of_lnbits_is_never_part_of_a_url() {
+    for (shown, listened) in [("e1f2", vec!["e1f2"]), ("****", vec![]), ("admin", vec![]), ("a/../b", vec![])] {
+        let (asked, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let wallet = json!({ "id": "w", "name": "", "balance": 0, "adminkey": "admin", "inkey": shown }).to_string();
+        let patched = wallet.clone();
+        let seen = async move |Path(key): Path<String>| {
+            asked.send(key).unwrap();
+            StatusCode::NOT_FOUND
+        };
+        let router = Router::new()
+            .route("/api/v1/wallet", get(async move || wallet).patch(async move || patched))
+            .route("/api/v1/ws/{key}", get(seen));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut remote = remote(&format!("http://{}", listener.local_addr().unwrap()), "admin");
+        remote.waits.poll = Duration::from_millis(50);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let service = LightningService::remote(ServiceKind::Lnbits, remote).unwrap();
+        hinted(&service, "the next poll is due").await;
+        hinted(&service, "the next poll is due").await;
+        let keys: Vec<String> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        assert_eq!(keys, listened, "{shown}");
+    }
 }
 
 /// The real server tells both keys of money that comes in; whoever knows a key can say anything there.

@@ -312,6 +312,7 @@ fn row(changed: Value) -> Value {
     let mut row = json!({
         "wallet_id": OURS, "payment_hash": hash_of(&bolt11).to_string(), "amount": -100_000, "fee": -1_500,
         "status": "success", "preimage": preimage.to_string(), "updated_at": "2026-11-24T06:44:53.833322+00:00",
+        "bolt11": bolt11,
     });
     for (key, value) in changed.as_object().unwrap() {
         row[key] = value.clone();
@@ -400,10 +401,18 @@ async fn an_answer_to_a_pay_call_means_no_more_than_it_says() {
 #[tokio::test]
 async fn an_answer_to_a_look_up_means_no_more_than_it_says() {
     let shown = |paid: bool, value: Value| json!({ "paid": paid, "details": row(value) }).to_string();
+    let world = Ledger::new(Currency::Bitcoin, 0, 0);
+    let (expired, another) = (world.foreign(AMOUNT.0, 1), world.foreign(AMOUNT.0, 600));
     for (status, body, want) in [
         (200, shown(true, json!({})), Want::Paid),
         (200, shown(false, json!({ "status": "pending", "preimage": null })), Want::InFlight),
         (200, shown(false, json!({ "status": "failed" })), Want::Failed),
+        (200, shown(false, json!({ "status": "failed", "updated_at": null })), Want::Failed),
+        (200, shown(false, json!({ "status": "failed", "updated_at": "2099-11-24T06:44:53Z" })), Want::Unavailable),
+        (200, shown(false, json!({ "status": "failed", "updated_at": null, "bolt11": expired })), Want::Unavailable),
+        (200, shown(false, json!({ "status": "failed", "bolt11": expired })), Want::Failed),
+        (200, shown(false, json!({ "status": "failed", "bolt11": another })), Want::Unavailable),
+        (200, shown(false, json!({ "status": "failed", "bolt11": null })), Want::Unavailable),
         (200, shown(false, json!({})), Want::Unavailable),
         (200, shown(true, json!({ "status": "failed" })), Want::Unavailable),
         (200, shown(true, json!({ "amount": 100_000 })), Want::Unavailable),

@@ -280,6 +280,58 @@ async fn long_lists_are_read_page_by_page() {
     assert!(listed.iter().all(|item| item.fee == Some(Msat(1_000)) && item.settled_at.is_some()));
 }
 
+#[tokio::test]
+async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
+    let (bench, lnd) = start(BOTH).await;
+    for _ in 0..45 {
+        assert!(matches!(paid_small(&bench).await, PayOutcome::Paid { .. }));
+    }
+    let say = |bytes: usize| lnd.says.lock().unwrap().of_payments = json!({ "htlcs": ["x".repeat(bytes)] });
+    say(60_000);
+    assert_eq!(bench.service.list_since(UnixMillis(0)).await.unwrap().len(), 45);
+    say(3_000_000);
+    let fault = bench.service.list_since(UnixMillis(0)).await.unwrap_err().to_string();
+    assert!(fault.contains("one item of its history is larger"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_whole_is_a_fault() {
+    let (bench, lnd) = start(BOTH).await;
+    assert!(matches!(paid_small(&bench).await, PayOutcome::Paid { .. }));
+    for said in [json!({ "value_msat": null }), json!({ "payment_hash": "" }), json!({ "status": null })] {
+        lnd.says.lock().unwrap().of_payments = said.clone();
+        assert!(bench.service.list_since(UnixMillis(0)).await.is_err(), "{said}");
+    }
+    lnd.says.lock().unwrap().of_payments = json!({});
+    let page = r#"{"payments":[{"status":"FAILED","creation_date":"9999999999"}],"first_index_offset":"5"}"#;
+    bench.faults.push("/v1/payments", Fault::Instead(200, page));
+    bench.faults.push("/v1/payments", Fault::Instead(200, page));
+    let fault = bench.service.list_since(UnixMillis(0)).await.unwrap_err().to_string();
+    assert!(fault.contains("the same part"), "{fault}");
+    let placeless = r#"{"payments":[{"status":"FAILED","creation_date":"9999999999"}]}"#;
+    bench.faults.push("/v1/payments", Fault::Instead(200, placeless));
+    assert!(bench.service.list_since(UnixMillis(0)).await.is_err());
+    assert_eq!(bench.service.list_since(UnixMillis(0)).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_invoice_that_is_paid_days_after_it_was_made_is_listed() {
+    let (bench, _lnd) = start(BOTH).await;
+    let now_s = kilosat::clock::Clock::real().now().wall.0 / 1_000;
+    let page = |days: u64, state: &str, offset: u64| {
+        let invoice = json!({
+            "state": state, "r_hash": kilosat::domain::l402::base64_encode(&[7; 32]), "amt_paid_msat": "5000",
+            "creation_date": (now_s - days * 86_400).to_string(), "settle_date": now_s.to_string(),
+        });
+        let body = json!({ "invoices": [invoice], "first_index_offset": offset.to_string() }).to_string();
+        Fault::Instead(200, body.leak())
+    };
+    bench.faults.push("/v1/invoices", page(3, "OPEN", 9));
+    bench.faults.push("/v1/invoices", page(10, "SETTLED", 1));
+    let listed = bench.service.list_since(UnixMillis(now_s * 1_000)).await.unwrap();
+    assert_eq!(listed.iter().map(|item| item.amount).collect::<Vec<_>>(), [Msat(5_000)]);
+}
+
 async fn paid_small(bench: &Bench) -> PayOutcome {
     let bolt11 = bench.world.ledger().foreign(1_001, 600);
     bench.service.pay(&bolt11, Msat(1_000)).await

@@ -160,6 +160,15 @@ async fn an_outgoing_payment_is_never_failed_because_its_invoice_expired() {
     let found = service.look_up(&hash_of(&bolt11)).await;
     assert!(matches!(&found, Found::Unavailable(why) if why.contains("expired")), "{found:?}");
 
+    let (service, ledger, _wallet) = house(Manner::default()).await;
+    ledger.plan(Plan::NoRoute);
+    for (expiry_s, is_over) in [(600, true), (20, false)] {
+        let bolt11 = ledger.foreign(100_000, expiry_s);
+        service.pay(&bolt11, FEE_MAX).await;
+        let found = service.look_up(&hash_of(&bolt11)).await;
+        assert_eq!(matches!(found, Found::Outcome(PayOutcome::Failed(_))), is_over, "failed, {expiry_s} s: {found:?}");
+    }
+
     let (service, ledger, _wallet) = house(manner(|_| None)).await;
     let bolt11 = ledger.foreign(100_000, 600);
     service.pay(&bolt11, FEE_MAX).await;
@@ -252,6 +261,31 @@ async fn requests_expire_and_long_lists_come_in_pages() {
     let now_s = kilosat::clock::Clock::real().now().wall.0 / 1_000;
     assert_eq!(wallet.expirations().len(), 4, "three pages and an empty one");
     assert!(wallet.expirations().iter().all(|at| (now_s..now_s + 120).contains(at)));
+}
+
+/// Pages of settled payments, each of `length`, of which the first has the number `first`.
+fn page(first: usize, length: usize) -> Misbehaviour {
+    let entry = |number: usize| {
+        format!(r#"{{"type":"outgoing","state":"settled","payment_hash":"{number:064x}","amount":1000}}"#)
+    };
+    let entries: Vec<_> = (first..first + length).map(entry).collect();
+    let text = format!(r#"{{"result_type":"list_transactions","result":{{"transactions":[{}]}}}}"#, entries.join(","));
+    Misbehaviour::Text(text.leak())
+}
+
+#[tokio::test]
+async fn a_list_ends_where_nothing_follows_and_nowhere_else() {
+    let (service, _ledger, wallet) = house(Manner::default()).await;
+    let listed = async |pages: &[(usize, usize)]| {
+        pages.iter().for_each(|(first, length)| wallet.push("list_transactions", page(*first, *length)));
+        service.list_since(UnixMillis(0)).await.map(|listed| listed.len())
+    };
+    assert_eq!(listed(&[(0, 5), (5, 5), (10, 3)]).await.ok(), Some(13), "short pages are no end");
+    assert_eq!(listed(&[(0, 5), (0, 5)]).await.ok(), Some(5), "a service without pages has shown all of it");
+    assert!(listed(&[(0, 20), (0, 20)]).await.is_err(), "it may have more than it shows");
+    assert!(listed(&[(0, 5), (5, 5), (0, 5)]).await.is_err(), "it begins anew");
+    let many: Vec<_> = (0..27).map(|page| (page * 20, 20)).collect();
+    assert_eq!(listed(&many).await.ok(), Some(540));
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ async fn tend(
         if fits(&status) {
             return status;
         }
-        if status.lightning.channels == 0 {
+        if status.lightning.channels.unwrap_or(0) == 0 {
             *channels_lost += 1;
             fund(hub, town, miner).await;
         }

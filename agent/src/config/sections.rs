@@ -14,7 +14,7 @@ use super::reader::Section;
 use super::stop_button::read_stop_button;
 use super::{ChainSource, Config, NodeConfig, WalletConfig};
 use crate::domain::money::Msat;
-use crate::http::Fingerprint;
+use crate::http::{Fingerprint, is_in_the_house};
 use crate::lightning::ServiceKind;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
@@ -141,6 +141,11 @@ fn read_wallet(lightning: &Section<'_>, service: Option<ServiceKind>) -> Option<
             _ => section.parsed("url", IsWrong(address), read_wallet_url),
         };
         let pins = section.optional("certificate_sha256", read_pins);
+        if let (Some(url), Some(Some(_))) = (&url, &pins)
+            && url.scheme() == "http"
+        {
+            section.wrong("certificate_sha256", PIN_WITHOUT_TLS);
+        }
         section.finish();
         if service == Some(kind) {
             wallet = match (url, secret_file, pins) {
@@ -160,9 +165,16 @@ fn read_wallet(lightning: &Section<'_>, service: Option<ServiceKind>) -> Option<
 
 fn read_wallet_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && is_plain(url));
-    url.filter(|url| url.query().is_none() && url.fragment().is_none()).ok_or_else(|| {
+    let url = url.filter(|url| url.query().is_none() && url.fragment().is_none()).ok_or_else(|| {
         format!("{text:?} is not the address of a wallet, such as \"http://127.0.0.1:9740\"; passwords belong in the secret file")
-    })
+    })?;
+    if url.scheme() == "http" && !is_in_the_house(&url) {
+        return Err(format!(
+            "{text:?} is outside the house, and over http everybody on the way could read the credential and spend; write \
+             https://, or reach the wallet by an address in your own network"
+        ));
+    }
+    Ok(url)
 }
 
 fn read_pins(text: &str) -> Result<Vec<Fingerprint>, String> {
@@ -254,3 +266,5 @@ pub(super) fn read_port(section: &Section<'_>, default: u64) -> Option<u16> {
 }
 
 const NODE_KEY_CHARS: usize = 66;
+const PIN_WITHOUT_TLS: &str =
+    "there is no certificate over http, so nothing would be compared; write https:// in url, or leave this key out";

@@ -199,7 +199,7 @@ impl Demo {
     /// The neighbour pays the house's first invoice; that payment opens its channel, bought just in time from the LSP.
     async fn fund_hub(&mut self, narrator: &dyn Narrator) -> Result<(), DemoError> {
         let wallet = self.agent.status().lightning.clone();
-        if wallet.balance().await.unwrap_or_default().channels == 0 {
+        if wallet.balance().await.unwrap_or_default().channels.unwrap_or(0) == 0 {
             narrator
                 .say("The neighbour lends the house 200000 sat; the LSP opens the house's channel for that payment.");
             let bolt11 = wallet.create(&top_up()).await?.bolt11;
@@ -225,7 +225,8 @@ impl Demo {
             Err(_) => {
                 let Balance { channels, spendable_msat, .. } = wallet.balance().await.unwrap_or_default();
                 return Err(DemoError::Town(format!(
-                    "the house has {channels} channel(s) with {} to spend and knows {} of 2 others after {} s",
+                    "the house has {} channel(s) with {} to spend and knows {} of 2 others after {} s",
+                    channels.unwrap_or(0),
                     Msat(spendable_msat),
                     self.town.ways_from_lsp(wallet_node(&wallet)),
                     FUNDING_WAIT.as_secs(),

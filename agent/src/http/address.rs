@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use url::{Host, Url};
+
 /// Whether an address is public, that is on the open internet.
 ///
 /// An IPv6 address that wraps an IPv4 address (mapped, NAT64, 6to4) is judged by what it wraps.
@@ -20,6 +22,24 @@ pub fn is_public(address: IpAddr) -> bool {
         },
     }
 }
+
+/// Whether a URL leads to this machine or to one in its own networks, judged by what it says.
+///
+/// A name counts by its end, or when it has only one part, as routers give them; no such name is known on the internet.
+/// Source: RFC 6761, RFC 6762, RFC 8375; `.internal` is reserved by ICANN resolution 2024.07.29.06.
+pub fn is_in_the_house(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(v4)) => !is_public(v4.into()),
+        Some(Host::Ipv6(v6)) => !is_public(v6.into()),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            !name.is_empty() && (!name.contains('.') || HOUSE_NAMES.iter().any(|end| name.ends_with(end)))
+        }
+        None => false,
+    }
+}
+
+const HOUSE_NAMES: [&str; 5] = [".localhost", ".local", ".home.arpa", ".internal", ".lan"];
 
 /// The networks this machine is directly attached to.
 ///

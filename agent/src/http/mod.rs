@@ -17,7 +17,7 @@ mod pin;
 mod request;
 mod socket;
 
-pub use address::{OwnNetworks, is_public};
+pub use address::{OwnNetworks, is_in_the_house, is_public};
 pub use fault::HttpFault;
 pub use pin::Fingerprint;
 pub use request::{Body, LineBuffer, Lines, Request};
@@ -143,9 +143,16 @@ impl StrictClient {
     /// those certificates; without, those that the public authorities vouch for. Requests do not wait for each other.
     ///
     /// # Errors
+    /// [`HttpFault::RefusedUrl`] for pins without TLS, or a wallet outside the house without it;
     /// [`HttpFault::NotPrepared`] if TLS cannot be set up.
     pub fn for_wallet(url: &Url, pins: &[Fingerprint], limits: Limits) -> Result<Self, HttpFault> {
         let host = host_of(url);
+        if url.scheme() != "https" && !pins.is_empty() {
+            return Err(HttpFault::RefusedUrl { host, reason: "it is not https, so it has no certificate to compare" });
+        }
+        if url.scheme() != "https" && !is_in_the_house(url) {
+            return Err(HttpFault::RefusedUrl { host, reason: "it is outside the house and not https" });
+        }
         let failed = |_| HttpFault::NotPrepared { host: host.clone() };
         let mut builder = builder(&limits);
         let mut tls = None;
@@ -221,8 +228,9 @@ impl StrictClient {
     pub async fn send(&self, request: Request<'_>) -> Result<HttpAnswer, HttpFault> {
         let host = host_of(&request.url);
         let _slots = self.slots(&host).await?;
+        let bytes_max = request.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         let response = self.begin(&host, request).await?;
-        self.read(&host, response).await
+        read(&host, response, bytes_max).await
     }
 
     /// Sends one request and hands out its answer line by line; [`Request::total`] bounds the whole stream.
@@ -242,6 +250,7 @@ impl StrictClient {
         let (method, content_type, body) = match request.body {
             Body::Get => (Method::GET, None, String::new()),
             Body::Json(text) => (Method::POST, Some("application/json"), text),
+            Body::Patch(text) => (Method::PATCH, Some("application/json"), text),
             Body::Form(fields) => {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
                 form.extend_pairs(&fields);
@@ -262,23 +271,6 @@ impl StrictClient {
         Ok(response)
     }
 
-    async fn read(&self, host: &str, mut response: reqwest::Response) -> Result<HttpAnswer, HttpFault> {
-        let mut answer = answer_head(&response);
-        let bytes_max = self.limits.body_bytes_max;
-        let too_large = || HttpFault::TooLarge { host: host.to_owned() };
-        let announced = usize::try_from(response.content_length().unwrap_or(0));
-        if announced.map_or(true, |bytes| bytes > bytes_max) {
-            return Err(too_large());
-        }
-        while let Some(part) = response.chunk().await.map_err(|e| HttpFault::of(host, &e))? {
-            if part.len() > bytes_max.saturating_sub(answer.body.len()) {
-                return Err(too_large());
-            }
-            answer.body.extend_from_slice(&part);
-        }
-        Ok(answer)
-    }
-
     /// A payee's turn; a wallet needs none.
     async fn slots(&self, host: &str) -> Result<Option<(SemaphorePermit<'_>, SemaphorePermit<'static>)>, HttpFault> {
         let Some(turn) = &self.turn else { return Ok(None) };
@@ -290,6 +282,22 @@ impl StrictClient {
         let slots = tokio::time::timeout(self.limits.total, slots).await;
         slots.map(Some).map_err(|_| HttpFault::Busy { host: host.to_owned() })
     }
+}
+
+async fn read(host: &str, mut response: reqwest::Response, bytes_max: usize) -> Result<HttpAnswer, HttpFault> {
+    let mut answer = answer_head(&response);
+    let too_large = || HttpFault::TooLarge { host: host.to_owned() };
+    let announced = usize::try_from(response.content_length().unwrap_or(0));
+    if announced.map_or(true, |bytes| bytes > bytes_max) {
+        return Err(too_large());
+    }
+    while let Some(part) = response.chunk().await.map_err(|e| HttpFault::of(host, &e))? {
+        if part.len() > bytes_max.saturating_sub(answer.body.len()) {
+            return Err(too_large());
+        }
+        answer.body.extend_from_slice(&part);
+    }
+    Ok(answer)
 }
 
 /// The host of a URL, for sentences.

@@ -17,6 +17,8 @@ pub struct Request<'a> {
     pub headers: Vec<(&'static str, &'a str)>,
     /// Longest wait for the whole answer, in place of the client's own.
     pub total: Option<Duration>,
+    /// Largest body of the answer, in place of the client's own.
+    pub body_bytes_max: Option<usize>,
 }
 
 /// What a request carries, which also decides its method.
@@ -26,6 +28,8 @@ pub enum Body<'a> {
     Get,
     /// POST of this JSON text.
     Json(String),
+    /// PATCH with this JSON text.
+    Patch(String),
     /// POST of these pairs, form-encoded.
     Form(Vec<(&'a str, String)>),
 }
@@ -33,17 +37,22 @@ pub enum Body<'a> {
 impl<'a> Request<'a> {
     /// A GET request.
     pub fn get(url: Url) -> Request<'a> {
-        Request { url, body: Body::Get, headers: Vec::new(), total: None }
+        Request { url, body: Body::Get, headers: Vec::new(), total: None, body_bytes_max: None }
     }
 
     /// A POST request with a JSON value.
     pub fn json(url: Url, value: &serde_json::Value) -> Request<'a> {
-        Request { url, body: Body::Json(value.to_string()), headers: Vec::new(), total: None }
+        Request { body: Body::Json(value.to_string()), ..Request::get(url) }
+    }
+
+    /// A PATCH request with a JSON value.
+    pub fn patch(url: Url, value: &serde_json::Value) -> Request<'a> {
+        Request { body: Body::Patch(value.to_string()), ..Request::get(url) }
     }
 
     /// A POST request with form fields.
     pub fn form(url: Url, fields: Vec<(&'a str, String)>) -> Request<'a> {
-        Request { url, body: Body::Form(fields), headers: Vec::new(), total: None }
+        Request { body: Body::Form(fields), ..Request::get(url) }
     }
 
     /// The same with one more header.
@@ -57,6 +66,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn within(mut self, total: Duration) -> Request<'a> {
         self.total = Some(total);
+        self
+    }
+
+    /// The same with its own limit of size for an answer that is read whole.
+    #[must_use]
+    pub fn up_to(mut self, body_bytes_max: usize) -> Request<'a> {
+        self.body_bytes_max = Some(body_bytes_max);
         self
     }
 }

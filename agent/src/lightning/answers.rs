@@ -1,6 +1,8 @@
 //! The words every service answers in.
 
 use bitcoin::Network;
+use bitcoin::hashes::Hash as _;
+use lightning_invoice::Bolt11Invoice;
 use serde::{Deserialize, Serialize};
 
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
@@ -62,10 +64,10 @@ pub struct Balance {
     pub spendable_msat: u64,
     /// What can be received now, in msat; 0 where the wallet does not say.
     pub receivable_msat: u64,
-    /// Open channels, usable or not; 0 where the wallet has none of its own.
-    pub channels: usize,
-    /// Channels over which payments work now.
-    pub channels_usable: usize,
+    /// Open channels, usable or not; none where the wallet does not say, as it has none of its own.
+    pub channels: Option<usize>,
+    /// Channels over which payments work now; none where the wallet does not say.
+    pub channels_usable: Option<usize>,
     /// Height of the newest block known; 0 where the wallet does not say.
     pub block_height: u32,
 }
@@ -143,6 +145,17 @@ impl Finding {
     }
 }
 
+impl Balance {
+    /// How many channels are ready, in words; nothing where the wallet does not say.
+    pub fn channels_told(&self) -> Option<String> {
+        Some(match (self.channels_usable?, self.channels?) {
+            (_, 0) => "no channel yet".to_owned(),
+            (usable, 1) => format!("{usable} of 1 channel ready"),
+            (usable, channels) => format!("{usable} of {channels} channels ready"),
+        })
+    }
+}
+
 impl NewInvoice {
     /// Checks what a service made of `request`: network, at least the amount and less than a satoshi more, and life.
     ///
@@ -171,5 +184,25 @@ impl NewInvoice {
     }
 }
 
+/// Whether a payment that was called failed at `failed_at` can be believed to be over.
+///
+/// LNbits, and services behind Nostr Wallet Connect, also say `failed` because the invoice expired, while what they sent
+/// is still on its way; so from then on the word proves nothing. What remains: a service that was not sure and said it
+/// while the invoice was valid, or one whose clock is wrong by more than [`CLOCKS_DIFFER_MS`]. Nothing in its answers
+/// tells; a proof that comes later is booked as a late settlement.
+pub(super) fn failed_before_expiry(failed_at: UnixMillis, expires_at: Option<UnixMillis>) -> bool {
+    expires_at.is_some_and(|expires_at| failed_at.plus(CLOCKS_DIFFER_MS) < expires_at)
+}
+
+/// When the invoice of `hash` expires; `None` if this is another one, or none.
+pub(super) fn expiry_of(bolt11: &str, hash: &PaymentHash) -> Option<UnixMillis> {
+    let invoice: Bolt11Invoice = bolt11.parse().ok()?;
+    let expires_at = invoice.expires_at()?.as_millis();
+    let is_it = PaymentHash(invoice.payment_hash().to_byte_array()) == *hash;
+    u64::try_from(expires_at).ok().filter(|_| is_it).map(UnixMillis)
+}
+
+/// Of a service and of this machine; half of what an invoice must live on when it is paid.
+const CLOCKS_DIFFER_MS: u64 = 30_000;
 /// Rounding up to a whole satoshi adds at most this.
 const SUB_SAT_MAX: u64 = 999;

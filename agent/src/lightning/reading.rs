@@ -70,7 +70,7 @@ pub fn look_up(kind: ServiceKind, subject: &Subject<'_>, answers: &[HttpAnswer])
     match kind {
         ServiceKind::Node => Found::Unavailable(silence(kind).to_string()),
         ServiceKind::Phoenixd => phoenixd::answers::found(answer, hash),
-        ServiceKind::Lnbits => lnbits::answers::looked_up(answer, hash, subject.wallet_id),
+        ServiceKind::Lnbits => lnbits::answers::looked_up(answer, hash, subject.wallet_id, subject.now),
         ServiceKind::Lnd if answer.status == OK => {
             lnd::answers::found(lines(&answer.body).next().ok_or_else(|| silence(kind)), hash)
         }
@@ -79,7 +79,7 @@ pub fn look_up(kind: ServiceKind, subject: &Subject<'_>, answers: &[HttpAnswer])
             let read = |place| ready(cln_read(answers.get(place), hash));
             at_once(verdict::found(Standing::Over, |_| true, read(0), read(1)))
         }
-        ServiceKind::Nwc => nwc::answers::found(&opened(answer), hash),
+        ServiceKind::Nwc => nwc::answers::found(&opened(answer), hash, subject.now),
     }
 }
 
@@ -120,22 +120,23 @@ pub fn listed(kind: ServiceKind, direction: Direction, answer: &HttpAnswer) -> R
             Ok(rows.iter().filter(|row| row.state == lnbits::answers::State::Success).map(|row| row.listed()).collect())
         }
         ServiceKind::Lnd => {
-            let (name, read): (_, fn(&serde_json::Value) -> Option<Listed>) = match direction {
+            let (name, read): (_, fn(&serde_json::Value) -> Result<Option<Listed>, ServiceFault>) = match direction {
                 Direction::Out => ("payments", lists::payment),
                 Direction::In => ("invoices", lists::invoice),
             };
             let page = lnd_answer(answer)?.map_err(|refusal| refusal.fault())?;
-            Ok(page[name].as_array().ok_or_else(|| silence(kind))?.iter().filter_map(read).collect())
+            let items = page[name].as_array().ok_or_else(|| silence(kind))?;
+            items.iter().filter_map(|item| read(item).transpose()).collect()
         }
         ServiceKind::Cln => {
             let name = if direction == Direction::Out { "pays" } else { "invoices" };
             let body = cln_body(answer)?;
             let rows = cln::answers::Row::whole(&body).and_then(|row| row.list(name)).ok_or_else(|| silence(kind))?;
-            Ok(rows.iter().filter_map(|row| cln::answers::listed(row, direction)).collect())
+            rows.iter().filter_map(|row| cln::answers::listed(row, direction).transpose()).collect()
         }
         ServiceKind::Nwc => {
             let page = nwc::answers::page(&opened(answer))?;
-            Ok(page.into_iter().flatten().filter_map(|transaction| transaction.listed()).collect())
+            page.into_iter().flatten().filter_map(|transaction| transaction.listed().transpose()).collect()
         }
     }
 }
@@ -254,3 +255,39 @@ fn at_once<T>(decision: impl Future<Output = T>) -> T {
 }
 
 const OK: u16 = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn case(kind: ServiceKind, body: &str, is_permission: bool) {
+        let answer = HttpAnswer {
+            status: 403,
+            www_authenticate: Vec::new(),
+            retry_after_s: None,
+            payment_required: None,
+            body: body.as_bytes().to_vec(),
+        };
+        let hash = PaymentHash([7; 32]);
+        let subject = Subject { hash: &hash, wallet_id: "", network: Network::Bitcoin, now: UnixMillis(0) };
+        let trouble = info(kind, &subject, &answer).err().map(|fault| fault.trouble);
+        assert_eq!(trouble == Some(Trouble::Permission), is_permission, "{kind:?} {body}: {trouble:?}");
+    }
+
+    /// Whoever takes it for one waits for an owner who has nothing to mend.
+    #[test]
+    fn a_403_of_a_proxy_is_no_word_about_the_credential() {
+        for kind in [ServiceKind::Phoenixd, ServiceKind::Lnbits, ServiceKind::Lnd, ServiceKind::Cln] {
+            case(kind, "", false);
+            case(kind, "<html>Forbidden</html>", false);
+            case(kind, r#"{"code":403,"message":"Forbidden"}"#, false);
+            case(kind, r#"{"detail":"Forbidden"}"#, false);
+        }
+        case(ServiceKind::Lnd, r#"{"code":7,"message":"no"}"#, true);
+        case(ServiceKind::Lnd, r#"{"code":2,"message":"permission denied"}"#, true);
+        case(ServiceKind::Lnbits, r#"{"detail":"Invalid adminkey."}"#, true);
+        case(ServiceKind::Lnbits, r#"{"detail":"Invoice (or Admin) key required."}"#, true);
+        case(ServiceKind::Cln, r#"{"code":1502,"message":"Not permitted: method"}"#, true);
+    }
+}

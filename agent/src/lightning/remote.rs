@@ -86,6 +86,8 @@ impl Remote {
 }
 
 const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Of one page of a history: a payment in many parts shows the way of each.
+pub(super) const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

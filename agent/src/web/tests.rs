@@ -52,8 +52,8 @@ fn full() -> Status {
             balance_msat: 210_001_000,
             spendable_msat: 190_002_000,
             receivable_msat: 370_003_000,
-            channels: 5,
-            channels_usable: 4,
+            channels: Some(5),
+            channels_usable: Some(4),
             block_height: 899_001,
         },
         meters: meters(),
@@ -295,7 +295,8 @@ fn only_our_own_page_presses_the_button() {
 
 #[test]
 fn an_empty_house_is_told_what_to_do() {
-    let text = text_of(&html(&Status { network: "bitcoin".to_owned(), ..Status::default() }));
+    let lightning = Balance { channels: Some(0), channels_usable: Some(0), ..Balance::default() };
+    let text = text_of(&html(&Status { network: "bitcoin".to_owned(), lightning, ..Status::default() }));
     shows(&text, &["No meter is read. Add a [[meter]]", "Nothing is paid automatically. Add an [[agreement]]"]);
     shows(
         &text,
@@ -310,6 +311,18 @@ fn an_empty_house_is_told_what_to_do() {
     }
     let feed = FeedStatus { id: "f".to_owned(), url: String::new(), points: Vec::new(), notices: Vec::new() };
     shows(&text_of(&html(&Status { feeds: vec![feed], ..Status::default() })), &["No data yet."]);
+}
+
+#[test]
+fn of_a_wallet_that_does_not_tell_of_channels_nothing_is_said_about_them() {
+    let mut status = full();
+    (status.lightning.channels, status.lightning.channels_usable) = (None, None);
+    (status.lightning.block_height, status.wallet_fault) = (0, None);
+    let (page, lines) = (text_of(&html(&status)), status.as_text());
+    assert!(lines.contains("Wallet: 190002 sat to spend\n"), "{lines}");
+    for said in [page, lines] {
+        assert!(!said.to_lowercase().contains("channel"), "{said}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! When a verdict about money may be given at all, said a second time and in another way than the services say it.
 
 use bitcoin::hex::DisplayHex as _;
+use kilosat::domain::money::UnixMillis;
 use kilosat::http::HttpAnswer;
 use kilosat::lightning::ServiceKind;
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ pub const HASH: [u8; 32] = [
 ];
 /// Its proof.
 pub const PREIMAGE: [u8; 32] = [7; 32];
+/// The instant of the questions.
+pub const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 /// The id of our wallet at LNbits.
 pub const WALLET_ID: &str = "b5d7a1f0";
 
@@ -102,7 +105,7 @@ pub fn may_be_found_failed(kind: ServiceKind, answers: &[HttpAnswer]) -> bool {
             let row = &value["details"];
             let goes_out = row["amount"].as_f64().is_some_and(|amount| amount <= 0.0);
             let is_row = row["wallet_id"] == WALLET_ID && goes_out && is_ours(&row["payment_hash"]);
-            first.status == 200 && value["paid"] == false && row["status"] == "failed" && is_row
+            first.status == 200 && value["paid"] == false && row["status"] == "failed" && is_row && names_invoice(row)
         }
         ServiceKind::Lnd => {
             let failed =
@@ -113,7 +116,12 @@ pub fn may_be_found_failed(kind: ServiceKind, answers: &[HttpAnswer]) -> bool {
         ServiceKind::Nwc => {
             let row = &value["result"];
             let state = row["state"].as_str().unwrap_or_default();
-            row["type"] == "outgoing" && state.eq_ignore_ascii_case("failed") && is_ours(&row["payment_hash"])
+            let is_failed = row["type"] == "outgoing" && state.eq_ignore_ascii_case("failed");
+            let is_past = row["expires_at"].as_u64().is_some_and(|at| at > 0 && at <= NOW.0 / 1_000);
+            is_failed
+                && is_ours(&row["payment_hash"])
+                && !is_past
+                && (names_invoice(row) || !row["expires_at"].is_null())
         }
     }
 }
@@ -164,6 +172,11 @@ fn is_phoenixd_failure(value: &Value) -> bool {
     value["reason"].as_str().is_some_and(|reason| FINAL_REASONS.contains(&reason))
         && proof.is_none()
         && is_ours(&value["paymentHash"])
+}
+
+/// Without the invoice nobody knows whether a failure is more than its expiry.
+fn names_invoice(row: &Value) -> bool {
+    ["bolt11", "invoice"].iter().any(|key| row[key].as_str().is_some_and(|text| text.to_lowercase().starts_with("ln")))
 }
 
 fn is_list_of_failed(answer: &HttpAnswer) -> bool {

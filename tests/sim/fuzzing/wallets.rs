@@ -2,13 +2,12 @@
 
 use bitcoin::Network;
 use kilosat::domain::invoice::PaymentHash;
-use kilosat::domain::money::UnixMillis;
 use kilosat::engine::{Found, PayOutcome};
 use kilosat::http::{HttpAnswer, LineBuffer};
 use kilosat::lightning::reading::{self, Subject};
 use kilosat::lightning::{Direction, Incoming, Listed, ServiceFault, ServiceKind};
 
-use super::oracle::{self, HASH, WALLET_ID};
+use super::oracle::{self, HASH, NOW, WALLET_ID};
 use super::{answers, assert_fit_to_show};
 
 /// Answers of phoenixd.
@@ -134,5 +133,3 @@ fn streamed(body: &[u8]) {
     assert_eq!(lines(body.len().max(1)), plain);
     assert_eq!(lines(7), plain);
 }
-
-const NOW: UnixMillis = UnixMillis(1_800_000_000_000);

@@ -226,7 +226,34 @@ fn wallet_settings_are_checked() {
     case(&lnd(&format!("{secret}url = \"https://a:b@c.example\"")), 5, "lightning.lnd.url", "secret file");
     let pins = format!("{secret}url = \"https://c.example\"\ncertificate_sha256 = \"AB:CD\"");
     case(&lnd(&pins), 6, "lightning.lnd.certificate_sha256", "openssl x509");
-    case("[lightning.cln]\nurl = \"http://c.example\"\n", 1, "lightning.cln.secret_file", "secret_file =");
+    for (host, is_in_the_house) in [
+        ("127.0.0.1:9740", true),
+        ("[::1]:9740", true),
+        ("192.168.1.7", true),
+        ("[fd00::7]", true),
+        ("169.254.3.4", true),
+        ("localhost", true),
+        ("umbrel", true),
+        ("wallet.local.", true),
+        ("8.8.8.8", false),
+        ("[2606:4700::1]", false),
+        ("c.example", false),
+        ("local.example", false),
+        ("abcdefghijklmnop.onion", false),
+    ] {
+        let settings = lnd(&format!("{secret}url = \"http://{host}\""));
+        if is_in_the_house {
+            Config::parse(&settings).unwrap_or_else(|problems| panic!("{host}: {problems:?}"));
+        } else {
+            case(&settings, 5, "lightning.lnd.url", "is outside the house");
+        }
+        let pinned = format!("{settings}certificate_sha256 = \"{}\"\n", "ab".repeat(32));
+        let refused = Config::parse(&pinned).unwrap_err();
+        let says =
+            |problem: &Problem| problem.to_string().contains(if is_in_the_house { "over http" } else { "outside" });
+        assert!(refused.iter().any(says), "{host}: {refused:?}");
+    }
+    case("[lightning.cln]\nurl = \"https://c.example\"\n", 1, "lightning.cln.secret_file", "secret_file =");
     case(&node("lsp = \"02ab@lsp.example:9735\""), 2, "lightning.node.lsp", "66 characters");
     case(&chain("source = \"core\""), 2, "lightning.node.chain.source", "\"bitcoind\"");
     case(&chain("url = \"mempool.space\""), 2, "lightning.node.chain.url", "Esplora");

@@ -110,40 +110,44 @@ fn network(name: &str) -> Option<Network> {
 
 /// Adds what `listpeerchannels` says to `balance`.
 pub(in crate::lightning) fn peer_channels(body: &[u8], balance: &mut Balance) -> Option<()> {
+    let (mut open, mut usable) = (0_usize, 0_usize);
     for channel in Row::whole(body)?.list("channels")? {
         if channel.text("state") != Some(NORMAL) {
             continue;
         }
         let spendable = channel.msat("spendable_msat")?;
         add(&mut balance.balance_msat, channel.msat("to_us_msat").unwrap_or(spendable))?;
-        balance.channels = balance.channels.saturating_add(1);
+        open = open.saturating_add(1);
         if channel.0.value.get("peer_connected").and_then(serde_json::Value::as_bool) == Some(false) {
             continue;
         }
         add(&mut balance.spendable_msat, spendable)?;
         add(&mut balance.receivable_msat, channel.msat("receivable_msat").unwrap_or(0))?;
-        balance.channels_usable = balance.channels_usable.saturating_add(1);
+        usable = usable.saturating_add(1);
     }
+    (balance.channels, balance.channels_usable) = (Some(open), Some(usable));
     Some(())
 }
 
 /// Adds what `listfunds` says to `balance`; the channel reserve is not known here.
 pub(in crate::lightning) fn funds(body: &[u8], balance: &mut Balance) -> Option<()> {
+    let (mut open, mut usable) = (0_usize, 0_usize);
     for channel in Row::whole(body)?.list("channels")? {
         if channel.text("state") != Some(NORMAL) {
             continue;
         }
         let ours = channel.msat("our_amount_msat")?;
         add(&mut balance.balance_msat, ours)?;
-        balance.channels = balance.channels.saturating_add(1);
+        open = open.saturating_add(1);
         if channel.0.value.get("connected").and_then(serde_json::Value::as_bool) == Some(false) {
             continue;
         }
         add(&mut balance.spendable_msat, ours)?;
         let whole = channel.msat("amount_msat").unwrap_or(ours);
         add(&mut balance.receivable_msat, whole.saturating_sub(ours))?;
-        balance.channels_usable = balance.channels_usable.saturating_add(1);
+        usable = usable.saturating_add(1);
     }
+    (balance.channels, balance.channels_usable) = (Some(open), Some(usable));
     Some(())
 }
 
@@ -196,17 +200,25 @@ pub(in crate::lightning) fn incoming(body: &[u8], hash: &PaymentHash) -> Option<
 }
 
 /// A settled row of `listpays` or `listinvoices`; `None` for every other row.
-pub(in crate::lightning) fn listed(row: &Row<'_>, direction: Direction) -> Option<Listed> {
-    let hash = row.hash()?;
-    let (status, amount, settled_at, preimage) = match direction {
-        Direction::Out => ("complete", "amount_msat", "completed_at", "preimage"),
-        Direction::In => ("paid", "amount_received_msat", "paid_at", "payment_preimage"),
-    };
-    if row.text("status") != Some(status) {
-        return None;
+pub(in crate::lightning) fn listed(row: &Row<'_>, direction: Direction) -> Result<Option<Listed>, ServiceFault> {
+    let status = if direction == Direction::Out { "complete" } else { "paid" };
+    match row.text("status") {
+        Some(found) if found != status => Ok(None),
+        Some(_) => settled(row, direction).map(Some).ok_or_else(|| unclear("a settled payment that cannot be read")),
+        None => Err(unclear("a payment without its state")),
     }
+}
+
+fn settled(row: &Row<'_>, direction: Direction) -> Option<Listed> {
+    let hash = row.hash()?;
+    let (amount, settled_at, preimage) = match direction {
+        Direction::Out => ("amount_msat", "completed_at", "preimage"),
+        Direction::In => ("amount_received_msat", "paid_at", "payment_preimage"),
+    };
     let fee = if direction == Direction::Out { row.fee() } else { None };
-    let amount = row.msat(amount).or_else(|| bolt11_amount(row))?;
+    // Of a payment without an invoice the node may know only what it sent, the fee included.
+    let sent = || row.msat("amount_sent_msat").filter(|_| direction == Direction::Out);
+    let amount = row.msat(amount).or_else(|| bolt11_amount(row)).or_else(sent)?;
     Some(Listed {
         direction,
         hash,

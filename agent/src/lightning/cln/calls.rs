@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::http::{HttpAnswer, HttpFault, Request, StrictClient};
 use crate::json::Document;
+use crate::lightning::remote::PAGE_BYTES_MAX;
 use crate::lightning::{Remote, ServiceFault, ServiceKind, Trouble};
 
 /// The calls of one node.
@@ -49,8 +50,19 @@ impl Calls {
     }
 
     pub async fn call_within(&self, method: &str, params: &Value, total: Duration) -> Result<Vec<u8>, CallFault> {
-        let url = self.remote.at(&format!("/v1/{method}"));
-        let request = Request::json(url, params).header("Rune", self.remote.secret.expose()).within(total);
+        self.send(self.request(method, params).within(total)).await
+    }
+
+    /// Asks for one page of a history.
+    pub async fn list(&self, method: &str, params: &Value) -> Result<Vec<u8>, CallFault> {
+        self.send(self.request(method, params).within(self.remote.waits.call).up_to(PAGE_BYTES_MAX)).await
+    }
+
+    fn request(&self, method: &str, params: &Value) -> Request<'_> {
+        Request::json(self.remote.at(&format!("/v1/{method}")), params).header("Rune", self.remote.secret.expose())
+    }
+
+    async fn send(&self, request: Request<'_>) -> Result<Vec<u8>, CallFault> {
         let answer = self.client.send(request).await.map_err(CallFault::Http)?;
         body(answer, self.remote.secret.expose())
     }

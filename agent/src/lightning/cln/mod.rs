@@ -203,7 +203,7 @@ impl Cln {
     }
 
     pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
-        let (listed, pay_index) = self.history.since(&self.calls, since).await.map_err(|fault| fault.fault())?;
+        let (listed, pay_index) = self.history.since(&self.calls, since).await?;
         self.pay_index.fetch_max(pay_index, Ordering::Relaxed);
         Ok(listed)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::answers::{Balance, Direction, Incoming, Info, Listed};
+use super::super::answers::{Balance, Direction, Incoming, Info, Listed, expiry_of, failed_before_expiry};
 use super::super::trouble::{ServiceFault, Trouble};
 use super::KIND;
 use super::refusal::Refusal;
@@ -11,6 +11,7 @@ use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::HttpAnswer;
 use crate::json::{Document, whole_number};
+use crate::keys::Secret;
 
 /// What a key opens.
 pub(in crate::lightning) struct Wallet {
@@ -29,6 +30,7 @@ pub(in crate::lightning) struct Row {
     pub fee: Option<Msat>,
     pub(in crate::lightning) state: State,
     pub changed_at: Option<UnixMillis>,
+    bolt11: String,
     preimage: Option<Preimage>,
 }
 
@@ -73,6 +75,7 @@ impl Row {
             fee: document.text_at("/fee").and_then(signed).map(|(_, fee)| fee),
             state,
             changed_at: text("/updated_at").and_then(instant),
+            bolt11: text("/bolt11").unwrap_or_default().to_owned(),
             preimage: text("/preimage").and_then(hex32).map(Preimage),
         })
     }
@@ -141,16 +144,17 @@ fn paid(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> PayOutcome {
 }
 
 /// What an answer to a look-up by a key of the wallet `own_id` says of an outgoing payment.
-pub(in crate::lightning) fn looked_up(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str) -> Found {
+pub(in crate::lightning) fn looked_up(answer: &HttpAnswer, hash: &PaymentHash, own_id: &str, now: UnixMillis) -> Found {
     if says_no_such_payment(answer) {
         return Found::NotFound;
     }
     let row = row(answer).and_then(|row| row.checked(hash, Some(own_id)));
-    row.map_or_else(|fault| Found::Unavailable(fault.to_string()), |row| found(&row, hash))
+    row.map_or_else(|fault| Found::Unavailable(fault.to_string()), |row| found(&row, hash, now))
 }
 
-/// What a row of this wallet says of an outgoing payment.
-pub(super) fn found(row: &Row, hash: &PaymentHash) -> Found {
+/// What a row of this wallet says of an outgoing payment. LNbits never looks a failed one up again, and calls it so, too,
+/// when the service behind it only saw that the invoice expired.
+pub(super) fn found(row: &Row, hash: &PaymentHash, now: UnixMillis) -> Found {
     let unavailable = |why: &str| Found::Unavailable(unclear(why).to_string());
     if !row.is_outgoing {
         return unavailable("it knows this hash only as an invoice of the wallet itself");
@@ -159,6 +163,9 @@ pub(super) fn found(row: &Row, hash: &PaymentHash) -> Found {
         (State::Success, Some(preimage)) => Found::Outcome(PayOutcome::Paid { preimage, fee: row.fee }),
         (State::Success, None) => unavailable("it says that this is paid and does not prove it"),
         (State::Pending, _) => Found::Outcome(PayOutcome::InFlight),
+        (State::Failed, _) if !failed_before_expiry(row.changed_at.unwrap_or(now), expiry_of(&row.bolt11, hash)) => {
+            unavailable("the payment failed, but perhaps only because its invoice expired")
+        }
         (State::Failed, _) => {
             let fault = ServiceFault::with(KIND, Trouble::Recipient, "the payment failed");
             Found::Outcome(PayOutcome::Failed(fault.to_string()))
@@ -213,6 +220,17 @@ pub(in crate::lightning) fn wallet(answer: &HttpAnswer) -> Result<Wallet, Servic
     })
 }
 
+/// The invoice key in an answer that shows the whole wallet; `None` if it is masked, or is no other key than `ours`.
+pub(super) fn invoice_key_shown(answer: &HttpAnswer, ours: &str) -> Result<Option<Secret>, ServiceFault> {
+    if answer.status == 429 || answer.status >= 500 {
+        return Err(fault(answer));
+    }
+    let Ok(document) = parsed(answer) else { return Ok(None) };
+    let key = document.value.get("inkey").and_then(Value::as_str).unwrap_or_default();
+    let is_key = answer.status == 200 && !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    Ok((is_key && key != ours).then(|| Secret::new(key)))
+}
+
 /// The invoice in an answer to the request for one.
 pub(in crate::lightning) fn bolt11(answer: &HttpAnswer) -> Result<String, ServiceFault> {
     let document = parsed(answer)?;
@@ -255,7 +273,7 @@ pub(super) fn fault(answer: &HttpAnswer) -> ServiceFault {
     let (detail, _) = told(answer);
     let trouble = match (answer.status, detail.as_str()) {
         (401, _) | (404, NO_WALLET) => Trouble::Credential,
-        (403, _) => Trouble::Permission,
+        (403, INVOICE_KEY | NO_ADMIN_KEY) => Trouble::Permission,
         (408, _) => Trouble::TooSlow,
         (429, _) => Trouble::Busy,
         _ => Trouble::Unclear,
@@ -308,6 +326,8 @@ fn instant(text: &str) -> Option<UnixMillis> {
 }
 
 pub(super) const NO_WALLET: &str = "Wallet not found.";
+pub(super) const NO_ADMIN_KEY: &str = "Invalid adminkey.";
+pub(super) const INVOICE_KEY: &str = "Invoice (or Admin) key required.";
 const RESERVE_MIN_MSAT: u64 = 2_000;
 /// One hundredth.
 const RESERVE_PART: u64 = 100;

@@ -30,6 +30,7 @@ use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{MSAT_PER_SAT, Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::http::{HttpAnswer, Request, StrictClient};
+use crate::keys::Secret;
 use answers::{Row, State, Wallet};
 
 /// A wallet on an LNbits server. Clones are the same wallet.
@@ -39,6 +40,8 @@ pub struct Lnbits {
     client: StrictClient,
     /// The wallet's id, once its own history has shown it.
     own_id: Arc<OnceCell<String>>,
+    /// The wallet's invoice key; `None` in it where the server does not show one.
+    hint_key: Arc<OnceCell<Option<Secret>>>,
     hints: Hints,
 }
 
@@ -49,7 +52,7 @@ impl Lnbits {
     /// [`ServiceFault`] when TLS cannot be set up.
     pub fn new(remote: Remote) -> Result<Lnbits, ServiceFault> {
         let client = remote.client(KIND)?;
-        Ok(Lnbits { remote, client, own_id: Arc::default(), hints: Hints::default() })
+        Ok(Lnbits { remote, client, own_id: Arc::default(), hint_key: Arc::default(), hints: Hints::default() })
     }
 
     pub(super) fn kind(&self) -> ServiceKind {
@@ -116,7 +119,7 @@ impl Lnbits {
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
         match self.row(hash).await {
-            Ok(Some(row)) => answers::found(&row, hash),
+            Ok(Some(row)) => answers::found(&row, hash, self.remote.clock.now().wall),
             Ok(None) => Found::NotFound,
             Err(fault) => Found::Unavailable(fault.to_string()),
         }
@@ -166,16 +169,31 @@ impl Lnbits {
         Ok(listed)
     }
 
-    /// The wallet's websocket is named by a key of it. Whoever knows the key can say anything there.
+    /// The wallet's websocket is named by a key of it, which so stands in the logs of every proxy: never the admin key.
+    /// Whoever knows the key can say anything there.
     pub(super) async fn next_hint(&self) {
+        let Ok(Some(key)) = self.hint_key.get_or_try_init(async || self.invoice_key().await).await else {
+            tokio::time::sleep(self.remote.waits.poll).await;
+            return;
+        };
         let source = Source {
             client: &self.client,
-            url: self.remote.at(&format!("/api/v1/ws/{}", self.remote.secret.expose())),
+            url: self.remote.at(&format!("/api/v1/ws/{}", key.expose())),
             header: None,
             is_hint: answers::is_hint,
             poll: self.remote.waits.poll,
         };
         self.hints.next(&source).await;
+    }
+
+    /// The key that only reads and makes invoices. To the holder of the admin key LNbits shows it in one place: in its
+    /// answer to a change of the wallet; the change asked for here is none.
+    async fn invoice_key(&self) -> Result<Option<Secret>, ServiceFault> {
+        if self.wallet().await?.id.is_none() {
+            return Ok(Some(self.remote.secret.clone()));
+        }
+        let answer = self.ask(Request::patch(self.remote.at(WALLET), &json!({}))).await?;
+        answers::invoice_key_shown(&answer, self.remote.secret.expose())
     }
 
     /// Everything that can be checked while nothing was sent: the hash to pay and the wallet to pay from.
@@ -241,7 +259,7 @@ impl Lnbits {
     }
 
     async fn wallet(&self) -> Result<Wallet, ServiceFault> {
-        answers::wallet(&self.ask(Request::get(self.remote.at("/api/v1/wallet"))).await?)
+        answers::wallet(&self.ask(Request::get(self.remote.at(WALLET))).await?)
     }
 
     async fn ask(&self, request: Request<'_>) -> Result<HttpAnswer, ServiceFault> {
@@ -256,6 +274,7 @@ impl Lnbits {
 
 const KIND: ServiceKind = ServiceKind::Lnbits;
 const PAYMENTS: &str = "/api/v1/payments";
+const WALLET: &str = "/api/v1/wallet";
 const MEMO_CHARS_MAX: usize = 600;
 /// Rows hold the invoice twice; this many fit into the largest answer that is read.
 const PAGE_ROWS: usize = 40;

@@ -2,7 +2,7 @@
 
 use super::super::trouble::{ServiceFault, Trouble};
 use super::KIND;
-use super::answers::{self, NO_WALLET, told};
+use super::answers::{self, INVOICE_KEY, NO_ADMIN_KEY, NO_WALLET, told};
 use crate::engine::{Found, PayOutcome};
 use crate::http::HttpAnswer;
 
@@ -67,8 +67,6 @@ impl Refusal {
 }
 
 const NO_KEY: &str = "No Api Key provided.";
-const NO_ADMIN_KEY: &str = "Invalid adminkey.";
-const INVOICE_KEY: &str = "Invoice (or Admin) key required.";
 /// Comes with the word `failed` although it is paid, perhaps by us.
 const INTERNAL_PAID: &str = "Internal invoice already paid.";
 const FAILED: [&str; 2] = ["Payment failed:", "Payment is failed node, retrying is not possible."];

@@ -79,7 +79,8 @@ impl Refusal {
             _ if says(&NOT_ALLOWED) => Trouble::Permission,
             _ if says(&BAD_INVOICE) => Trouble::Invoice,
             (401, _) | (_, Some(16)) => Trouble::Credential,
-            (403, _) | (_, Some(7)) => Trouble::Permission,
+            // A status of 403 alone is the word of whatever stands in front of LND.
+            (_, Some(7)) => Trouble::Permission,
             (429, _) => Trouble::Busy,
             (408 | 504, _) => Trouble::TooSlow,
             _ => Trouble::Unclear,
@@ -191,14 +192,14 @@ pub(in crate::lightning) fn balance(channels: &Value, node: &Value, info: Info) 
     let local = side("local_balance").ok_or_else(|| fault(Trouble::Unclear, "it does not say how much it has"))?;
     let remote = side("remote_balance").unwrap_or(0);
     let kept = local.saturating_add(remote) / RESERVE_DIVISOR;
-    let count = |name| number(node, name).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+    let count = |name| number(node, name).and_then(|count| usize::try_from(count).ok());
     let usable = count("num_active_channels");
     Ok(Balance {
         node_id: info.node_id,
         balance_msat: local,
         spendable_msat: local.saturating_sub(kept),
         receivable_msat: remote.saturating_sub(kept),
-        channels: usable.saturating_add(count("num_inactive_channels")),
+        channels: usable.and_then(|usable| usable.checked_add(count("num_inactive_channels")?)),
         channels_usable: usable,
         block_height: info.block_height.unwrap_or(0),
     })

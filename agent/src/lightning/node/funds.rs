@@ -14,8 +14,8 @@ pub(super) fn balance(node: &Node) -> Balance {
         balance_msat: all_of_it(&node.list_balances()).saturating_mul(1_000),
         spendable_msat: sum(&mut usable.clone().map(|channel| channel.outbound_capacity_msat)),
         receivable_msat: sum(&mut usable.clone().map(|channel| channel.inbound_capacity_msat)),
-        channels: channels.len(),
-        channels_usable: usable.count(),
+        channels: Some(channels.len()),
+        channels_usable: Some(usable.count()),
         block_height: node.status().current_best_block.height,
     }
 }

@@ -154,9 +154,9 @@ impl NodeService {
             Err(fault) => return vec![Finding::error(&fault)],
         };
         let mut findings = vec![Finding::good(format!("The built-in node {} runs.", balance.node_id))];
-        if balance.channels == 0 {
+        if balance.channels == Some(0) {
             findings.push(Finding::warning("The built-in node has no channel yet; one opens when money arrives."));
-        } else if balance.channels_usable == 0 {
+        } else if balance.channels_usable == Some(0) {
             findings.push(Finding::error(&stopped()));
         }
         findings

@@ -3,12 +3,12 @@
 use bitcoin::Network;
 use serde_json::Value;
 
-use super::unclear;
+use super::{fault, unclear};
 use crate::domain::invoice::{PaymentHash, Preimage, hex32};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Found, PayOutcome};
 use crate::json::{Document, whole_number};
-use crate::lightning::answers::{Balance, Direction, Incoming, Info, Listed};
+use crate::lightning::answers::{Balance, Direction, Incoming, Info, Listed, expiry_of, failed_before_expiry};
 use crate::lightning::trouble::{ServiceFault, ServiceKind, Trouble};
 
 /// A decrypted answer to a request.
@@ -107,14 +107,14 @@ pub(in crate::lightning) fn ending(
 }
 
 /// What an answer to a look-up of an outgoing payment means.
-pub(in crate::lightning) fn found(answer: &Answer, hash: &PaymentHash) -> Found {
+pub(in crate::lightning) fn found(answer: &Answer, hash: &PaymentHash, now: UnixMillis) -> Found {
     let document = match answer.result("lookup_invoice") {
         Ok(document) => document,
         Err(refusal) if refusal.code == NOT_FOUND => return Found::NotFound,
         Err(refusal) => return Found::Unavailable(refusal.sorted().0.to_string()),
     };
     match Transaction::read(&document, "/result") {
-        Some(transaction) => transaction.outgoing(hash),
+        Some(transaction) => transaction.outgoing(hash, now),
         None => Found::Unavailable(unclear("the look-up shows no payment").to_string()),
     }
 }
@@ -134,13 +134,27 @@ pub(in crate::lightning) fn looked_up_incoming(
     incoming.ok_or_else(|| unclear("the look-up does not show the invoice"))
 }
 
-/// The entries of one page of the history: `None` in place of those that cannot be read.
+/// The entries of one page of the history: `None` in place of those that cannot be read and are not called settled.
 pub(in crate::lightning) fn page(answer: &Answer) -> Result<Vec<Option<Transaction>>, ServiceFault> {
     let document = answer.result("list_transactions").map_err(|refusal| refusal.sorted().0)?;
     let items = document.items_at("/result/transactions");
     let items = items.ok_or_else(|| unclear("the list of payments is missing"))?;
-    let read = |item: &str| Transaction::read(&Document::unambiguous(item.as_bytes()).ok()?, "");
-    Ok(items.into_iter().map(read).collect())
+    let read = |item: &str| {
+        let document = Document::unambiguous(item.as_bytes()).map_err(|_| unreadable())?;
+        match (Transaction::read(&document, ""), text(&document, "/state")) {
+            (None, state) if !OPEN_STATES.contains(&state) => Err(unreadable()),
+            (transaction, _) => Ok(transaction),
+        }
+    };
+    items.into_iter().map(read).collect()
+}
+
+fn unreadable() -> ServiceFault {
+    unclear("a settled payment in its history cannot be read")
+}
+
+fn millis(seconds: u64) -> UnixMillis {
+    UnixMillis(seconds.saturating_mul(1_000))
 }
 
 /// A pay result with its proof; `None` if it proves nothing.
@@ -157,6 +171,7 @@ pub(in crate::lightning) struct Transaction {
     settled_at_s: Option<u64>,
     pub created_at_s: Option<u64>,
     expires_at_s: Option<u64>,
+    invoice: String,
     amount: Option<Msat>,
     fee: Option<Msat>,
     preimage: Option<Preimage>,
@@ -178,16 +193,17 @@ impl Transaction {
             settled_at_s: seconds("settled_at"),
             created_at_s: seconds("created_at"),
             expires_at_s: seconds("expires_at"),
+            invoice: text(document, &at("invoice")).to_owned(),
             amount: number(document, &at("amount")).map(Msat),
             fee: number(document, &at("fees_paid")).map(Msat),
             preimage: hex32(text(document, &at("preimage"))).map(Preimage),
         })
     }
 
-    /// What became of our payment of `hash`. `expired` is said of the invoice, also while the payment is on its way.
-    pub(super) fn outgoing(&self, hash: &PaymentHash) -> Found {
-        let unclear =
-            |said: &str| Found::Unavailable(ServiceFault::with(ServiceKind::Nwc, Trouble::Unclear, said).to_string());
+    /// What became of our payment of `hash`. `expired` is said of the invoice, also while the payment is on its way;
+    /// `failed` may mean no more, and no member says since when.
+    pub(super) fn outgoing(&self, hash: &PaymentHash, now: UnixMillis) -> Found {
+        let unclear = |said: &str| Found::Unavailable(unclear(said).to_string());
         if self.direction != Direction::Out || self.hash != *hash {
             return unclear("it showed another payment than the one asked for");
         }
@@ -201,13 +217,20 @@ impl Transaction {
             "failed" if self.preimage.is_some_and(|preimage| preimage.proves(hash)) => {
                 unclear("it calls the payment failed and shows its proof")
             }
-            "failed" => Found::Outcome(PayOutcome::Failed(
-                ServiceFault::with(ServiceKind::Nwc, Trouble::Recipient, "the payment failed").to_string(),
-            )),
+            "failed" if !failed_before_expiry(now, self.expires_at(hash)) => {
+                unclear("it calls the payment failed, but perhaps only because its invoice expired")
+            }
+            "failed" => Found::Outcome(PayOutcome::Failed(fault(Trouble::Recipient, "the payment failed").to_string())),
             "" | "pending" | "accepted" => Found::Outcome(PayOutcome::InFlight),
             "expired" => unclear("the invoice expired; it does not say whether the payment went through"),
             _ => unclear("its word for the state of the payment is not known"),
         }
+    }
+
+    /// The earlier one where the service and the invoice differ.
+    fn expires_at(&self, hash: &PaymentHash) -> Option<UnixMillis> {
+        let told = self.expires_at_s.map(millis);
+        [told, expiry_of(&self.invoice, hash)].into_iter().flatten().min()
     }
 
     /// What became of our invoice of `hash`; `None` if this is something else.
@@ -218,7 +241,7 @@ impl Transaction {
         if self.is_settled() {
             return self.amount.map(Incoming::Paid);
         }
-        let is_past = self.expires_at_s.is_some_and(|at| at.saturating_mul(1_000) <= now.0);
+        let is_past = self.expires_at_s.is_some_and(|at| millis(at) <= now);
         match self.state.as_str() {
             "expired" | "failed" => Some(Incoming::Expired),
             "accepted" => Some(Incoming::Open),
@@ -227,20 +250,19 @@ impl Transaction {
         }
     }
 
-    /// For the history, if it is settled and, when ours, proven.
-    pub(in crate::lightning) fn listed(&self) -> Option<Listed> {
-        let preimage = self.preimage.filter(|preimage| preimage.proves(&self.hash));
-        if !self.is_settled() || (self.direction == Direction::Out && preimage.is_none()) {
-            return None;
+    /// For the history, if it is settled.
+    pub(in crate::lightning) fn listed(&self) -> Result<Option<Listed>, ServiceFault> {
+        if !self.is_settled() {
+            return Ok(None);
         }
-        Some(Listed {
+        Ok(Some(Listed {
             direction: self.direction,
             hash: self.hash,
-            amount: self.amount?,
+            amount: self.amount.ok_or_else(unreadable)?,
             fee: self.fee,
-            settled_at: self.settled_at_s.map(|seconds| UnixMillis(seconds.saturating_mul(1_000))),
-            preimage,
-        })
+            settled_at: self.settled_at_s.map(millis),
+            preimage: self.preimage.filter(|preimage| preimage.proves(&self.hash)),
+        }))
     }
 
     /// Services may leave out the state; a stated one counts more than the time.
@@ -305,73 +327,11 @@ pub(super) fn number(document: &Document<'_>, pointer: &str) -> Option<u64> {
 /// What a service must offer besides its methods.
 pub(super) const NIP44: &str = "the encryption nip44_v2";
 const NAME_CHARS_MAX: usize = 100;
+const OPEN_STATES: [&str; 4] = ["pending", "failed", "accepted", "expired"];
 const NOT_FOUND: &str = "NOT_FOUND";
 const PAYMENT_FAILED: &str = "PAYMENT_FAILED";
 const HASH_IS_KNOWN: [&str; 2] =
     ["this invoice has already been paid", "there is already a payment pending for this invoice"];
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use bitcoin::hashes::{Hash as _, sha256};
-
-    /// `Found` of a look-up for the hash of the preimage 0707..07; PROOF and HASH stand for the two.
-    #[track_caller]
-    fn case(members: &str, expected: &str) {
-        let hash = PaymentHash(sha256::Hash::hash(&[7; 32]).to_byte_array());
-        let members = members.replace("PROOF", &"07".repeat(32)).replace("HASH", &hash.to_string());
-        let text = format!(r#"{{"result_type":"lookup_invoice","result":{{{members}}}}}"#);
-        let answer = Answer::new(text);
-        let document = answer.result("lookup_invoice").unwrap();
-        let found = Transaction::read(&document, "/result").map(|transaction| transaction.outgoing(&hash));
-        let shown = format!("{found:?}");
-        assert!(shown.contains(expected), "{members}: {shown}");
-    }
-
-    #[test]
-    fn only_a_settled_payment_with_its_proof_is_paid() {
-        let out = |members: &str| format!(r#""type":"outgoing","payment_hash":"HASH",{members}"#);
-        case(&out(r#""state":"settled","preimage":"PROOF","fees_paid":21"#), "Paid");
-        case(&out(r#""settled_at":1700000000,"preimage":"PROOF""#), "Paid");
-        case(&out(r#""state":"settled","preimage":"""#), "Unavailable");
-        case(&out(r#""state":"settled""#), "Unavailable");
-        case(
-            &out(r#""state":"settled","preimage":"0000000000000000000000000000000000000000000000000000000000000000""#),
-            "Unavailable",
-        );
-        case(&out(r#""state":"pending","preimage":"PROOF""#), "InFlight");
-        case(&out(r#""state":"pending","settled_at":null"#), "InFlight");
-        case(&out(r#""settled_at":null"#), "InFlight");
-        case(&out(r#""settled_at":0"#), "InFlight");
-        case(&out(r#""state":"failed","preimage":"""#), "Failed");
-        case(&out(r#""state":"failed","preimage":"PROOF""#), "Unavailable");
-        case(&out(r#""state":"expired""#), "Unavailable");
-        case(&out(r#""state":"something new""#), "Unavailable");
-        case(r#""type":"incoming","payment_hash":"HASH","state":"settled","preimage":"PROOF""#, "Unavailable");
-        case(r#""type":"incoming","payment_hash":"HASH","state":"failed""#, "Unavailable");
-        let other = "22".repeat(32);
-        case(&format!(r#""type":"outgoing","payment_hash":"{other}","state":"failed""#), "Unavailable");
-        case(r#""type":"outgoing","state":"failed""#, "None");
-        case(r#""payment_hash":"HASH","state":"failed""#, "None");
-    }
-
-    #[test]
-    fn an_answer_to_another_question_is_no_refusal() {
-        for (text, code) in [
-            (r#"{"result_type":"pay_invoice","error":{"code":"RESTRICTED","message":"no"}}"#, "RESTRICTED"),
-            (r#"{"error":{"code":"RESTRICTED","message":"no"}}"#, "RESTRICTED"),
-            (r#"{"result_type":"get_info","error":{"code":"RESTRICTED","message":"no"}}"#, ""),
-            (r#"{"result_type":"pay_invoice","error":{"message":"no"}}"#, ""),
-            (r#"{"result_type":"pay_invoice","error":"RESTRICTED"}"#, ""),
-            (r#"{"result_type":"pay_invoice","error":null,"result":[]}"#, ""),
-            (r#"{"result":{"preimage":""}}"#, ""),
-            ("[]", ""),
-            ("", ""),
-        ] {
-            let refusal = Answer::new(text.to_owned()).result("pay_invoice").err().unwrap();
-            assert_eq!(refusal.code, code, "{text}");
-            assert_eq!(refusal.sorted().1, code == "RESTRICTED", "{text}");
-        }
-    }
-}
+mod tests;

@@ -156,7 +156,7 @@ impl Nwc {
 
     pub(super) async fn look_up(&self, hash: &PaymentHash) -> Found {
         match self.call("lookup_invoice", json!({ "payment_hash": hash.to_string() })).await {
-            Ok(answer) => answers::found(&answer, hash),
+            Ok(answer) => answers::found(&answer, hash, self.remote.clock.now().wall),
             Err(fault) => Found::Unavailable(fault.to_string()),
         }
     }
@@ -174,8 +174,8 @@ impl Nwc {
         answers::looked_up_incoming(&answer, hash, self.remote.clock.now().wall)
     }
 
-    /// Services filter by when a payment began, so the question reaches a day further back; of more than
-    /// [`PAGES_MAX`] pages the newest count.
+    /// Services filter by when a payment began, so the question reaches a day further back. Pages may be shorter than
+    /// asked for; only an empty one is the end, or for services without pages the same short one again.
     pub(super) async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
         let from = (since.0 / 1_000).saturating_sub(BEGAN_EARLIER_S);
         let (mut listed, mut seen, mut offset) = (Vec::new(), HashSet::new(), 0_usize);
@@ -184,20 +184,25 @@ impl Nwc {
             let answer = self.call("list_transactions", asked).await?;
             let page = answers::page(&answer)?;
             let count = page.len();
-            let mut brought_new = false;
+            if count == 0 {
+                return Ok(listed);
+            }
+            let mut brought_new = page.iter().any(Option::is_none);
             for found in page.into_iter().flatten() {
                 if seen.insert((found.direction, found.hash, found.created_at_s)) {
                     brought_new = true;
-                    listed.extend(found.listed());
+                    listed.extend(found.listed()?);
                 }
             }
-            if !brought_new {
+            if !brought_new && offset == count && count < PAGE_LEN {
                 return Ok(listed);
+            }
+            if !brought_new {
+                return Err(unclear("it shows the same part of its history again"));
             }
             offset = offset.saturating_add(count);
         }
-        tracing::warn!("the connected wallet lists more payments than Kilosat reads at once; the newest are read");
-        Ok(listed)
+        Err(unclear("its history since then is longer than Kilosat reads"))
     }
 
     /// A fresh subscription counts as a hint, because what came before it was missed; a silent one is not trusted for
@@ -261,7 +266,7 @@ const PINS: &str =
 const NAMES_CHARS_MAX: usize = 200;
 /// Answers of more entries do not fit into one event everywhere.
 const PAGE_LEN: usize = 20;
-const PAGES_MAX: usize = 25;
+const PAGES_MAX: usize = 250;
 /// A payment is listed by when it began; it may settle this much later.
 const BEGAN_EARLIER_S: u64 = 24 * 60 * 60;
 /// Silence on the subscription is believed for this many polls.

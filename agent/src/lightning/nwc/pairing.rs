@@ -1,9 +1,9 @@
 //! The connection text of a wallet: whose it is, by which relays it is reached, and the key it knows us by.
 
 use nostr::{Keys, PublicKey, SecretKey};
-use url::{Host, Url};
+use url::Url;
 
-use crate::http::is_public;
+use crate::http::is_in_the_house;
 
 /// What a connection text says.
 #[derive(Clone)]
@@ -60,17 +60,7 @@ fn relay(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-fn is_in_the_house(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(v4)) => !is_public(v4.into()),
-        Some(Host::Ipv6(v6)) => !is_public(v6.into()),
-        Some(Host::Domain(name)) => name == "localhost" || HOUSE_NAMES.iter().any(|end| name.ends_with(end)),
-        None => false,
-    }
-}
-
 const RELAYS_MAX: usize = 4;
-const HOUSE_NAMES: [&str; 2] = [".local", ".home.arpa"];
 
 #[cfg(test)]
 mod tests {

@@ -273,7 +273,6 @@ fn fee_of(document: &Document<'_>, predicted: Msat) -> Option<Msat> {
 pub(super) fn refused(answer: &HttpAnswer) -> ServiceFault {
     let trouble = match answer.status {
         401 => Trouble::Credential,
-        403 => Trouble::Permission,
         404 if is_unknown_endpoint(answer) => Trouble::Unsupported("this call; version 0.5.0 and newer ones do"),
         408 | 504 => Trouble::TooSlow,
         429 => Trouble::Busy,

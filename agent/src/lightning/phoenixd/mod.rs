@@ -80,8 +80,8 @@ impl Phoenixd {
             balance_msat: balance.0,
             spendable_msat: balance.0,
             receivable_msat: node.receivable.0,
-            channels: node.channels,
-            channels_usable: node.channels_usable,
+            channels: Some(node.channels),
+            channels_usable: Some(node.channels_usable),
             block_height: node.info.block_height.unwrap_or(0),
         })
     }
