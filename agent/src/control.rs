@@ -15,7 +15,7 @@ use crate::engine::{Order, Verdict};
 use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
-use crate::tasks::EngineGone;
+use crate::tasks::Unanswered;
 
 /// Why the running Kilosat could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +201,7 @@ async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()>
     writer.write_all(b"\n").await
 }
 
-async fn reply(question: Question, source: &StatusSource) -> Result<Answer, EngineGone> {
+async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unanswered> {
     Ok(match question {
         Question::Status => Answer::Status(Box::new(source.status().await?)),
         Question::Receive { amount_msat } => {

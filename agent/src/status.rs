@@ -10,7 +10,7 @@ use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::latest::{Health, Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
-use crate::tasks::{EngineGone, EngineHandle};
+use crate::tasks::{EngineGone, EngineHandle, Unanswered};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,8 +188,8 @@ impl StatusSource {
     /// The account of a month of the owner's calendar, such as `2026-11`, or of this one; `None` when it is no month.
     ///
     /// # Errors
-    /// [`EngineGone`].
-    pub async fn statement(&self, month: Option<&str>) -> Result<Option<Statement>, EngineGone> {
+    /// [`Unanswered`].
+    pub async fn statement(&self, month: Option<&str>) -> Result<Option<Statement>, Unanswered> {
         match Period::month(month, self.clock.now().wall, &self.config.zone) {
             Some(period) => self.engine.statement(period).await.map(Some),
             None => Ok(None),

@@ -125,6 +125,7 @@ mod served {
         let after = ask_events(&served.path, last).await.unwrap();
         assert_eq!((after.len(), after[0].seq), (1, last + 1));
         assert_eq!(after[0].entry.as_ref().unwrap()["event"], "stopped");
+        assert_eq!(ask_events(&served.path, u64::MAX).await.unwrap(), [], "and the engine goes on");
         let refused = give_order(&served.path, Order::Approve(7)).await.unwrap_err();
         assert!(refused.to_string().starts_with("There is no question with this number"), "{refused}");
     }
