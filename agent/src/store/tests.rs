@@ -9,6 +9,7 @@ use crate::domain::payment::State;
 use crate::domain::window::{Period, Starts};
 
 mod ledger;
+mod statement;
 
 const WALLET: &str = "wallet:node";
 const NOW: UnixMillis = UnixMillis(1_000_000);
