@@ -2,24 +2,34 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::http::loopback;
 use crate::latest::Latest;
 use crate::lightning::LightningService;
+use crate::status::WalletView;
+use crate::status::phoenixd_at;
 use crate::store::Store;
 use crate::tasks::EngineHandle;
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
+    house_with(LightningService::Absent)
+}
+
+/// The same with this wallet.
+pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
     let rules = crate::agent::rules(&config, None);
@@ -32,14 +42,15 @@ pub(crate) fn example_house() -> (StatusSource, TempDir) {
         config: Arc::new(config),
         engine,
         latest: Latest::default(),
-        lightning: LightningService::Absent,
+        wallet: WalletView::new(lightning.clone(), clock.clone()),
+        lightning,
         clock,
     };
     (source, folder)
 }
 
-struct Served {
-    address: SocketAddr,
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
     server: JoinHandle<()>,
     _folder: TempDir,
 }
@@ -51,8 +62,11 @@ impl Drop for Served {
 }
 
 impl Served {
-    async fn start() -> Served {
-        let (source, folder) = example_house();
+    pub(super) async fn start() -> Served {
+        Served::house(example_house()).await
+    }
+
+    async fn house((source, folder): (StatusSource, TempDir)) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         Served { address, server: tokio::spawn(serve(listener, source)), _folder: folder }
@@ -69,7 +83,7 @@ impl Served {
         (status, answer)
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(super) async fn get(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, &self.address.to_string()).await
     }
 }
@@ -174,4 +188,16 @@ async fn an_open_page_does_not_keep_the_engine_running() {
     }
     served.server.abort();
     assert_eq!(browser.read(&mut [0]).await.unwrap(), 0, "the kept connection is closed");
+}
+
+#[tokio::test]
+async fn a_wallet_that_does_not_answer_does_not_keep_the_page_waiting() {
+    let silent = phoenixd_at(loopback::serve_and_stall(b"").await, &Clock::real());
+    let served = Served::house(house_with(silent)).await;
+    // The wallet's own time limit is ten seconds.
+    for path in ["/", "/status.json", "/"] {
+        let (status, answer) = timeout(Duration::from_secs(6), served.get(path)).await.unwrap();
+        assert_eq!(status, 200);
+        assert!(path != "/" || body(&answer).contains("the wallet has not answered yet"), "{answer}");
+    }
 }
