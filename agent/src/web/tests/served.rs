@@ -201,3 +201,64 @@ async fn a_wallet_that_does_not_answer_does_not_keep_the_page_waiting() {
         assert!(path != "/" || body(&answer).contains("the wallet has not answered yet"), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn another_site_can_link_to_the_page_and_do_nothing_else() {
+    let served = Served::start().await;
+    let from = |site: &str, mode: &str, dest: &str| {
+        format!("{}\r\nSec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}", served.address)
+    };
+    for (headers, expected) in [
+        (from("cross-site", "no-cors", "image"), 403),
+        (from("cross-site", "no-cors", "script"), 403),
+        (from("same-site", "cors", "empty"), 403),
+        (from("cross-site", "navigate", "iframe"), 403),
+        (from("nonsense", "cors", "empty"), 403),
+        (from("cross-site", "navigate", "document"), 200),
+        (from("none", "navigate", "document"), 200),
+        (from("same-origin", "cors", "empty"), 200),
+        (format!("{}\r\nOrigin: http://evil.example", served.address), 403),
+        (format!("{}\r\nOrigin: http://{}", served.address, served.address), 200),
+    ] {
+        for path in ["/", "/status.json", "/statement"] {
+            assert_eq!(served.ask("GET", path, &headers).await.0, expected, "{path} {headers}");
+        }
+        let stopped = served.ask("POST", "/stop", &from("cross-site", "navigate", "document")).await.0;
+        assert_eq!(stopped, 403);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_make_room_for_others() {
+    let (source, _folder) = example_house();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = door::Limits { header: Duration::from_millis(100), connections: 2 };
+    let server = tokio::spawn(door::serve(listener, router(address).with_state(source), limits));
+    let served = Served { address, server, _folder };
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+    assert_eq!(served.get("/static/icon.svg").await.0, 200);
+    for connection in [&mut silent, &mut slow] {
+        let mut said = Vec::new();
+        timeout(Duration::from_secs(30), connection.read_to_end(&mut said)).await.unwrap().unwrap();
+        assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[tokio::test]
+async fn the_button_does_not_wait_for_whoever_looks() {
+    let silent = phoenixd_at(loopback::serve_and_stall(b"").await, &Clock::real());
+    let served = Served::house(house_with(silent)).await;
+    let mut lookers = Vec::new();
+    for _ in 0..40 {
+        let mut looker = TcpStream::connect(served.address).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+        looker.write_all(request.as_bytes()).await.unwrap();
+        lookers.push(looker);
+    }
+    let own = format!("{}\r\nSec-Fetch-Site: same-origin", served.address);
+    let pressed = timeout(Duration::from_secs(1), served.ask("POST", "/stop", &own)).await;
+    assert_eq!(pressed.expect("before the wallet is given up").0, 303);
+}
