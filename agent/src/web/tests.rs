@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(not(feature = "node"))]
+mod browser;
+#[cfg(not(feature = "node"))]
 pub(crate) mod served;
 
 use super::*;
@@ -234,6 +236,16 @@ fn the_button_to_stop_is_there_until_it_was_pressed() {
     assert!(
         html(&Status { stopped: false, ..full() }).contains("<form class=\"stop\" method=\"post\" action=\"/stop\">")
     );
+}
+
+/// The script exchanges everything in `live` every two seconds, and a press with it.
+#[test]
+fn the_button_to_stop_is_not_in_the_part_that_is_exchanged() {
+    let html = html(&Status::default());
+    let place = |text: &str| html.find(text).unwrap();
+    assert!(place("<div id=\"order\">") < place("<form") && place("</form></div>") < place("<div id=\"live\">"));
+    assert_eq!(html.matches("<form").count(), 1);
+    assert!(SCRIPT.contains("if (!shown.isEqualNode(fresh)) shown.replaceWith(fresh);") && SCRIPT.contains(":active"));
 }
 
 #[test]
