@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::latest::Latest;
 use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Waits};
-use crate::status::StatusSource;
+use crate::status::{StatusSource, WalletView};
 use crate::store::{Store, StoreError};
 use crate::tasks::{EngineHandle, Performer, StopButton, compare_wallet, poll_meter};
 use crate::{control, keys, web};
@@ -125,7 +125,8 @@ impl Agent {
             Some(wallet) => wallet,
             None => start_node(&config).await?,
         };
-        let parts = StatusSource { config, engine, latest, lightning, clock };
+        let wallet = WalletView::new(lightning.clone(), clock.clone());
+        let parts = StatusSource { config, engine, latest, lightning, wallet, clock };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
         let servers = start_servers(servers, &parts, web, socket);
@@ -304,7 +305,7 @@ fn start_performer(
     parts: &StatusSource,
     queue: mpsc::Receiver<Effect>,
 ) -> Result<tokio::task::JoinHandle<()>, AgentError> {
-    let StatusSource { config, engine, latest, lightning, clock } = parts.clone();
+    let StatusSource { config, engine, latest, lightning, clock, .. } = parts.clone();
     let performer = Performer::new(engine, lightning, latest, clock, &config.agreements, &config.feeds)?;
     Ok(tokio::spawn(performer.run(queue)))
 }

@@ -15,7 +15,7 @@ use crate::engine::{Order, Verdict};
 use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
-use crate::tasks::EngineGone;
+use crate::tasks::Unanswered;
 
 /// Why the running Kilosat could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,7 @@ pub async fn serve(listener: UnixListener, source: StatusSource) {
                 let source = source.clone();
                 askers.spawn(async move {
                     // An asker that goes away or is slow loses its answer, nothing else.
-                    let _ = timeout(SERVE_WAIT, answer(stream, source)).await;
+                    let _ = answer(stream, source, SERVE_WAIT).await;
                 });
             }
             Err(error) => {
@@ -188,20 +188,24 @@ async fn ask(path: &Path, question: &Question, wait: Duration) -> Result<Answer,
     serde_json::from_str(&text).map_err(|_| ControlError::Unreadable)
 }
 
-async fn answer(stream: UnixStream, source: StatusSource) -> std::io::Result<()> {
+/// Whatever takes longer than `wait` is answered with a word about that.
+async fn answer(stream: UnixStream, source: StatusSource, wait: Duration) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
+    let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
+    timeout(LINE_WAIT, reader.read_line(&mut line)).await??;
     let answer = match serde_json::from_str(line.trim()) {
-        Ok(question) => reply(question, &source).await.unwrap_or_else(|gone| Answer::Refused(gone.to_string())),
+        Ok(question) => match timeout(wait, reply(question, &source)).await {
+            Ok(answer) => answer.unwrap_or_else(|why| Answer::Refused(why.to_string())),
+            Err(_) => Answer::Refused(TOO_LONG.to_owned()),
+        },
         Err(_) => Answer::Refused("this question is not known here; is the CLI another version?".to_owned()),
     };
-    let text = serde_json::to_string(&answer).unwrap_or_default();
-    writer.write_all(text.as_bytes()).await?;
-    writer.write_all(b"\n").await
+    let text = serde_json::to_string(&answer).unwrap_or_default() + "\n";
+    timeout(LINE_WAIT, writer.write_all(text.as_bytes())).await?
 }
 
-async fn reply(question: Question, source: &StatusSource) -> Result<Answer, EngineGone> {
+async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unanswered> {
     Ok(match question {
         Question::Status => Answer::Status(Box::new(source.status().await?)),
         Question::Receive { amount_msat } => {
@@ -230,10 +234,13 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Engi
 
 /// For whoever names a month that is none.
 pub const NO_MONTH: &str = "This is not a month; write it as year and month, such as 2026-11.";
+const TOO_LONG: &str = "this took Kilosat too long, and it may still come about; see: kilosat status, kilosat events";
 const INVOICE_TEXT: &str = "Spending money for Kilosat";
 const INVOICE_EXPIRY_S: u32 = 3_600;
-/// Shorter than the asker's, who else would take the end of the connection for an answer.
-const SERVE_WAIT: Duration = Duration::from_secs(28);
+/// Shorter than the asker's, who is told so.
+const SERVE_WAIT: Duration = Duration::from_secs(25);
+/// A line is written in one go.
+const LINE_WAIT: Duration = Duration::from_secs(4);
 /// An LSP may take a while to say what a channel costs.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

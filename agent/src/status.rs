@@ -1,6 +1,12 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
+mod wallet;
+
 use serde::{Deserialize, Serialize};
+
+pub use wallet::WalletView;
+#[cfg(all(test, not(feature = "node")))]
+pub(crate) use wallet::tests::phoenixd_at;
 
 use crate::clock::{Clock, Now};
 use crate::config::Config;
@@ -10,7 +16,7 @@ use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::latest::{Health, Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
-use crate::tasks::{EngineGone, EngineHandle};
+use crate::tasks::{EngineGone, EngineHandle, Unanswered};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,10 +45,13 @@ pub struct Status {
     /// The stop button, if there is one.
     #[serde(default)]
     pub stop_button: Option<StopButtonStatus>,
-    /// Why the wallet's balance is not known, if it is not.
+    /// Why the wallet did not answer when it was asked last, if it did not.
     #[serde(default)]
     pub wallet_fault: Option<String>,
-    /// The Lightning wallet.
+    /// How old the wallet's last answer is; absent while it has given none.
+    #[serde(default)]
+    pub wallet_age_ms: Option<u64>,
+    /// The wallet's last answer; all zero while it has given none.
     pub lightning: Balance,
     /// Every meter.
     pub meters: Vec<MeterStatus>,
@@ -164,23 +173,22 @@ pub struct StatusSource {
     pub latest: Latest,
     /// The wallet.
     pub lightning: LightningService,
+    /// What the wallet last said of itself.
+    pub wallet: WalletView,
     /// Time.
     pub clock: Clock,
 }
 
 impl StatusSource {
-    /// The state now.
+    /// The state now; of the wallet, what it said last when it does not answer within two seconds.
     ///
     /// # Errors
     /// [`EngineGone`].
     pub async fn status(&self) -> Result<Status, EngineGone> {
         let snapshot = self.engine.snapshot().await?;
-        let (lightning, wallet_fault) = match self.lightning.balance().await {
-            Ok(balance) => (balance, None),
-            Err(fault) => (Balance::default(), Some(fault.to_string())),
-        };
-        let status = assemble(&self.config, snapshot, &self.latest.copy(), lightning, self.clock.now());
-        Ok(Status { wallet_fault, ..status })
+        let wallet = self.wallet.look(snapshot.wallet.ledger_msat).await;
+        let status = assemble(&self.config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
+        Ok(Status { wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, ..status })
     }
 }
 
@@ -188,8 +196,8 @@ impl StatusSource {
     /// The account of a month of the owner's calendar, such as `2026-11`, or of this one; `None` when it is no month.
     ///
     /// # Errors
-    /// [`EngineGone`].
-    pub async fn statement(&self, month: Option<&str>) -> Result<Option<Statement>, EngineGone> {
+    /// [`Unanswered`].
+    pub async fn statement(&self, month: Option<&str>) -> Result<Option<Statement>, Unanswered> {
         match Period::month(month, self.clock.now().wall, &self.config.zone) {
             Some(period) => self.engine.statement(period).await.map(Some),
             None => Ok(None),
@@ -205,10 +213,8 @@ impl Status {
             .extend(self.stopped.then(|| "AUTOMATIC PAYMENTS ARE STOPPED BY YOU. To go on: kilosat resume".to_owned()));
         lines.extend(self.stop_button.as_ref().map(StopButtonStatus::as_text));
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
-        match &self.wallet_fault {
-            Some(fault) => lines.push(format!("Wallet: {fault}")),
-            None => lines.push(wallet_line(&self.lightning)),
-        }
+        lines.extend(self.wallet_fault.iter().map(|fault| format!("Wallet: {fault}")));
+        lines.extend(self.wallet_as_text());
         lines.push(format!("Ledger: {}", self.ledger.sentence(self.now_ms)));
         for question in &self.questions {
             lines.push(question.sentence());
@@ -234,6 +240,14 @@ impl Status {
             self.open_payments
         ));
         lines.join("\n")
+    }
+
+    fn wallet_as_text(&self) -> Option<String> {
+        match (self.wallet_age_ms, &self.wallet_fault) {
+            (Some(age_ms), _) => Some(wallet_line(&self.lightning, age_ms)),
+            (None, Some(_)) => None,
+            (None, None) => Some("Wallet: it has not answered yet".to_owned()),
+        }
     }
 }
 
@@ -262,9 +276,9 @@ impl StopButtonStatus {
 }
 
 /// Leaves out what the wallet does not say.
-fn wallet_line(wallet: &Balance) -> String {
+fn wallet_line(wallet: &Balance, age_ms: u64) -> String {
     let block = (wallet.block_height > 0).then(|| format!("block {}", wallet.block_height));
-    let spendable = format!("Wallet: {} to spend", Msat(wallet.spendable_msat));
+    let spendable = format!("Wallet, {} s ago: {} to spend", age_ms / 1_000, Msat(wallet.spendable_msat));
     [Some(spendable), wallet.channels_told(), block].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
@@ -299,6 +313,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         ledger: snapshot.wallet,
         stop_button: config.stop_button.as_ref().map(|_| StopButtonStatus::new(latest)),
         wallet_fault: None,
+        wallet_age_ms: None,
         lightning,
         meters: config.meters.iter().map(|meter| meter_status(meter, latest, now.monotonic)).collect(),
         agreements: agreements.collect(),

@@ -80,7 +80,10 @@ async fn answered_with(bytes: &[u8]) -> ControlError {
 #[cfg(not(feature = "node"))]
 mod served {
     use super::*;
-    use crate::web::tests::served::example_house;
+    use crate::clock::Clock;
+    use crate::http::loopback;
+    use crate::status::phoenixd_at;
+    use crate::web::tests::served::{example_house, house_with};
 
     struct Served {
         path: PathBuf,
@@ -125,6 +128,7 @@ mod served {
         let after = ask_events(&served.path, last).await.unwrap();
         assert_eq!((after.len(), after[0].seq), (1, last + 1));
         assert_eq!(after[0].entry.as_ref().unwrap()["event"], "stopped");
+        assert_eq!(ask_events(&served.path, u64::MAX).await.unwrap(), [], "and the engine goes on");
         let refused = give_order(&served.path, Order::Approve(7)).await.unwrap_err();
         assert!(refused.to_string().starts_with("There is no question with this number"), "{refused}");
     }
@@ -162,5 +166,31 @@ mod served {
         assert!(!say(&served.path, b"\"status\"\n").await.is_empty(), "the one before was accepted, too");
         served.server.abort();
         assert_eq!(slow.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_asked_for_what_takes_too_long_is_told_so() {
+        let silent = phoenixd_at(loopback::serve_and_stall(b"").await, &Clock::real());
+        let (source, _folder) = house_with(silent);
+        let (mut asker, asked) = UnixStream::pair().unwrap();
+        let answered = tokio::spawn(answer(asked, source, Duration::from_millis(50)));
+        asker.write_all(b"{\"receive\":{\"amount_msat\":1000}}\n").await.unwrap();
+        let mut text = String::new();
+        asker.read_to_string(&mut text).await.unwrap();
+        answered.await.unwrap().unwrap();
+        let answer: Answer = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer.unexpected().to_string(), TOO_LONG);
+    }
+
+    #[tokio::test]
+    async fn a_wallet_that_does_not_answer_does_not_keep_the_status_waiting() {
+        let silent = phoenixd_at(loopback::serve_and_stall(b"").await, &Clock::real());
+        let (source, folder) = house_with(silent);
+        let path = socket_path(folder.path());
+        let server = tokio::spawn(serve(listen(&path).unwrap(), source));
+        // The wallet's own time limit is ten seconds.
+        let status = timeout(Duration::from_secs(6), ask_status(&path)).await.unwrap().unwrap();
+        assert!(status.as_text().contains("Wallet: it has not answered yet"), "{}", status.as_text());
+        server.abort();
     }
 }

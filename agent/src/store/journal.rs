@@ -38,13 +38,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The entries after number `after`, oldest first, at most `most`.
+    /// The entries after number `after`, oldest first, at most `most`; none when no number can be that large.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, StoreError> {
         let sql = "SELECT seq, at_ms, payload FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
         let mut statement = self.prepared(sql)?;
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![after, most], |row| {
             let payload: Option<String> = row.get(2)?;
             let entry = payload.and_then(|payload| serde_json::from_str(&payload).ok());

@@ -3,7 +3,7 @@
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, Tx};
+use super::{Posting, StoreError, Tx};
 use crate::domain::money::Msat;
 use crate::domain::window::Period;
 
@@ -20,15 +20,24 @@ pub struct Statement {
     pub brought_msat: i64,
     /// Came in.
     pub received_msat: i64,
-    /// Paid to payees, without fees.
+    /// Paid to payees, without fees: the sum of its lines.
     pub paid_msat: i64,
-    /// Paid for routing.
+    /// Paid for routing: the sum of its lines.
     pub fees_msat: i64,
-    /// Left (positive) or came without a payment of ours.
+    /// Of fees that were booked as high as they may have been, what was not paid after all.
+    #[serde(default)]
+    pub fees_returned_msat: i64,
+    /// What wallets rounded to their own advantage (positive) or to ours.
+    #[serde(default)]
+    pub rounding_msat: i64,
+    /// What the owner counted as paid for agreements, of what had left without a payment of ours.
+    #[serde(default)]
+    pub credited_msat: i64,
+    /// Left (positive) or came without a payment of ours, less what was credited or found to be a payment.
     pub suspense_msat: i64,
     /// Set aside during it for payments that were not final when it ended.
     pub reserved_msat: i64,
-    /// In all wallets when it ended: opening, brought and received, less paid, fees, suspense and reserved.
+    /// In all wallets when it ended: opening and the sum of [`Statement::changes`].
     pub closing_msat: i64,
     /// By agreement and feed, in the order of their names.
     pub lines: Vec<StatementLine>,
@@ -53,24 +62,41 @@ pub struct StatementLine {
     pub fees_msat: i64,
 }
 
+/// One change of what the wallets hold, as the owner reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// In words.
+    pub what: &'static str,
+    /// What it added to the wallets, in msat.
+    pub msat: i64,
+    /// Shown also when it is nothing.
+    pub always: bool,
+}
+
 impl Statement {
+    /// Everything between what the wallets held when it began and when it ended, in the order to be read.
+    pub fn changes(&self) -> [Change; 9] {
+        let change = |what, msat, always| Change { what, msat, always };
+        [
+            change("Found in a new wallet", self.brought_msat, false),
+            change("Received", self.received_msat, true),
+            change("Paid", -self.paid_msat, true),
+            change("Fees", -self.fees_msat, true),
+            change("Fees that were lower than booked", self.fees_returned_msat, false),
+            change("Roundings of the wallet", -self.rounding_msat, false),
+            change("Moved without a payment of ours", -self.suspense_msat, false),
+            change("Credited to agreements", -self.credited_msat, false),
+            change("Set aside, less what was set aside before", -self.reserved_msat, false),
+        ]
+    }
+
     /// The account in a few plain lines.
     pub fn as_text(&self) -> String {
-        let mut lines: Vec<String> = [
-            ("In the wallets when it began", self.opening_msat),
-            ("Found in a new wallet", self.brought_msat),
-            ("Received", self.received_msat),
-            ("Paid", -self.paid_msat),
-            ("Fees", -self.fees_msat),
-            ("Moved without a payment of ours", -self.suspense_msat),
-            ("Set aside, less what was set aside before", -self.reserved_msat),
-            ("In the wallets when it ended", self.closing_msat),
-        ]
-        .into_iter()
-        .enumerate()
-        .filter(|(index, (_, msat))| *msat != 0 || [0, 3, 4, 7].contains(index))
-        .map(|(_, (what, msat))| format!("{what:<42}{:>20}", signed_sat(msat)))
-        .collect();
+        let line = |what: &str, msat: i64| format!("{what:<42}{:>20}", signed_sat(msat));
+        let mut lines = vec![line("In the wallets when it began", self.opening_msat)];
+        let changes = self.changes().into_iter().filter(|change| change.always || change.msat != 0);
+        lines.extend(changes.map(|change| line(change.what, change.msat)));
+        lines.push(line("In the wallets when it ended", self.closing_msat));
         for line in &self.lines {
             let StatementLine { rule, payee, payments, paid_msat, fees_msat, .. } = line;
             let (paid, fees) = (signed_sat(*paid_msat), signed_sat(*fees_msat));
@@ -106,16 +132,27 @@ impl Tx<'_> {
             let asked = params![glob, period.from.0, period.to.0];
             Ok(self.prepared(sql)?.query_row(asked, |row| row.get(0))?)
         };
+        // What was booked without a payment is in no line of an agreement or feed.
+        let alone = |account: &str| -> Result<i64, StoreError> {
+            let sql = "SELECT ifnull(sum(amount_msat), 0) FROM ledger
+                       WHERE account = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND payment IS NULL";
+            let params = params![account, period.from.0, period.to.0];
+            Ok(self.prepared(sql)?.query_row(params, |row| row.get(0))?)
+        };
+        let (credited, fees_alone) = (alone(Posting::ENERGY)? + alone(Posting::DATA)?, alone(Posting::FEES)?);
         Ok(Statement {
             from_ms: period.from.0,
             to_ms: period.to.0,
             opening_msat: before(period.from.0)?,
-            brought_msat: -within("opening")?,
+            brought_msat: -within(Posting::OPENING)?,
             received_msat: -within("income:*")?,
-            paid_msat: within("expense:energy")? + within("expense:data")?,
-            fees_msat: within("expense:fee")?,
-            suspense_msat: within("suspense")?,
-            reserved_msat: within("pending")?,
+            paid_msat: within(Posting::ENERGY)? + within(Posting::DATA)? - credited,
+            fees_msat: within(Posting::FEES)? - fees_alone,
+            fees_returned_msat: -fees_alone,
+            rounding_msat: within(Posting::ROUNDING)?,
+            credited_msat: credited,
+            suspense_msat: within(Posting::SUSPENSE)?,
+            reserved_msat: within(Posting::PENDING)?,
             closing_msat: before(period.to.0)?,
             lines: self.statement_lines(period)?,
             metered_mwh: self.metered(period)?,

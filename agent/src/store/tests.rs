@@ -10,6 +10,7 @@ use crate::domain::window::{Period, Starts};
 
 mod ledger;
 pub(super) mod plans;
+mod statement;
 mod upgrade;
 
 const WALLET: &str = "wallet:node";

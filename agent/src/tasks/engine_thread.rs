@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::domain::meter::MeterState;
 use crate::domain::window::Period;
 use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Snapshot, Verdict};
-use crate::store::{JournalEntry, Statement};
+use crate::store::{JournalEntry, Statement, StoreError};
 
 /// Hands events to the engine and waits for their commit. Clones share the engine.
 #[derive(Clone, Debug)]
@@ -19,13 +19,24 @@ pub struct EngineHandle {
 #[error("the payment engine has stopped")]
 pub struct EngineGone;
 
+/// Why a question about the past has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Nobody answers any more.
+    #[error(transparent)]
+    Gone(#[from] EngineGone),
+    /// This question cannot be answered; the engine goes on.
+    #[error("the ledger has no answer to this question ({0}). Nothing was changed, and payments go on")]
+    Question(String),
+}
+
 enum Command {
     Handle(Event, oneshot::Sender<()>),
     Meter(String, oneshot::Sender<Option<MeterState>>),
     Obey(Order, oneshot::Sender<Verdict>),
     Mark(oneshot::Sender<Mark>),
-    Statement(Period, oneshot::Sender<Statement>),
-    JournalAfter(u64, u32, oneshot::Sender<Vec<JournalEntry>>),
+    Statement(Period, oneshot::Sender<Result<Statement, Unanswered>>),
+    JournalAfter(u64, u32, oneshot::Sender<Result<Vec<JournalEntry>, Unanswered>>),
     Snapshot(oneshot::Sender<Snapshot>),
 }
 
@@ -85,17 +96,17 @@ impl EngineHandle {
     /// The account of a period.
     ///
     /// # Errors
-    /// [`EngineGone`].
-    pub async fn statement(&self, period: Period) -> Result<Statement, EngineGone> {
-        self.ask(|answer| Command::Statement(period, answer)).await
+    /// [`Unanswered`].
+    pub async fn statement(&self, period: Period) -> Result<Statement, Unanswered> {
+        self.ask(|answer| Command::Statement(period, answer)).await?
     }
 
     /// What was recorded after entry `after`, oldest first, at most `most` entries.
     ///
     /// # Errors
-    /// [`EngineGone`].
-    pub async fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, EngineGone> {
-        self.ask(|answer| Command::JournalAfter(after, most, answer)).await
+    /// [`Unanswered`].
+    pub async fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, Unanswered> {
+        self.ask(|answer| Command::JournalAfter(after, most, answer)).await?
     }
 
     /// What the status shows of the engine.
@@ -158,10 +169,10 @@ fn serve(
                 let _ = answer.send(engine.mark(clock.now())?);
             }
             Command::Statement(period, answer) => {
-                let _ = answer.send(engine.statement(period)?);
+                tell(answer, engine.statement(period))?;
             }
             Command::JournalAfter(after, most, answer) => {
-                let _ = answer.send(engine.journal_after(after, most)?);
+                tell(answer, engine.journal_after(after, most))?;
             }
             Command::Snapshot(answer) => {
                 let _ = answer.send(engine.snapshot()?);
@@ -169,6 +180,28 @@ fn serve(
         }
     }
     Ok(())
+}
+
+/// A question that cannot be answered is no reason to stop paying; a database that fails is.
+fn tell<T>(asker: oneshot::Sender<Result<T, Unanswered>>, answer: Result<T, EngineError>) -> Result<(), EngineError> {
+    let answer = match answer {
+        Ok(answer) => Ok(answer),
+        Err(EngineError::Store(StoreError::Sqlite(why))) if is_about_the_question(&why) => {
+            tracing::warn!(%why, "a question could not be answered");
+            Err(Unanswered::Question(why.to_string()))
+        }
+        Err(failure) => return Err(failure),
+    };
+    let _ = asker.send(answer);
+    Ok(())
+}
+
+/// Numbers that do not fit, on the way in or out, and sums that overflow; not what the disk or the file is to blame for.
+fn is_about_the_question(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => failure.code == rusqlite::ErrorCode::Unknown,
+        _ => true,
+    }
 }
 
 /// Effects that find no room are dropped: the engine derives them again. Waiting here could lock both sides.
@@ -182,3 +215,56 @@ fn hand_out(channel: &mpsc::Sender<Effect>, effects: Vec<Effect>) {
 
 const COMMANDS_MAX: usize = 256;
 const EVENTS_PER_COMMIT_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::config::Config;
+    use crate::domain::money::UnixMillis;
+    use crate::store::{Posting, Store};
+
+    #[tokio::test]
+    async fn questions_without_an_answer_do_not_end_the_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::parse(include_str!("../../kilosat.toml")).unwrap();
+        let mut store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
+        let tx = store.begin().unwrap();
+        // What came in on the second day is more than any sum can hold.
+        for at in [DAY_MS, DAY_MS + 1] {
+            let sides = [Posting(Posting::SUSPENSE, i64::MAX), Posting(Posting::INCOME, -i64::MAX)];
+            tx.post(UnixMillis(at), None, &sides).unwrap();
+        }
+        tx.commit().unwrap();
+        let engine = Engine::new(store, crate::agent::rules(&config, None));
+        let (effects, _queue) = mpsc::channel(8);
+        let (engine, _end) = EngineHandle::start(engine, Clock::real(), effects);
+
+        let days = |from: u64, to: u64| Period { from: UnixMillis(from * DAY_MS), to: UnixMillis(to * DAY_MS) };
+        let unanswered = engine.statement(days(1, 2)).await.unwrap_err();
+        assert!(matches!(&unanswered, Unanswered::Question(why) if why.contains("overflow")), "{unanswered}");
+        for after in [u64::MAX, u64::MAX / 2 + 1, u64::MAX / 2] {
+            assert_eq!(engine.journal_after(after, u32::MAX).await, Ok(Vec::new()), "{after}");
+        }
+        assert_eq!(engine.submit(Event::Tick).await, Ok(()), "the engine goes on");
+        assert!(engine.statement(days(0, 1)).await.is_ok());
+    }
+
+    #[test]
+    fn what_the_disk_is_to_blame_for_ends_the_engine() {
+        use rusqlite::ffi;
+        let failure = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        let codes =
+            [ffi::SQLITE_IOERR, ffi::SQLITE_CORRUPT, ffi::SQLITE_FULL, ffi::SQLITE_NOTADB, ffi::SQLITE_READONLY];
+        for code in codes {
+            assert!(!is_about_the_question(&failure(code)), "{code}");
+            let (asker, _) = oneshot::channel();
+            assert!(tell::<()>(asker, Err(StoreError::from(failure(code)).into())).is_err());
+        }
+        assert!(is_about_the_question(&failure(ffi::SQLITE_ERROR)));
+        assert!(is_about_the_question(&rusqlite::Error::IntegralValueOutOfRange(0, 1)));
+    }
+
+    const DAY_MS: u64 = 86_400_000;
+}

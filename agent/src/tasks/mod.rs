@@ -6,7 +6,7 @@ mod performer;
 mod stop_button;
 mod wallet;
 
-pub use engine_thread::{EngineGone, EngineHandle};
+pub use engine_thread::{EngineGone, EngineHandle, Unanswered};
 pub use meters::poll_meter;
 pub use performer::Performer;
 pub use stop_button::StopButton;

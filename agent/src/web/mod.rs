@@ -1,5 +1,6 @@
 //! The local page: rendered on the server, complete without scripts, embedded in the binary.
 
+mod door;
 mod show;
 mod statement;
 
@@ -9,26 +10,20 @@ use askama::Template;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse as _, Json, Redirect, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
+use self::door::{Limits, Turns};
 use crate::engine::Order;
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
 pub async fn serve(listener: TcpListener, source: StatusSource) {
-    let served = async {
-        let router = router(listener.local_addr()?).with_state(source);
-        // Open connections end with this future; an engine that one of them held on to could not stop.
-        let (_held, dropped) = oneshot::channel::<()>();
-        let ended = async move { drop(dropped.await) };
-        axum::serve(listener, router).with_graceful_shutdown(ended).await
-    };
-    if let Err(error) = served.await {
-        tracing::error!(%error, "the page stopped");
+    match listener.local_addr() {
+        Ok(address) => door::serve(listener, router(address).with_state(source), Limits::default()).await,
+        Err(error) => tracing::error!(%error, "the page is not served"),
     }
 }
 
@@ -50,6 +45,8 @@ fn router(address: SocketAddr) -> Router<StatusSource> {
         .route("/static/live.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
+        .layer(from_fn_with_state(Turns::default(), door::in_turn))
+        .layer(from_fn(door::no_other_site))
         .layer(from_fn(move |request, next| known_host(address, request, next)))
         // Outermost, so that refusals carry them too.
         .layer(map_response(with_headers))

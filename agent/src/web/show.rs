@@ -15,11 +15,6 @@ pub fn signed_sat(msat: &i64) -> String {
     format!("{}{}", sign(*msat), sat(&msat.unsigned_abs()))
 }
 
-/// Satoshis that were given away: what was spent reads as less.
-pub fn less_sat(msat: &i64) -> String {
-    signed_sat(&msat.saturating_neg())
-}
-
 /// Kilowatt-hours with three decimals, cut off.
 pub fn kwh(mwh: &u64) -> String {
     format!("{}.{:03} kWh", grouped(&(mwh / 1_000_000).to_string()), mwh % 1_000_000 / 1_000)
@@ -129,7 +124,7 @@ mod tests {
         assert_eq!(sat(&1_234_567_000), "1\u{202f}234\u{202f}567 sat");
         assert_eq!(sat(&12_345), "12.345 sat");
         assert_eq!(sat(&0), "0 sat");
-        assert_eq!((signed_sat(&-12_345), less_sat(&1_000)), ("−12.345 sat".to_owned(), "−1 sat".to_owned()));
+        assert_eq!(signed_sat(&-12_345), "−12.345 sat");
         assert_eq!(kwh(&1_234_567_890), "1\u{202f}234.567 kWh");
         assert_eq!(counter(&-1_234_000), "−1.234 kWh");
         assert_eq!(watts(&450_999), "450 W");

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(not(feature = "node"))]
+mod browser;
+#[cfg(not(feature = "node"))]
 pub(crate) mod served;
 
 use super::*;
@@ -47,6 +49,7 @@ fn full() -> Status {
         },
         stop_button: None,
         wallet_fault: Some("LND cannot be reached.".to_owned()),
+        wallet_age_ms: Some(37_000),
         lightning: Balance {
             node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),
             balance_msat: 210_001_000,
@@ -235,6 +238,35 @@ fn the_button_to_stop_is_there_until_it_was_pressed() {
     );
 }
 
+/// The script exchanges everything in `live` every two seconds, and a press with it.
+#[test]
+fn the_button_to_stop_is_not_in_the_part_that_is_exchanged() {
+    let html = html(&Status::default());
+    let place = |text: &str| html.find(text).unwrap();
+    assert!(place("<div id=\"order\">") < place("<form") && place("</form></div>") < place("<div id=\"live\">"));
+    assert_eq!(html.matches("<form").count(), 1);
+    assert!(SCRIPT.contains("if (!shown.isEqualNode(fresh)) shown.replaceWith(fresh);") && SCRIPT.contains(":active"));
+}
+
+#[test]
+fn how_old_the_wallets_answer_is_stands_beside_it() {
+    let page = |wallet_fault: Option<&str>, wallet_age_ms| {
+        let status = Status { wallet_fault: wallet_fault.map(str::to_owned), wallet_age_ms, stopped: true, ..full() };
+        (text_of(&html(&status)), status.as_text())
+    };
+    let (html, text) = page(Some("LND did not answer."), Some(125_000));
+    shows(&html, &["balance is not known now. LND did not answer. What you see of it below is 2 min old."]);
+    shows(&html, &["190 002 sat", "4 of 5 channels ready, 2 min ago", "The wallet said so 2 min ago"]);
+    shows(&text, &["Wallet: LND did not answer.", "Wallet, 125 s ago: 190002 sat to spend, 4 of 5 channels ready"]);
+    let (html, text) = page(Some("LND did not answer."), None);
+    shows(&html, &["balance is not known. LND did not answer.", "The wallet has not answered yet."]);
+    assert!(!html.contains("190 002 sat") && !text.contains("to spend"), "nothing is made up:\n{html}\n{text}");
+    let (html, text) = page(None, None);
+    shows(&html, &["the wallet has not answered yet"]);
+    shows(&text, &["Wallet: it has not answered yet"]);
+    shows(&page(None, Some(0)).0, &["4 of 5 channels ready, 0 s ago"]);
+}
+
 #[test]
 fn payments_that_wait_for_the_comparison_say_so() {
     let ledger = WalletSnapshot { waits: true, fault: Some("LND cannot be reached.".to_owned()), ..full().ledger };
@@ -257,6 +289,9 @@ fn a_month_is_shown_whole() {
         received_msat: 3_000_000,
         paid_msat: 400_000,
         fees_msat: 50_000,
+        fees_returned_msat: 8_000,
+        rounding_msat: 9_000,
+        credited_msat: 11_000,
         suspense_msat: -6_000,
         reserved_msat: 700,
         closing_msat: 5_555_300,
@@ -271,6 +306,7 @@ fn a_month_is_shown_whole() {
         &text,
         &["account of 2026-11", "2026-10", "1 000 sat", "2 000 sat", "3 000 sat", "−400 sat", "−50 sat", " 6 sat"],
     );
+    shows(&text, &["lower than booked 8 sat", "Roundings of the wallet −9 sat", "Credited to agreements −11 sat"]);
     shows(&text, &["−0.700 sat", "5 555.300 sat", "70 007 sat", "7.001 sat", "8.000 kWh", "this one goes on", HOSTILE]);
     assert!(!page.render().unwrap().contains("<script>"));
 }
@@ -296,7 +332,8 @@ fn only_our_own_page_presses_the_button() {
 #[test]
 fn an_empty_house_is_told_what_to_do() {
     let lightning = Balance { channels: Some(0), channels_usable: Some(0), ..Balance::default() };
-    let text = text_of(&html(&Status { network: "bitcoin".to_owned(), lightning, ..Status::default() }));
+    let answered = Status { wallet_age_ms: Some(0), lightning, ..Status::default() };
+    let text = text_of(&html(&Status { network: "bitcoin".to_owned(), ..answered }));
     shows(&text, &["No meter is read. Add a [[meter]]", "Nothing is paid automatically. Add an [[agreement]]"]);
     shows(
         &text,

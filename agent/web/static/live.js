@@ -3,9 +3,16 @@
 const PAUSE_MS = 2000;
 const ANSWER_WAIT_MS = 10000;
 
-// Whoever is selecting text is not disturbed.
+// Whoever is selecting text or holds something down is not disturbed.
 function isBusy() {
-  return document.hidden || !document.getSelection().isCollapsed;
+  return document.hidden || !document.getSelection().isCollapsed || document.querySelector("main :active") !== null;
+}
+
+// A button that is exchanged under the finger loses the press, so the one that stops payments stays while it is needed.
+function replaceOrder(page) {
+  const shown = document.getElementById("order");
+  const fresh = page.getElementById("order");
+  if (!shown.isEqualNode(fresh)) shown.replaceWith(fresh);
 }
 
 function replaceLive(page) {
@@ -27,7 +34,11 @@ async function refresh() {
       const answer = await fetch(location.pathname, { cache: "no-store", signal });
       if (!answer.ok) throw new Error("status " + answer.status);
       const text = await answer.text();
-      if (!isBusy()) replaceLive(new DOMParser().parseFromString(text, "text/html"));
+      if (!isBusy()) {
+        const page = new DOMParser().parseFromString(text, "text/html");
+        replaceOrder(page);
+        replaceLive(page);
+      }
       document.body.classList.remove("stale");
     } catch {
       document.body.classList.add("stale");

@@ -2,24 +2,34 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::http::loopback;
 use crate::latest::Latest;
 use crate::lightning::LightningService;
+use crate::status::WalletView;
+use crate::status::phoenixd_at;
 use crate::store::Store;
 use crate::tasks::EngineHandle;
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
+    house_with(LightningService::Absent)
+}
+
+/// The same with this wallet.
+pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
     let rules = crate::agent::rules(&config, None);
@@ -32,14 +42,15 @@ pub(crate) fn example_house() -> (StatusSource, TempDir) {
         config: Arc::new(config),
         engine,
         latest: Latest::default(),
-        lightning: LightningService::Absent,
+        wallet: WalletView::new(lightning.clone(), clock.clone()),
+        lightning,
         clock,
     };
     (source, folder)
 }
 
-struct Served {
-    address: SocketAddr,
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
     server: JoinHandle<()>,
     _folder: TempDir,
 }
@@ -51,8 +62,11 @@ impl Drop for Served {
 }
 
 impl Served {
-    async fn start() -> Served {
-        let (source, folder) = example_house();
+    pub(super) async fn start() -> Served {
+        Served::house(example_house()).await
+    }
+
+    async fn house((source, folder): (StatusSource, TempDir)) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         Served { address, server: tokio::spawn(serve(listener, source)), _folder: folder }
@@ -69,7 +83,7 @@ impl Served {
         (status, answer)
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(super) async fn get(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, &self.address.to_string()).await
     }
 }
@@ -174,4 +188,77 @@ async fn an_open_page_does_not_keep_the_engine_running() {
     }
     served.server.abort();
     assert_eq!(browser.read(&mut [0]).await.unwrap(), 0, "the kept connection is closed");
+}
+
+#[tokio::test]
+async fn a_wallet_that_does_not_answer_does_not_keep_the_page_waiting() {
+    let silent = phoenixd_at(loopback::serve_and_stall(b"").await, &Clock::real());
+    let served = Served::house(house_with(silent)).await;
+    // The wallet's own time limit is ten seconds.
+    for path in ["/", "/status.json", "/"] {
+        let (status, answer) = timeout(Duration::from_secs(6), served.get(path)).await.unwrap();
+        assert_eq!(status, 200);
+        assert!(path != "/" || body(&answer).contains("the wallet has not answered yet"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn another_site_can_link_to_the_page_and_do_nothing_else() {
+    let served = Served::start().await;
+    let from = |site: &str, mode: &str, dest: &str| {
+        format!("{}\r\nSec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}", served.address)
+    };
+    for (headers, expected) in [
+        (from("cross-site", "no-cors", "image"), 403),
+        (from("cross-site", "no-cors", "script"), 403),
+        (from("same-site", "cors", "empty"), 403),
+        (from("cross-site", "navigate", "iframe"), 403),
+        (from("nonsense", "cors", "empty"), 403),
+        (from("cross-site", "navigate", "document"), 200),
+        (from("none", "navigate", "document"), 200),
+        (from("same-origin", "cors", "empty"), 200),
+        (format!("{}\r\nOrigin: http://evil.example", served.address), 403),
+        (format!("{}\r\nOrigin: http://{}", served.address, served.address), 200),
+    ] {
+        for path in ["/", "/status.json", "/statement"] {
+            assert_eq!(served.ask("GET", path, &headers).await.0, expected, "{path} {headers}");
+        }
+        let stopped = served.ask("POST", "/stop", &from("cross-site", "navigate", "document")).await.0;
+        assert_eq!(stopped, 403);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_make_room_for_others() {
+    let (source, _folder) = example_house();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = door::Limits { header: Duration::from_millis(100), connections: 2 };
+    let server = tokio::spawn(door::serve(listener, router(address).with_state(source), limits));
+    let served = Served { address, server, _folder };
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+    assert_eq!(served.get("/static/icon.svg").await.0, 200);
+    for connection in [&mut silent, &mut slow] {
+        let mut said = Vec::new();
+        timeout(Duration::from_secs(30), connection.read_to_end(&mut said)).await.unwrap().unwrap();
+        assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[tokio::test]
+async fn the_button_does_not_wait_for_whoever_looks() {
+    let silent = phoenixd_at(loopback::serve_and_stall(b"").await, &Clock::real());
+    let served = Served::house(house_with(silent)).await;
+    let mut lookers = Vec::new();
+    for _ in 0..40 {
+        let mut looker = TcpStream::connect(served.address).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+        looker.write_all(request.as_bytes()).await.unwrap();
+        lookers.push(looker);
+    }
+    let own = format!("{}\r\nSec-Fetch-Site: same-origin", served.address);
+    let pressed = timeout(Duration::from_secs(1), served.ask("POST", "/stop", &own)).await;
+    assert_eq!(pressed.expect("before the wallet is given up").0, 303);
 }

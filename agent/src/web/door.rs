@@ -1,0 +1,118 @@
+//! Who gets in: connections with limits of time and number, and no requests that another website makes.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// What a connection may take, and how many there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// For the head of a request. It counts from the end of the answer before, so it also ends connections nobody uses.
+    pub(super) header: Duration,
+    /// A browser opens six to one address.
+    pub(super) connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { header: Duration::from_secs(10), connections: 64 }
+    }
+}
+
+/// Serves until the future is dropped; open connections end with it.
+pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+    // An engine that one of them held on to could not stop.
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= limits.connections {
+            connections.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve_connection(stream, router.clone(), limits.header));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the page cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, router: Router, header: Duration) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(header);
+    let mut served = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    // A browser that goes away or is slow loses its answer, nothing else.
+    if timeout(CONNECTION_LIFE, served.as_mut()).await.is_err() {
+        served.as_mut().graceful_shutdown();
+        let _ = timeout(ANSWER_WAIT, served).await;
+    }
+}
+
+/// A website that is open somewhere in the house must not make Kilosat work; following a link to the page is all it may.
+/// Source: Fetch Metadata Request Headers, section 2; every browser of today says where a request came from.
+pub(super) async fn no_other_site(request: Request, next: Next) -> Response {
+    if asks_for_another_site(request.method(), request.headers()) {
+        return (StatusCode::FORBIDDEN, "Only Kilosat's own page can load this.").into_response();
+    }
+    next.run(request).await
+}
+
+pub(super) fn asks_for_another_site(method: &Method, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    match text("sec-fetch-site") {
+        Some("same-origin" | "none") => false,
+        Some(_) => {
+            let is_link = text("sec-fetch-mode") == Some("navigate") && text("sec-fetch-dest") == Some("document");
+            !(is_link && method == Method::GET)
+        }
+        // Older browsers say it of some requests only.
+        None => {
+            let own = format!("http://{}", text("host").unwrap_or_default());
+            text("origin").is_some_and(|origin| origin != own)
+        }
+    }
+}
+
+/// At most a few requests are worked on at once; the button that stops payments is never among those that wait.
+pub(super) async fn in_turn(State(turns): State<Turns>, request: Request, next: Next) -> Response {
+    if request.method() == Method::POST {
+        return next.run(request).await;
+    }
+    match timeout(TURN_WAIT, turns.0.acquire()).await {
+        Ok(Ok(_turn)) => next.run(request).await,
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "Too many ask at once. Try again in a moment.").into_response(),
+    }
+}
+
+/// How many requests are worked on at once.
+#[derive(Clone)]
+pub(super) struct Turns(Arc<Semaphore>);
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns(Arc::new(Semaphore::new(REQUESTS_MAX)))
+    }
+}
+
+const REQUESTS_MAX: usize = 16;
+/// Longer than a page view takes that waits for the wallet.
+const TURN_WAIT: Duration = Duration::from_secs(3);
+const CONNECTION_LIFE: Duration = Duration::from_secs(300);
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
