@@ -139,16 +139,17 @@ impl Tx<'_> {
             let params = params![account, period.from.0, period.to.0];
             Ok(self.prepared(sql)?.query_row(params, |row| row.get(0))?)
         };
-        let (credited, fees_alone) = (alone(Posting::ENERGY)? + alone(Posting::DATA)?, alone(Posting::FEES)?);
+        let (credited, fees_alone) =
+            (alone(Posting::ENERGY)?.saturating_add(alone(Posting::DATA)?), alone(Posting::FEES)?);
         Ok(Statement {
             from_ms: period.from.0,
             to_ms: period.to.0,
             opening_msat: before(period.from.0)?,
-            brought_msat: -within(Posting::OPENING)?,
-            received_msat: -within("income:*")?,
-            paid_msat: within(Posting::ENERGY)? + within(Posting::DATA)? - credited,
-            fees_msat: within(Posting::FEES)? - fees_alone,
-            fees_returned_msat: -fees_alone,
+            brought_msat: within(Posting::OPENING)?.saturating_neg(),
+            received_msat: within("income:*")?.saturating_neg(),
+            paid_msat: within(Posting::ENERGY)?.saturating_add(within(Posting::DATA)?).saturating_sub(credited),
+            fees_msat: within(Posting::FEES)?.saturating_sub(fees_alone),
+            fees_returned_msat: fees_alone.saturating_neg(),
             rounding_msat: within(Posting::ROUNDING)?,
             credited_msat: credited,
             suspense_msat: within(Posting::SUSPENSE)?,

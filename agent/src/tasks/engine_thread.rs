@@ -225,15 +225,18 @@ mod tests {
     use crate::domain::money::UnixMillis;
     use crate::store::{Posting, Store};
 
+    /// The most that an account can hold.
+    const BALANCE_MAX: i64 = 1 << 62;
+
     #[tokio::test]
     async fn questions_without_an_answer_do_not_end_the_engine() {
         let folder = tempfile::tempdir().unwrap();
         let config = Config::parse(include_str!("../../kilosat.toml")).unwrap();
         let mut store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
         let tx = store.begin().unwrap();
-        // What came in on the second day is more than any sum can hold.
-        for at in [DAY_MS, DAY_MS + 1] {
-            let sides = [Posting(Posting::SUSPENSE, i64::MAX), Posting(Posting::INCOME, -i64::MAX)];
+        // What moved on the second day is more than any sum can hold.
+        for (at, amount) in [(0, -BALANCE_MAX), (DAY_MS, BALANCE_MAX), (DAY_MS + 1, BALANCE_MAX)] {
+            let sides = [Posting(Posting::SUSPENSE, amount), Posting(Posting::INCOME, -amount)];
             tx.post(UnixMillis(at), None, &sides).unwrap();
         }
         tx.commit().unwrap();

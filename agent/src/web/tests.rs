@@ -356,7 +356,7 @@ fn of_a_wallet_that_does_not_tell_of_channels_nothing_is_said_about_them() {
     (status.lightning.channels, status.lightning.channels_usable) = (None, None);
     (status.lightning.block_height, status.wallet_fault) = (0, None);
     let (page, lines) = (text_of(&html(&status)), status.as_text());
-    assert!(lines.contains("Wallet: 190002 sat to spend\n"), "{lines}");
+    assert!(lines.contains(" ago: 190002 sat to spend\n"), "{lines}");
     for said in [page, lines] {
         assert!(!said.to_lowercase().contains("channel"), "{said}");
     }
