@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use kilosat::agent::{Agent, wallet};
 use kilosat::clock::Clock;
-use kilosat::config::Config;
+use kilosat::config::{Config, Profiles};
 use kilosat::control;
 use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
@@ -82,6 +82,17 @@ enum Command {
         follow: bool,
         #[command(flatten)]
         config: ConfigFile,
+    },
+    /// List the devices Kilosat can read, or show one of them with what to set on it.
+    Profiles {
+        /// One profile, shown as TOML.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print the list as JSON.
+        #[arg(long, conflicts_with = "name")]
+        json: bool,
     },
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
@@ -182,6 +193,15 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Events { after, follow, config } => events(&socket(&config.config)?, after, follow).await,
+        Command::Profiles { name, config, json } => {
+            let profiles = Profiles::beside(&config.config)?;
+            say(&match name {
+                Some(name) => profiles.toml(&name).map_err(anyhow::Error::msg)?.to_owned(),
+                None if json => serde_json::to_string(&profiles.list())?,
+                None => profiles.as_text(),
+            });
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Receive { amount, config } => {
             say(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?);
             Ok(ExitCode::SUCCESS)
