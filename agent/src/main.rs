@@ -195,11 +195,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events { after, follow, config } => events(&socket(&config.config)?, after, follow).await,
         Command::Profiles { name, config, json } => {
             let profiles = Profiles::beside(&config.config)?;
-            say(&match name {
-                Some(name) => profiles.toml(&name).map_err(anyhow::Error::msg)?.to_owned(),
-                None if json => serde_json::to_string(&profiles.list())?,
-                None => profiles.as_text(),
-            });
+            say(&profiles.shown(name.as_deref(), json).map_err(anyhow::Error::msg)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Receive { amount, config } => {

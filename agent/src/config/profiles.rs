@@ -69,6 +69,18 @@ impl Profiles {
         text
     }
 
+    /// What `kilosat profiles` prints: one profile, or the list as text or as JSON.
+    ///
+    /// # Errors
+    /// A sentence, when there is no profile with this name.
+    pub fn shown(&self, name: Option<&str>, json: bool) -> Result<String, String> {
+        match name {
+            Some(name) => self.toml(name).map(|text| text.trim_end().to_owned()),
+            None if json => serde_json::to_string(&self.list()).map_err(|error| error.to_string()),
+            None => Ok(self.as_text()),
+        }
+    }
+
     /// The text of one profile as its file has it.
     ///
     /// # Errors
@@ -81,10 +93,9 @@ impl Profiles {
     fn unknown(&self, name: &str) -> String {
         let mut names: Vec<&str> = profiles::names().collect();
         names.extend(self.own.iter().map(|own| own.profile.name.as_str()));
-        let meant = profiles::likely(name, names.into_iter())
-            .map(|name| format!("did you mean {name:?}? "))
-            .unwrap_or_default();
-        format!("there is no profile {name:?}; {meant}All of them: kilosat profiles")
+        let meant = profiles::likely(name, names.into_iter());
+        let meant = meant.map_or(".".to_owned(), |name| format!("; did you mean {name:?}?"));
+        format!("there is no profile {name:?}{meant} All of them: kilosat profiles")
     }
 }
 

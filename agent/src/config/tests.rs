@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod mistakes;
+mod own_profiles;
 mod stop_button;
 
 use std::collections::BTreeMap;

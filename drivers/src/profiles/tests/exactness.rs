@@ -61,7 +61,7 @@ proptest! {
         let mut point = point(Quantity::POWER, kind, order, Decimal { mantissa, exponent });
         point.absolute = absolute;
         point.exponent = (extras & 1 > 0).then_some(-2);
-        point.factors = vec![Decimal { mantissa: 999_999, exponent: 9 }; (extras >> 1) & 1 + (extras >> 2) & 1];
+        point.factors = vec![Decimal { mantissa: 999_999, exponent: 9 }; (extras >> 1) % 3];
         point.order_marks = (extras & 8 > 0).then_some(OrderMarks { abcd: 1, cdab: 0 });
         let count = usize::from(point.exponent.is_some()) + point.factors.len() + usize::from(point.order_marks.is_some());
         for address in 100..100 + u16::try_from(count).unwrap() {
