@@ -92,6 +92,17 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// List the devices Kilosat can read, or show one of them with what to set on it.
+    Profiles {
+        /// One profile, shown as TOML.
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print the list as JSON.
+        #[arg(long, conflicts_with = "name")]
+        json: bool,
+    },
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
         /// How much, in satoshis.

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use kilosat::agent::{Agent, wallet};
 use kilosat::clock::Clock;
-use kilosat::config::Config;
+use kilosat::config::{Config, Profiles};
 use kilosat::control;
 use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
@@ -72,6 +72,11 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Events { after, follow, config } => events(&socket(&config.config)?, after, follow).await,
+        Command::Profiles { name, config, json } => {
+            let profiles = Profiles::beside(&config.config)?;
+            say(&profiles.shown(name.as_deref(), json).map_err(anyhow::Error::msg)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Receive { amount, config } => {
             say(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?);
             Ok(ExitCode::SUCCESS)

@@ -138,9 +138,9 @@ async fn pymodbus_is_read_as_its_values_change() {
     let mut peer = Pymodbus::start();
     let target = |port| Target { host: "localhost".to_owned(), port, unit: 1 };
     let profile = profiles::find("eastron-sdm630").unwrap();
-    let mut meter = ModbusMeter::new(target(peer.port()), profile, Timeouts::default());
+    let mut meter = ModbusMeter::new(target(peer.port()), Arc::clone(&profile), Timeouts::default());
     let energy = |readings: &[Reading]| {
-        readings.iter().find(|reading| reading.quantity == Quantity::EnergyImport).and_then(Reading::energy)
+        readings.iter().find(|reading| reading.quantity == Quantity::ENERGY_IMPORT).and_then(Reading::energy)
     };
     let readings = meter.read().await.unwrap();
     assert_eq!(readings.len(), profile.points.len());
@@ -149,7 +149,7 @@ async fn pymodbus_is_read_as_its_values_change() {
     peer.order("power -2000.5");
     let readings = meter.read().await.unwrap();
     assert_eq!(energy(&readings), Some(MilliwattHours(1_235_250_000)));
-    assert_eq!(readings.iter().find(|reading| reading.quantity == Quantity::Power).unwrap().milli, -2_000_500);
+    assert_eq!(readings.iter().find(|reading| reading.quantity == Quantity::POWER).unwrap().milli, -2_000_500);
     // Another maker's registers are not there: an exception, told as such.
     let mut other =
         ModbusMeter::new(target(peer.port()), profiles::find("schneider-iem3155").unwrap(), Timeouts::default());

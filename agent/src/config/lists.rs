@@ -1,13 +1,12 @@
 //! The sections that may exist several times: meters, agreements, feeds.
 
-use kilosat_drivers::profiles;
 use url::Url;
 
 use super::limits::{AMOUNT_MAX_MSAT, BudgetDefaults, FEED_DEFAULTS, OWN_DEFAULTS, read_budget, require_room};
 use super::reader::Absent::IsWrong;
 use super::reader::{Absent, Section};
 use super::sections::{read_host, read_node_key, read_port};
-use super::{Agreement, Config, Feed, Meter, PayeeLimits};
+use super::{Agreement, Config, Feed, Meter, PayeeLimits, Profiles};
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{Budget, FeeRule};
 use crate::http::{HttpFault, Limits, Reach, StrictClient};
@@ -15,18 +14,14 @@ use crate::json::DEPTH_MAX;
 use crate::payees::l402::PointRule;
 use crate::payees::lnurl::{LnurlFault, PayTarget};
 
-pub(super) fn read_meter(section: &Section<'_>) -> Option<Meter> {
+pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<Meter> {
     let id = read_id(section, "main");
-    let profile = section.parsed("profile", IsWrong("schneider-iem3155"), |name| {
-        profiles::find(name).ok_or_else(|| {
-            let mut known: Vec<_> = profiles::all().iter().map(|profile| profile.name).collect();
-            known.sort_unstable();
-            format!("there is no profile {name:?}; this version knows {}", known.join(", "))
-        })
-    });
+    let profile = section.parsed("profile", IsWrong("schneider-iem3155"), |name| profiles.find(name));
+    // After a mistake in `profile`, the rest is still checked.
+    let link = profile.as_ref().map(|profile| &profile.link);
     let host = section.parsed("host", IsWrong("192.168.1.50"), read_host);
-    let port = read_port(section, 502);
-    let unit = section.number("unit", 0..=255, Some(1));
+    let port = read_port(section, u64::from(link.and_then(|link| link.tcp_port).unwrap_or(502)));
+    let unit = section.number("unit", 0..=255, Some(u64::from(link.map_or(1, |link| link.unit))));
     let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
     let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
     let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
@@ -127,6 +122,18 @@ pub(super) fn check_references(root: &Section<'_>) {
             format!("known: {}", meters.join(", "))
         };
         section.wrong("meter", format!("there is no meter {meter:?}; {hint}"));
+    }
+}
+
+/// What is paid for is counted: the meter of an agreement has a counter.
+pub(super) fn check_billed(root: &Section<'_>, config: &Config) {
+    for (section, agreement) in root.list("agreement").iter().zip(&config.agreements) {
+        let profile = config.meter(&agreement.meter).map(|meter| &meter.profile);
+        if let Some(profile) = profile.filter(|profile| profile.billed.is_none()) {
+            let (meter, name) = (&agreement.meter, &profile.name);
+            let text = format!("{meter:?} is a {name}, which has no counter to bill by; name a meter that has one");
+            section.wrong("meter", text);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod limits;
 mod lists;
+mod profiles;
 mod reader;
 mod sections;
 mod stop_button;
@@ -11,14 +12,16 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bitcoin::Network;
 use jiff::tz::TimeZone;
 use kilosat_drivers::gpio::ButtonWiring;
-use kilosat_drivers::profiles::Profile;
+use kilosat_drivers::profiles::{Profile, ProfileFault};
 use url::Url;
 
-use lists::{check_payees, check_references};
+use lists::{check_billed, check_payees, check_references};
+pub use profiles::{Listed, Profiles};
 pub use reader::Problem;
 use reader::Problems;
 use sections::read_config;
@@ -118,7 +121,7 @@ pub struct Meter {
     /// Its name in agreements and on the page.
     pub id: String,
     /// How its registers are laid out.
-    pub profile: &'static Profile,
+    pub profile: Arc<Profile>,
     /// Host name or address.
     pub host: String,
     /// TCP port.
@@ -209,6 +212,9 @@ pub enum ConfigError {
         /// All of them, in the order of the file.
         problems: Vec<Problem>,
     },
+    /// A profile of the owner's is wrong.
+    #[error("{0}. Nothing was started; correct the profile and try again")]
+    Profile(#[from] ProfileFault),
 }
 
 impl PartialEq for Meter {
@@ -226,7 +232,7 @@ impl PartialEq for Meter {
             interval_mwh,
             interval_ms,
         } = self;
-        (id, profile.name, host, port, unit) == (&other.id, other.profile.name, &other.host, &other.port, &other.unit)
+        (id, profile, host, port, unit) == (&other.id, &other.profile, &other.host, &other.port, &other.unit)
             && (poll_interval_ms, answer_timeout_ms) == (&other.poll_interval_ms, &other.answer_timeout_ms)
             && (power_max_mw, interval_mwh, interval_ms)
                 == (&other.power_max_mw, &other.interval_mwh, &other.interval_ms)
@@ -234,30 +240,40 @@ impl PartialEq for Meter {
 }
 
 impl Config {
-    /// Reads and checks the file at `path`.
+    /// Reads and checks the file at `path`, and the owner's profiles in the folder `profiles` beside it.
     ///
     /// # Errors
     /// [`ConfigError`], with every mistake at once.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let name = path.display().to_string();
         match read_bounded(path) {
-            Ok(text) => Config::parse(&text).map_err(|problems| ConfigError::Wrong { path: name, problems }),
+            Ok(text) => Config::parse_with(&text, &Profiles::beside(path)?)
+                .map_err(|problems| ConfigError::Wrong { path: name, problems }),
             Err(source) => Err(ConfigError::Unreadable { path: name, source }),
         }
     }
 
-    /// Checks the text of a configuration file.
+    /// Checks the text of a configuration file that names built-in profiles only.
     ///
     /// # Errors
     /// Every mistake, in the order of the file.
     pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+        Config::parse_with(text, &Profiles::default())
+    }
+
+    /// Checks the text of a configuration file that may name these profiles.
+    ///
+    /// # Errors
+    /// Every mistake, in the order of the file.
+    pub fn parse_with(text: &str, profiles: &Profiles) -> Result<Config, Vec<Problem>> {
         let problems = Problems::new(text);
         let config = read_document(text, &problems).and_then(|document| {
             let root = problems.root(&document);
-            let config = read_config(&root);
+            let config = read_config(&root, profiles);
             check_references(&root);
             if let Some(config) = &config {
                 check_payees(&root, config);
+                check_billed(&root, config);
             }
             root.finish();
             config

@@ -12,13 +12,13 @@ use super::lists::{read_agreement, read_feed, read_meter, read_payee_limits};
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
 use super::stop_button::read_stop_button;
-use super::{ChainSource, Config, NodeConfig, WalletConfig};
+use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
 use crate::domain::money::Msat;
 use crate::http::{Fingerprint, is_in_the_house};
 use crate::lightning::ServiceKind;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
-pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
+pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Config> {
     let name = root.text("name", Means("My house"));
     let network = root.parsed("network", Means("bitcoin"), read_network);
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
@@ -37,7 +37,7 @@ pub(super) fn read_config(root: &Section<'_>) -> Option<Config> {
     // After a mistake in `network`, the chain source is still checked for other mistakes.
     let node = read_node(&lightning.section("node"), network.unwrap_or(Network::Bitcoin));
     lightning.finish();
-    let meters: Vec<_> = root.list("meter").iter().map(read_meter).collect();
+    let meters: Vec<_> = root.list("meter").iter().map(|section| read_meter(section, profiles)).collect();
     let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
     let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();

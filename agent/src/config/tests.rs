@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod mistakes;
+mod own_profiles;
 mod stop_button;
 
 use std::collections::BTreeMap;
@@ -180,9 +181,6 @@ fn what_is_switched_off_can_be_switched_on() {
 
 #[test]
 fn the_examples_own_words_are_true() {
-    for profile in kilosat_drivers::profiles::all() {
-        assert!(EXAMPLE.contains(profile.name), "{} is known and not listed", profile.name);
-    }
     let config = Config::parse(EXAMPLE).unwrap();
     let (agreement, feed) = (config.agreements.first().unwrap(), config.feeds.first().unwrap());
     assert_eq!(affordable(agreement.slice, &agreement.budget, config.fees), agreement.slice);

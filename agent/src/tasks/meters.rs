@@ -1,9 +1,10 @@
 //! One task per meter: reads it, judges each value, and closes intervals. Only closed intervals reach the engine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kilosat_drivers::modbus::{Backoff, ModbusMeter, ReadFault, Target, Timeouts};
-use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
+use kilosat_drivers::reading::{MilliwattHours, Reading};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -29,7 +30,7 @@ pub async fn poll_meter(
     let mut watcher = Watcher::begin(&meter, &engine, latest, clock).await?;
     let target = Target { host: meter.host.clone(), port: meter.port, unit: meter.unit };
     let timeouts = Timeouts { answer: Duration::from_millis(meter.answer_timeout_ms), ..Timeouts::default() };
-    let mut client = ModbusMeter::new(target, meter.profile, timeouts);
+    let mut client = ModbusMeter::new(target, Arc::clone(&meter.profile), timeouts);
     let mut backoff = Backoff::default();
     let interval = Duration::from_millis(meter.poll_interval_ms);
     let mut next = Instant::now();
@@ -99,11 +100,14 @@ impl<'a> Watcher<'a> {
         }
         for reading in readings {
             let unit = reading.quantity.unit().to_owned();
-            self.latest.put(&self.meter.id, reading.quantity.name(), Value { milli: reading.milli, unit, at_ms });
+            self.latest.put(&self.meter.id, &reading.quantity.name(), Value { milli: reading.milli, unit, at_ms });
         }
-        let Some(raw) =
-            readings.iter().find(|reading| reading.quantity == Quantity::EnergyImport).and_then(Reading::energy)
-        else {
+        // A device without a counter is only watched; no agreement names it.
+        let Some(billed) = self.meter.profile.billed else {
+            self.latest.worked(&self.meter.id, at_ms);
+            return Ok(());
+        };
+        let Some(raw) = readings.iter().find(|reading| reading.quantity == billed).and_then(Reading::energy) else {
             self.latest.failed(&self.meter.id, "the meter sent no energy counter; nothing is billed without it");
             return Ok(());
         };

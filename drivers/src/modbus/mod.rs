@@ -9,6 +9,7 @@ mod plan;
 pub use backoff::Backoff;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -17,8 +18,8 @@ use tokio_modbus::client::{Client, Context, tcp};
 use tokio_modbus::{Error, ExceptionCode, Request, Response, Slave};
 
 use crate::profiles::{Profile, Space, ValueFault, decode};
-use crate::reading::{Quantity, Reading};
-use plan::Span;
+use crate::reading::{Measure, Reading};
+use plan::{Span, words_of};
 
 /// Where one meter is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Timeouts {
 /// A meter and the connection kept to it. One read at a time; dropping a read drops its connection too.
 pub struct ModbusMeter {
     target: Target,
-    profile: &'static Profile,
+    profile: Arc<Profile>,
     timeouts: Timeouts,
     spans: Vec<Span>,
     connection: Option<Context>,
@@ -92,7 +93,7 @@ pub enum ReadFault {
     /// Even voltage and frequency are zero, as on many meters just after power returned.
     #[error("the meter sent only zeros, as many do just after they start; Kilosat ignored them and tries again")]
     AllZero,
-    /// The import counter is not usable, and nothing is billed without it.
+    /// The counter is not usable, and nothing is billed without it.
     #[error(transparent)]
     Value(#[from] ValueFault),
 }
@@ -106,14 +107,15 @@ impl Default for Timeouts {
 impl ModbusMeter {
     /// A meter that has not been contacted yet.
     #[must_use]
-    pub fn new(target: Target, profile: &'static Profile, timeouts: Timeouts) -> Self {
-        Self { target, profile, timeouts, spans: plan::spans(profile), connection: None, missing: Vec::new() }
+    pub fn new(target: Target, profile: Arc<Profile>, timeouts: Timeouts) -> Self {
+        let spans = plan::spans(&profile);
+        Self { target, profile, timeouts, spans, connection: None, missing: Vec::new() }
     }
 
     /// The profile given to [`ModbusMeter::new`].
     #[must_use]
-    pub fn profile(&self) -> &'static Profile {
-        self.profile
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.profile
     }
 
     /// The values that the last successful read had to leave out: refused, not available or impossible.
@@ -122,9 +124,9 @@ impl ModbusMeter {
         &self.missing
     }
 
-    /// Reads every point of the profile, in the order of the profile's addresses.
+    /// Reads every point of the profile, in the order of the profile, and adds up what it computes from them.
     ///
-    /// The import counter is always among the readings. Other values that the meter does not have are left out and
+    /// The counter that is billed is always among the readings. Other values that the meter does not have are left out and
     /// listed by [`ModbusMeter::missing`]. A kept connection that turns out to be closed is replaced once, at once;
     /// there is no other retry, see [`Backoff`]. Takes at most `connect` plus `answer` for each request, twice.
     ///
@@ -146,31 +148,23 @@ impl ModbusMeter {
             Some(connection) => connection,
             None => connect(&self.target, self.timeouts.connect).await?,
         };
-        let mut readings = Vec::new();
-        let mut missing = Vec::new();
-        let mut refusal = None;
+        let mut answers = Vec::with_capacity(self.spans.len());
         for span in &self.spans {
             match ask(&mut connection, span, self.timeouts.answer).await {
-                Ok(words) => take_values(span, &words, &mut readings, &mut missing),
-                Err(ReadFault::Exception { code, meaning }) => {
-                    missing.extend(span.points.iter().map(|point| {
-                        let quantity = point.quantity;
-                        ValueFault::Refused { quantity, code }
-                    }));
-                    if span.holds(BILLED) {
-                        refusal = Some(ReadFault::Exception { code, meaning });
-                        break;
-                    }
-                }
+                Ok(words) => answers.push((*span, Ok(words))),
+                Err(ReadFault::Exception { code, .. }) => answers.push((*span, Err(code))),
                 Err(fault) => return Err(fault),
             }
         }
         self.connection = Some(connection);
-        if let Some(refusal) = refusal {
-            return Err(refusal);
-        }
-        if let Some(fault) = missing.iter().find(|fault| fault.quantity() == BILLED) {
-            return Err(ReadFault::Value(*fault));
+        let (readings, missing) = values(&self.profile, &answers);
+        if let Some(fault) = missing.iter().find(|fault| Some(fault.quantity()) == self.profile.billed) {
+            return Err(match fault {
+                ValueFault::Refused { code, .. } => {
+                    ReadFault::Exception { code: *code, meaning: meaning(ExceptionCode::new(*code)) }
+                }
+                fault => ReadFault::Value(*fault),
+            });
         }
         if only_zeros(&readings) {
             return Err(ReadFault::AllZero);
@@ -193,9 +187,12 @@ async fn connect(target: &Target, limit: Duration) -> Result<Context, ReadFault>
 /// One request and its answer. The library's own readers assert the length of the answer, which a meter must not
 /// be able to fail; so the request goes through `call` and the length is checked here.
 async fn ask(connection: &mut Context, span: &Span, limit: Duration) -> Result<Vec<u16>, ReadFault> {
+    let (address, quantity) = (span.address, span.quantity);
     let request = match span.space {
-        Space::Holding => Request::ReadHoldingRegisters(span.address, span.quantity),
-        Space::Input => Request::ReadInputRegisters(span.address, span.quantity),
+        Space::Holding => Request::ReadHoldingRegisters(address, quantity),
+        Space::Input => Request::ReadInputRegisters(address, quantity),
+        Space::Coil => Request::ReadCoils(address, quantity),
+        Space::Discrete => Request::ReadDiscreteInputs(address, quantity),
     };
     let response = timeout(limit, connection.call(request))
         .await
@@ -205,6 +202,10 @@ async fn ask(connection: &mut Context, span: &Span, limit: Duration) -> Result<V
     let words = match (span.space, response) {
         (Space::Holding, Response::ReadHoldingRegisters(words))
         | (Space::Input, Response::ReadInputRegisters(words)) => words,
+        // Bits come in whole bytes.
+        (Space::Coil, Response::ReadCoils(bits)) | (Space::Discrete, Response::ReadDiscreteInputs(bits)) => {
+            bits.into_iter().take(usize::from(quantity)).map(u16::from).collect()
+        }
         _ => {
             return Err(ReadFault::Garbage { what: "the answer to another request" });
         }
@@ -215,20 +216,26 @@ async fn ask(connection: &mut Context, span: &Span, limit: Duration) -> Result<V
     Ok(words)
 }
 
-fn take_values(span: &Span, words: &[u16], readings: &mut Vec<Reading>, missing: &mut Vec<ValueFault>) {
-    for point in &span.points {
-        let raw = span.words_of(point, words);
-        match decode(point, raw) {
-            Ok(milli) => readings.push(Reading { quantity: point.quantity, milli, raw: raw.to_vec() }),
+fn values(profile: &Profile, answers: &[(Span, Result<Vec<u16>, u8>)]) -> (Vec<Reading>, Vec<ValueFault>) {
+    let (mut readings, mut missing) = (Vec::new(), Vec::new());
+    for point in &profile.points {
+        let quantity = point.quantity;
+        let refused = |code| ValueFault::Refused { quantity, code };
+        match words_of(point, answers).map_err(refused).and_then(|raw| Ok((decode(point, &raw)?, raw))) {
+            Ok((milli, raw)) => readings.push(Reading { quantity, milli, raw }),
             Err(fault) => missing.push(fault),
         }
     }
+    profile.complete(&mut readings, &mut missing);
+    (readings, missing)
 }
 
 /// A meter that measures has a voltage, so zeros throughout mean that it does not measure yet.
 fn only_zeros(readings: &[Reading]) -> bool {
-    let mut measured = readings.iter().filter(|reading| reading.quantity != Quantity::SerialNumber).peekable();
-    measured.peek().is_some() && measured.all(|reading| reading.milli == 0)
+    let mut measured = readings.iter().filter(|reading| !reading.quantity.measure.is_plain());
+    let voltage =
+        readings.iter().any(|reading| matches!(reading.quantity.measure, Measure::Voltage | Measure::Frequency));
+    voltage && measured.all(|reading| reading.milli == 0)
 }
 
 fn classify(error: Error) -> ReadFault {
@@ -261,9 +268,6 @@ fn meaning(exception: ExceptionCode) -> &'static str {
         ExceptionCode::Custom(_) => "a code of the maker's own",
     }
 }
-
-/// The value without which a read is of no use.
-const BILLED: Quantity = Quantity::EnergyImport;
 
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::profiles::{Kind, Point, WordOrder};
-use crate::reading::MilliwattHours;
+use crate::reading::{MilliwattHours, Quantity};
 
 /// What the scripted meter does with a request.
 enum Reply {
@@ -37,7 +36,7 @@ async fn a_read_gives_every_value_and_keeps_the_connection() {
     for _ in 0..3 {
         let readings = meter.read().await.unwrap();
         let values: Vec<_> = readings.iter().map(|r| (r.quantity, r.milli)).collect();
-        let wanted = [(Quantity::EnergyImport, 7_000), (Quantity::VoltageL1, 230_000), (Quantity::Power, 450_000)];
+        let wanted = [(Quantity::ENERGY_IMPORT, 7_000), (Quantity::VOLTAGE_L1, 230_000), (Quantity::POWER, 450_000)];
         assert_eq!(values, wanted);
         let counter = readings.iter().find_map(Reading::energy);
         assert_eq!(counter, Some(MilliwattHours(7_000)));
@@ -120,7 +119,7 @@ async fn an_exception_for_other_values_costs_only_those() {
     })
     .await;
     assert_eq!(meter.read().await.unwrap().len(), 2);
-    let quantity = Quantity::Power;
+    let quantity = Quantity::POWER;
     assert_eq!(meter.missing(), [ValueFault::Refused { quantity, code: 2 }]);
 }
 
@@ -161,7 +160,7 @@ async fn a_meter_that_is_not_there_is_no_connection() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let mut meter = ModbusMeter::new(target(port), &PROFILE, Timeouts::default());
+    let mut meter = ModbusMeter::new(target(port), profile(), Timeouts::default());
     let fault = meter.read().await.unwrap_err();
     assert!(matches!(fault, ReadFault::NoConnection { .. }), "{fault}");
 }
@@ -198,7 +197,7 @@ async fn meter(script: impl Fn(Asked) -> Reply + Send + Sync + 'static) -> (Modb
         }
     });
     let timeouts = Timeouts { answer: Duration::from_millis(200), ..Timeouts::default() };
-    let meter = ModbusMeter::new(target(port), &PROFILE, timeouts);
+    let meter = ModbusMeter::new(target(port), profile(), timeouts);
     (meter, connections)
 }
 
@@ -236,25 +235,26 @@ fn target(port: u16) -> Target {
     Target { host: "127.0.0.1".to_owned(), port, unit: 1 }
 }
 
-const fn point(quantity: Quantity, space: Space, address: u16, kind: Kind) -> Point {
-    Point { quantity, space, address, kind, order: WordOrder::Abcd, scale: 1_000 }
-}
-
-/// Requests in which [`PROFILE`] is read.
+/// Requests in which [`profile`] is read.
 const REQUESTS: usize = 2;
 
-static PROFILE: Profile = Profile {
-    name: "test",
-    title: "Test",
-    vendor: "Test",
-    points: &[
-        point(Quantity::EnergyImport, Space::Holding, 0, Kind::U32),
-        point(Quantity::VoltageL1, Space::Holding, 2, Kind::U16),
-        point(Quantity::Power, Space::Input, 0, Kind::U16),
-    ],
-    registers_max: 10,
-    hole_max: 0,
-    printed_step: MilliwattHours(1_000),
-    setup: "",
-    source: "",
-};
+fn profile() -> Arc<Profile> {
+    let text = r#"
+        name = "test"
+        title = "Test"
+        vendor = "Test"
+        role = "meter"
+        evidence = "single source"
+        source = "Test"
+        tcp_port = 502
+        registers_max = 10
+        hole_max = 0
+        energy_step_mwh = 1_000
+        point = [
+          { quantity = "energy_import", holding = 0, type = "u32", unit = "Wh" },
+          { quantity = "voltage_l1", holding = 2, type = "u16" },
+          { quantity = "power", input = 0, type = "u16" },
+        ]
+    "#;
+    Arc::new(crate::profiles::load(text, "test").unwrap())
+}

@@ -12,8 +12,8 @@ pub(super) struct Layout {
 
 /// The exact value of a float: `significand` times two to the `power`.
 pub(super) struct Number {
-    significand: i128,
-    power: i32,
+    pub(super) significand: i128,
+    pub(super) power: i32,
 }
 
 impl Layout {
@@ -36,16 +36,18 @@ impl Layout {
         })
     }
 
-    /// The float nearest to `milli / scale`, ties to even. No quotient of an `i64` and an `i32` leaves the
-    /// range of a float, so neither infinity nor a number without its leading one can come out.
-    pub(super) fn put_together(self, milli: i64, scale: i32) -> u64 {
-        let mut dividend = u128::from(milli.unsigned_abs());
-        let mut divisor = u128::from(scale.unsigned_abs());
-        if dividend == 0 || divisor == 0 {
-            return 0;
+    /// The float nearest to `dividend / divisor`, ties to even; `None` where no ordinary float is near.
+    pub(super) fn put_together(self, negative: bool, dividend: u128, divisor: u128) -> Option<u64> {
+        let sign = u64::from(negative) << (self.fraction_bits + self.exponent_bits);
+        if dividend == 0 {
+            return Some(0);
+        }
+        if !(1..=DIVISOR_MAX).contains(&divisor) || dividend > DIVIDEND_MAX {
+            return None;
         }
         // Shift until the quotient has exactly the bits of a significand; both loops end within 128 shifts
         // because a shift moves the quotient by a factor of two towards its place.
+        let (mut dividend, mut divisor) = (dividend, divisor);
         let leading = 1_u128 << self.fraction_bits;
         let mut power = 0;
         while dividend / divisor < leading {
@@ -65,40 +67,19 @@ impl Layout {
             significand = leading;
             power += 1;
         }
-        let field = u64::try_from(power + self.fraction_width() + self.bias)
-            .expect("the quotient is far from the smallest float");
-        let fraction = u64::try_from(significand - leading).expect("below the leading one");
-        let negative = (milli < 0) != (scale < 0);
-        let sign = u64::from(negative) << (self.fraction_bits + self.exponent_bits);
-        sign | (field << self.fraction_bits) | fraction
+        let field = u64::try_from(power + self.fraction_width() + self.bias).ok()?;
+        let fraction = u64::try_from(significand - leading).ok()?;
+        let ordinary = (1..low_bits(self.exponent_bits)).contains(&field);
+        ordinary.then_some(sign | (field << self.fraction_bits) | fraction)
+    }
+
+    /// The quiet NaN.
+    pub(super) fn not_a_number(self) -> u64 {
+        low_bits(self.exponent_bits + 1) << (self.fraction_bits - 1)
     }
 
     fn fraction_width(self) -> i32 {
         i32::try_from(self.fraction_bits).expect("at most 52")
-    }
-}
-
-impl Number {
-    /// The value times `scale`, rounded to the nearest integer, ties to even; `None` where it is far out of range.
-    pub(super) fn times(&self, scale: i32) -> Option<i128> {
-        let product = self.significand.checked_mul(i128::from(scale))?;
-        if product == 0 {
-            return Some(0);
-        }
-        let shift = self.power.unsigned_abs();
-        if self.power >= 0 {
-            let factor = 1_i128.checked_shl(shift).filter(|factor| *factor > 0)?;
-            return product.checked_mul(factor);
-        }
-        // A product has at most 53 + 31 bits, so from here on less than a half is left of it.
-        if shift > PRODUCT_BITS_MAX {
-            return Some(0);
-        }
-        let whole = product >> shift;
-        let rest = product - (whole << shift);
-        let half = 1_i128 << (shift - 1);
-        let up = rest > half || (rest == half && whole & 1 == 1);
-        Some(whole + i128::from(up))
     }
 }
 
@@ -109,41 +90,46 @@ const fn low_bits(count: u32) -> u64 {
 /// IEEE 754-2008, table 3.5.
 pub(super) const BINARY32: Layout = Layout { exponent_bits: 8, fraction_bits: 23, bias: 127 };
 pub(super) const BINARY64: Layout = Layout { exponent_bits: 11, fraction_bits: 52, bias: 1023 };
-/// Bits of the largest significand times the largest scale, plus one for the half.
-const PRODUCT_BITS_MAX: u32 = 53 + 31 + 1;
+/// A significand has at most 53 bits, so the shifted numbers stay below 128.
+const DIVISOR_MAX: u128 = 1 << 70;
+const DIVIDEND_MAX: u128 = 1 << 120;
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::profiles::decimal::rounded;
 
     #[test]
     fn taking_apart_undoes_putting_together() {
         for layout in [BINARY32, BINARY64] {
-            for milli in [1, 7, -7, 999, 1 << 23, -(1 << 24), 16_777_215] {
-                let bits = layout.put_together(milli, 1);
-                let back = layout.take_apart(bits).unwrap().times(1);
-                assert_eq!(back, Some(i128::from(milli)));
+            for milli in [1_i64, 7, -7, 999, 1 << 23, -(1 << 24), 16_777_215] {
+                let bits = layout.put_together(milli < 0, milli.unsigned_abs().into(), 1).unwrap();
+                let number = layout.take_apart(bits).unwrap();
+                assert_eq!(rounded(number.significand, number.power, 0), Some(i128::from(milli)));
             }
         }
     }
 
     #[test]
-    fn the_extremes_of_the_arguments_are_ordinary_floats() {
+    fn the_extremes_of_the_arguments_are_ordinary_floats_or_none() {
         for layout in [BINARY32, BINARY64] {
-            for (milli, scale) in [(i64::MIN, 1), (i64::MAX, -1), (1, i32::MIN), (-1, i32::MAX)] {
-                let bits = layout.put_together(milli, scale);
-                assert!(layout.take_apart(bits).is_some(), "{milli} / {scale}");
+            for (dividend, divisor) in [(u128::from(u64::MAX), 1), (1, DIVISOR_MAX), (DIVIDEND_MAX, 1)] {
+                let bits = layout.put_together(true, dividend, divisor).unwrap();
+                assert!(layout.take_apart(bits).is_some(), "{dividend} / {divisor}");
             }
-            assert_eq!(layout.put_together(5, 0), 0);
+            assert_eq!(layout.put_together(false, 5, 0), None);
+            assert_eq!(layout.put_together(false, 5, DIVISOR_MAX + 1), None);
+            assert_eq!(layout.put_together(false, u128::MAX, 1), None);
         }
     }
 
     #[test]
     fn the_processor_builds_the_same_floats() {
         let quotient = |milli: i64| u64::from((milli as f32 / 1_000.0).to_bits());
-        for milli in [1, 230_517, 49_980, -1_234_567, 16_777_215, 500] {
-            assert_eq!(BINARY32.put_together(milli, 1_000), quotient(milli));
+        for milli in [1_i64, 230_517, 49_980, -1_234_567, 16_777_215, 500] {
+            let built = BINARY32.put_together(milli < 0, milli.unsigned_abs().into(), 1_000);
+            assert_eq!(built, Some(quotient(milli)));
         }
     }
 }

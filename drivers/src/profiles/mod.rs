@@ -1,120 +1,216 @@
-//! Known meters as constant tables: which register says what, in which type, order and scale.
+//! Devices as data: which register says what, in which type, order and scale, and what the device wants of its readers.
 //!
-//! Addresses are zero-based, as they go on the wire. Every table names where it comes from; none was checked
-//! against the device itself, so the owner compares the first reading with the meter's display.
+//! One TOML file describes one model. Those of this folder's neighbour `drivers/profiles` are part of the program; an
+//! owner's own lie in a folder ([`load_folder`]) and are read by the same [`load`]. The format is explained in
+//! `drivers/profiles/README.md`. Addresses are zero-based, as they go on the wire. Every profile names where it comes
+//! from; none was checked against the device itself, so the owner compares the first reading with the display.
 
-mod abb;
-mod carlo_gavazzi;
-mod eastron;
+mod built_in;
+mod decimal;
 mod float;
-mod janitza;
+mod folder;
+mod load;
+mod point;
 mod registers;
-mod schneider;
-mod shelly;
 
-pub use registers::{Kind, ValueFault, WordOrder, decode, encode};
+use std::borrow::Cow;
 
-use crate::reading::{MilliwattHours, Quantity};
+pub use built_in::{all, find, likely, names, text};
+pub use decimal::Decimal;
+pub use folder::{OwnProfile, load_folder};
+pub use load::{ProfileFault, load};
+pub use point::{
+    Computed, Expected, Identify, Kind, OrderMarks, Part, Point, Poll, SetFault, SetPoint, Space, WordOrder,
+};
+pub use registers::{ValueFault, decode, encode};
 
-/// One model of meter: its registers and the limits it sets to whoever reads them.
-#[derive(Debug)]
+use crate::reading::{MilliwattHours, Quantity, Reading};
+
+/// One model of device: its registers and what it wants of whoever reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// The name in configuration, such as `eastron-sdm630`.
-    pub name: &'static str,
+    pub name: String,
     /// The name for people, such as `Eastron SDM630 v2`.
-    pub title: &'static str,
+    pub title: String,
     /// Who makes it.
-    pub vendor: &'static str,
-    /// What can be read; holds [`Quantity::EnergyImport`] exactly once.
-    pub points: &'static [Point],
-    /// The most registers the meter gives in one answer; never above [`REGISTERS_MAX`].
-    pub registers_max: u16,
-    /// The most unwanted registers that may be read along between two wanted ones; 0 where the meter may refuse them.
-    pub hole_max: u16,
+    pub vendor: String,
+    /// What it does in a house.
+    pub role: Role,
+    /// How sure the table is.
+    pub evidence: Evidence,
+    /// The documents and public drivers it comes from.
+    pub source: String,
+    /// What the owner has to set or check on the device, as plain sentences.
+    pub setup: Vec<String>,
+    /// How it is reached.
+    pub link: Link,
+    /// What a request may ask of it.
+    pub limits: Limits,
+    /// Registers by which a scan recognises it; all of them must fit.
+    pub identify: Vec<Identify>,
     /// The smallest step of the energy counters as printed by the vendor; see [`Profile::energy_step`].
     pub printed_step: MilliwattHours,
-    /// What the owner has to set or check on the meter, as one or more plain sentences.
-    pub setup: &'static str,
-    /// Vendor documents and public drivers that agree on the table.
-    pub source: &'static str,
+    /// The counters begin again when the device loses power.
+    pub volatile: bool,
+    /// At this value the billed counter begins again at zero, where the document says so.
+    pub rolls_over: Option<MilliwattHours>,
+    /// The counter that is billed; `None` where the device has none that could be.
+    pub billed: Option<Quantity>,
+    /// What can be read.
+    pub points: Vec<Point>,
+    /// What is added up from points.
+    pub computed: Vec<Computed>,
+    /// What may be written.
+    pub set_points: Vec<SetPoint>,
 }
 
-/// Where one quantity is and how its registers become a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Point {
-    /// What the registers measure.
-    pub quantity: Quantity,
-    /// Which of the two register tables.
-    pub space: Space,
-    /// Zero-based address of the first register.
-    pub address: u16,
-    /// Type, and with it the number of registers.
-    pub kind: Kind,
-    /// Order of the registers of one value.
-    pub order: WordOrder,
-    /// Thousandths of the quantity's unit per raw unit (so 1 kWh = 1,000,000 mWh); negative turns the sign.
-    ///
-    /// A plain integer is enough: no known meter counts in less than a thousandth of a unit.
-    pub scale: i32,
-}
-
-/// The two register tables of Modbus that hold measurements.
+/// What a device does in a house.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Space {
-    /// Read with function 3.
-    Holding,
-    /// Read with function 4.
-    Input,
+pub enum Role {
+    /// Measures.
+    Meter,
+    /// Turns direct current into alternating current, with a battery or without.
+    Inverter,
+    /// Stores.
+    Battery,
+    /// Charges a car.
+    Charger,
+    /// Switches.
+    Relays,
+}
+
+/// How sure a profile is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// Two independent sources agree about the counter that is billed, or about the registers where there is none.
+    TwoSources,
+    /// They do not, or there is one only.
+    SingleSource,
+}
+
+/// How a device is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// How its serial line is set when it is delivered; `None` where it has none.
+    pub serial: Option<Serial>,
+    /// Its port on the network; `None` where it has none of its own.
+    pub tcp_port: Option<u16>,
+    /// Its unit id when it is delivered.
+    pub unit: u8,
+    /// Other unit ids that are usual.
+    pub units_to_try: Vec<u8>,
+    /// It serves one client at a time.
+    pub single_client: bool,
+    /// The first request after a pause only wakes it up and gets no answer.
+    pub wake_up: bool,
+    /// How long it wants to be left alone.
+    pub pauses: Pauses,
+    /// It may take this long to answer, in ms, however fast the line is.
+    pub answer_timeout_min_ms: Option<u32>,
+}
+
+/// Settings of a serial line; always eight data bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Serial {
+    /// Bits per second.
+    pub baud: u32,
+    /// The check bit of each character.
+    pub parity: Parity,
+    /// One or two.
+    pub stop_bits: u8,
+}
+
+/// The check bit of a character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Parity {
+    /// There is none.
+    None,
+    /// Makes the number of ones even.
+    Even,
+    /// Makes the number of ones odd.
+    Odd,
+}
+
+/// How long a device wants to be left alone, in ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pauses {
+    /// After a connection was made.
+    pub after_connect_ms: u32,
+    /// Between an answer and the next request.
+    pub between_requests_ms: u32,
+    /// Before a request to another unit on the same line.
+    pub unit_change_ms: u32,
+}
+
+/// What a request may ask of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The most registers it gives in one answer; never above [`REGISTERS_MAX`].
+    pub registers_max: u16,
+    /// The most unwanted registers that may be read along between two wanted ones: 0 where the device refuses them,
+    /// `None` where nobody knows and the cost in bytes decides.
+    pub hole_max: Option<u16>,
+    /// Requests begin at even addresses and have even lengths.
+    pub even_only: bool,
+    /// Each value has a request of its own.
+    pub one_value_per_request: bool,
+    /// No request holds registers on both sides of one of these addresses, in ascending order; the address itself
+    /// belongs to what follows.
+    pub barriers: Vec<u16>,
 }
 
 /// The most registers that fit one answer (Modbus Application Protocol V1.1b3, functions 3 and 4).
 pub const REGISTERS_MAX: u16 = 125;
 
-/// Every known meter, by vendor.
-#[must_use]
-pub fn all() -> &'static [&'static Profile] {
-    ALL
-}
-
-/// The meter with this configuration name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Profile> {
-    ALL.iter().copied().find(|profile| profile.name == name)
-}
-
 impl Profile {
-    /// Where this meter keeps a quantity, if it measures it.
+    /// Everything it gives, read and computed, in the order of the file.
+    pub fn quantities(&self) -> impl Iterator<Item = Quantity> {
+        let points = self.points.iter().map(|point| point.quantity);
+        points.chain(self.computed.iter().map(|computed| computed.quantity))
+    }
+
+    /// Where this device keeps a quantity, if it has it in registers.
     #[must_use]
-    pub fn point(&self, quantity: Quantity) -> Option<&'static Point> {
+    pub fn point(&self, quantity: Quantity) -> Option<&Point> {
         self.points.iter().find(|point| point.quantity == quantity)
     }
 
-    /// The smallest amount by which the import counter can move when it stands at `counter`.
-    ///
-    /// An integer counter keeps its printed step for ever. A 32-bit float has 24 significant bits, so its step
-    /// grows with the counter: 0.01 kWh holds up to 131,072 kWh, then it becomes 0.016 kWh.
+    /// What a reading of this device says in words: a text, or the meaning of a state.
     #[must_use]
-    pub fn energy_step(&self, counter: MilliwattHours) -> MilliwattHours {
-        let float = self.point(Quantity::EnergyImport).filter(|point| point.kind == Kind::F32);
-        let Some(point) = float else {
-            return self.printed_step;
-        };
-        let scale = u64::from(point.scale.unsigned_abs());
-        let exponent = counter.0.checked_div(scale).and_then(u64::checked_ilog2);
-        let spacing = match exponent {
-            Some(exponent) if exponent >= F32_FRACTION_BITS => {
-                scale.saturating_mul(1 << (exponent - F32_FRACTION_BITS))
-            }
-            Some(exponent) => scale >> (F32_FRACTION_BITS - exponent),
-            None => 0,
-        };
-        self.printed_step.max(MilliwattHours(spacing))
+    pub fn text(&self, reading: &Reading) -> Option<String> {
+        self.point(reading.quantity)?.text(&reading.raw)
     }
 
-    /// The registers such a meter would answer with, for simulated meters; `None` where it has none and would refuse.
+    /// Adds the computed values to the readings of one round; what lacks a part is listed in `missing` instead.
+    pub fn complete(&self, readings: &mut Vec<Reading>, missing: &mut Vec<ValueFault>) {
+        for computed in &self.computed {
+            match computed.of(readings) {
+                Ok(reading) => readings.push(reading),
+                Err(fault) => missing.push(fault),
+            }
+        }
+    }
+
+    /// The smallest amount by which the billed counter can move when it stands at `counter`.
     ///
-    /// `milli` gives each quantity in the thousandths of [`crate::reading::Reading::milli`]. A meter that allows
-    /// holes answers zeros in them.
+    /// An integer counter keeps its printed step for ever. A 32-bit float has 24 significant bits, so its step
+    /// grows with the counter: 0.01 kWh holds up to 131,072 kWh, then it becomes 0.016 kWh. A sum moves as its
+    /// coarsest part would at the sum's value.
+    #[must_use]
+    pub fn energy_step(&self, counter: MilliwattHours) -> MilliwattHours {
+        let parts = match self.computed.iter().find(|computed| Some(computed.quantity) == self.billed) {
+            Some(computed) => Cow::Borrowed(computed.plus.as_slice()),
+            None => Cow::Owned(self.billed.into_iter().collect()),
+        };
+        let floats = parts.iter().filter_map(|part| self.point(*part)).filter(|point| point.kind == Kind::F32);
+        floats.map(|point| spacing(point.scale, counter)).fold(self.printed_step, MilliwattHours::max)
+    }
+
+    /// The registers such a device would answer with, for simulated devices; `None` where it has none and would refuse.
+    ///
+    /// `milli` gives each quantity in the thousandths of [`Reading::milli`]. What is computed from points is turned
+    /// back into those: the first part carries everything. A device that allows holes answers zeros in them.
     #[must_use]
     pub fn answer(
         &self,
@@ -123,153 +219,80 @@ impl Profile {
         quantity: u16,
         milli: impl Fn(Quantity) -> i64,
     ) -> Option<Vec<u16>> {
-        if quantity == 0 || quantity > self.registers_max {
+        if quantity == 0 || quantity > self.limits.registers_max {
             return None;
         }
-        let end = address.checked_add(quantity)?;
-        let mut answer: Vec<Option<u16>> = (address..end).map(|_| (self.hole_max > 0).then_some(0)).collect();
-        for point in self.points.iter().filter(|point| point.space == space) {
-            let words = encode(point, milli(point.quantity));
-            for (at, word) in (point.address..).zip(words) {
-                let place = at.checked_sub(address).map(usize::from);
-                if let Some(slot) = place.and_then(|place| answer.get_mut(place)) {
-                    *slot = Some(word);
+        let end = u32::from(address) + u32::from(quantity);
+        if end > u32::from(u16::MAX) + 1 {
+            return None;
+        }
+        let fill = self.limits.hole_max.is_some_and(|hole| hole > 0).then_some(0);
+        let mut answer = vec![fill; usize::from(quantity)];
+        let here = |point: &&Point| point.parts.iter().any(|part| part.space == space);
+        let (plain, scaled): (Vec<_>, Vec<_>) = self.points.iter().filter(here).partition(|point| point.is_plain());
+        // What scales other values comes last, so that a point in the same register does not change them.
+        for point in plain.into_iter().chain(scaled) {
+            let words = encode(point, self.simulated(point.quantity, &milli));
+            let mut words = words.into_iter();
+            for part in &point.parts {
+                for (offset, word) in (0..part.count).zip(words.by_ref()) {
+                    let place = u32::from(part.address) + u32::from(offset);
+                    let place = place.checked_sub(u32::from(address)).and_then(|place| usize::try_from(place).ok());
+                    let slot = place.filter(|_| part.space == space).and_then(|place| answer.get_mut(place));
+                    if let Some(slot) = slot {
+                        // Several points may own bits of one register.
+                        *slot = Some(slot.filter(|_| point.mask.is_some()).unwrap_or(0) | word);
+                    }
                 }
             }
         }
         answer.into_iter().collect()
     }
-}
 
-const ALL: &[&Profile] = &[
-    &eastron::SDM120,
-    &eastron::SDM230,
-    &eastron::SDM630,
-    &eastron::SDM72D_M_V2,
-    &carlo_gavazzi::EM24_ETHERNET,
-    &carlo_gavazzi::EM340,
-    &abb::B23,
-    &schneider::IEM3155,
-    &janitza::UMG_604,
-    &janitza::UMG_96RM,
-    &shelly::PRO_3EM,
-];
-
-/// Bits of a 32-bit float after the leading one (IEEE 754).
-const F32_FRACTION_BITS: u32 = 23;
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::collections::HashSet;
-
-    use super::*;
-    use crate::reading::Quantity::{Current, CurrentL2, PowerL1, PowerL2, SerialNumber, VoltageL2};
-    use crate::reading::Quantity::{EnergyExport, EnergyImport, Frequency, Power, VoltageL1};
-
-    /// Registers as the documents describe them, packed with another language's IEEE 754 and integer
-    /// routines; not recorded from devices.
-    #[track_caller]
-    fn case(name: &str, quantity: Quantity, address: u16, words: &[u16], milli: i64) {
-        let point = find(name).unwrap().point(quantity).unwrap();
-        assert_eq!(point.address, address, "{name} {quantity}");
-        assert_eq!(decode(point, words), Ok(milli), "{name} {quantity}");
-    }
-
-    #[test]
-    fn the_registers_of_every_profile_decode_to_the_value_on_its_display() {
-        let name = "eastron-sdm120";
-        case(name, EnergyImport, 72, &[0x4640, 0xE6AE], 12_345_669_922);
-        case(name, Power, 12, &[0xC400, 0x1000], -512_250);
-        case(name, Current, 6, &[0x4108, 0x0000], 8_500);
-        case(name, SerialNumber, 64_512, &[0x0131, 0x2D00], 20_000_000);
-        let name = "eastron-sdm230";
-        case(name, EnergyExport, 74, &[0x3DCC, 0xCCCD], 100_000);
-        let name = "eastron-sdm630";
-        case(name, VoltageL1, 0, &[0x4366, 0x8000], 230_500);
-        case(name, Frequency, 70, &[0x4247, 0xEB85], 49_980);
-        case(name, EnergyImport, 72, &[0x47F1, 0x2064], 123_456_781_250);
-        let name = "eastron-sdm72d-m-v2";
-        case(name, Power, 52, &[0x4108, 0x0000], 8_500);
-        case(name, EnergyImport, 72, &[0x3F9E, 0x0419], 1_234_500);
-        let name = "carlo-gavazzi-em24-ethernet";
-        case(name, EnergyImport, 52, &[0xE240, 0x0001], 12_345_600_000);
-        case(name, Frequency, 51, &[0x01F4], 50_000);
-        case(name, CurrentL2, 14, &[0x1388, 0x0000], 5_000);
-        let name = "carlo-gavazzi-em340";
-        case(name, Power, 40, &[0xCFC7, 0xFFFF], -1_234_500);
-        case(name, EnergyExport, 78, &[0x0001, 0x0000], 100_000);
-        let name = "abb-b23";
-        case(name, EnergyImport, 20_480, &[0, 0, 0x0001, 0xE240], 1_234_560_000);
-        case(name, PowerL2, 23_320, &[0xFFFF, 0xCFC7], -123_450);
-        case(name, VoltageL2, 23_298, &[0x0000, 0x08FD], 230_100);
-        let name = "schneider-iem3155";
-        case(name, EnergyImport, 3_203, &[0, 0, 0x0001, 0xE240], 123_456_000);
-        case(name, Power, 3_059, &[0x3F9E, 0x0419], 1_234_500);
-        let name = "janitza-umg604";
-        case(name, EnergyImport, 9_851, &[0x4996, 0xB438], 1_234_567_000);
-        case(name, PowerL1, 1_333, &[0xC400, 0x1000], -512_250);
-        let name = "janitza-umg96rm";
-        case(name, EnergyImport, 19_068, &[0x4B80, 0x0000], 16_777_216_000);
-        case(name, Power, 19_026, &[0x4108, 0x0000], 8_500);
-        let name = "shelly-pro-3em";
-        case(name, EnergyImport, 1_162, &[0xBA00, 0x458E], 4_567_250);
-        case(name, VoltageL1, 1_020, &[0xB333, 0x4367], 231_700);
-    }
-
-    #[test]
-    fn every_table_is_well_formed() {
-        let mut names = HashSet::new();
-        for profile in all() {
-            let name = profile.name;
-            assert!(names.insert(name), "{name} twice");
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
-            assert!(profile.point(EnergyImport).is_some(), "{name}");
-            assert!((1..=REGISTERS_MAX).contains(&profile.registers_max), "{name}");
-            assert!(profile.hole_max <= profile.registers_max, "{name}");
-            let mut quantities = HashSet::new();
-            let mut taken = HashSet::new();
-            for point in profile.points {
-                assert!(quantities.insert(point.quantity), "{name} {}", point.quantity);
-                assert_ne!(point.scale, 0, "{name} {}", point.quantity);
-                assert!(point.kind.words() <= profile.registers_max);
-                let end = point.address.checked_add(point.kind.words()).unwrap();
-                for address in point.address..end {
-                    assert!(taken.insert((point.space, address)), "{name} {address}");
-                }
-                if profile.vendor == "Eastron" {
-                    assert_eq!((point.address % 2, point.kind.words() % 2), (0, 0));
-                }
-            }
+    /// The value of a point such that what is computed from it comes out as `milli` says.
+    fn simulated(&self, quantity: Quantity, milli: &impl Fn(Quantity) -> i64) -> i64 {
+        let part_of = |computed: &&Computed| computed.plus.contains(&quantity) || computed.minus.contains(&quantity);
+        let Some(computed) = self.computed.iter().find(part_of) else { return milli(quantity) };
+        let whole = milli(computed.quantity);
+        match (computed.plus.first(), computed.minus.first()) {
+            (Some(first), None) if *first == quantity => whole,
+            (Some(first), Some(_)) if *first == quantity => whole.max(0),
+            (_, Some(first)) if *first == quantity => whole.min(0).saturating_neg(),
+            _ => 0,
         }
     }
+}
 
-    #[test]
-    fn a_float_counter_gets_coarser_as_it_grows_and_an_integer_counter_does_not() {
-        let step = |name, kwh: u64| find(name).unwrap().energy_step(MilliwattHours(kwh * 1_000_000)).0;
-        assert_eq!(step("eastron-sdm630", 0), 10_000);
-        assert_eq!(step("eastron-sdm630", 131_071), 10_000);
-        assert_eq!(step("eastron-sdm630", 131_072), 15_625);
-        assert_eq!(step("janitza-umg604", 16_777), 1_000);
-        assert_eq!(step("janitza-umg604", 16_778), 2_000);
-        assert_eq!(step("schneider-iem3155", 90_000_000), 1_000);
-    }
-
-    #[test]
-    fn a_simulated_meter_answers_its_registers_and_refuses_the_others() {
-        let iem = find("schneider-iem3155").unwrap();
-        let milli = |quantity| if quantity == EnergyImport { 7_999 } else { 0 };
-        let answer = |space, address, quantity| iem.answer(space, address, quantity, milli);
-        assert_eq!(answer(Space::Holding, 3_203, 4), Some(vec![0, 0, 0, 7]));
-        assert_eq!(answer(Space::Holding, 3_205, 2), Some(vec![0, 7]), "half a value");
-        assert_eq!(answer(Space::Input, 3_203, 4), None, "the other table");
-        assert_eq!(answer(Space::Holding, 3_202, 4), None, "a register it does not have");
-        assert_eq!(answer(Space::Holding, 3_203, 0), None);
-        assert_eq!(answer(Space::Holding, 3_203, 126), None);
-        assert_eq!(answer(Space::Holding, u16::MAX, 2), None);
-        let sdm = find("eastron-sdm630").unwrap();
-        let answer = sdm.answer(Space::Input, 70, 8, |_| 50_000).unwrap();
-        assert_eq!(answer.get(..2), Some(&[0x4248, 0x0000][..]));
-        assert_eq!(answer.get(6..), Some(&[0, 0][..]), "zeros in the hole");
+impl Computed {
+    /// The value, made of the readings of one round; its registers are those of its parts, one after the other.
+    fn of(&self, readings: &[Reading]) -> Result<Reading, ValueFault> {
+        let quantity = self.quantity;
+        let mut sum = 0_i128;
+        let mut raw = Vec::new();
+        let signed = self.plus.iter().map(|part| (part, 1)).chain(self.minus.iter().map(|part| (part, -1)));
+        for (part, sign) in signed {
+            let reading = readings.iter().find(|reading| reading.quantity == *part);
+            let reading = reading.ok_or(ValueFault::PartMissing { quantity, part: *part })?;
+            sum += i128::from(reading.milli) * sign;
+            raw.extend_from_slice(&reading.raw);
+        }
+        let milli = i64::try_from(sum).ok().filter(|milli| quantity.range().contains(milli));
+        Ok(Reading { quantity, milli: milli.ok_or(ValueFault::OutOfRange { quantity })?, raw })
     }
 }
+
+/// The distance between a 32-bit float at `counter` and the next one, rounded to the nearest thousandth.
+fn spacing(scale: Decimal, counter: MilliwattHours) -> MilliwattHours {
+    let mantissa = i128::from(scale.mantissa.unsigned_abs());
+    let raw = decimal::rounded(i128::from(counter.0), 0, -scale.exponent).map_or(0, |tens| tens / mantissa.max(1));
+    let exponent = raw.checked_ilog2().and_then(|exponent| i32::try_from(exponent).ok());
+    let spacing =
+        exponent.and_then(|exponent| decimal::rounded(mantissa, exponent - F32_FRACTION_BITS, scale.exponent));
+    MilliwattHours(spacing.and_then(|spacing| u64::try_from(spacing).ok()).unwrap_or(0))
+}
+
+/// Bits of a 32-bit float after the leading one (IEEE 754).
+const F32_FRACTION_BITS: i32 = 23;
+
+#[cfg(test)]
+mod tests;

@@ -1,40 +1,9 @@
 //! Registers to numbers and back, exactly: floats are taken apart as bits and never become Rust floats.
 
-use super::Point;
+use super::decimal::{Decimal, rounded};
 use super::float::{BINARY32, BINARY64, Layout};
+use super::point::{Kind, Point, WordOrder};
 use crate::reading::Quantity;
-
-/// The type of a value in registers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One register, unsigned.
-    U16,
-    /// One register, two's complement.
-    I16,
-    /// Two registers, unsigned.
-    U32,
-    /// Two registers, two's complement.
-    I32,
-    /// Four registers, unsigned.
-    U64,
-    /// Four registers, two's complement.
-    I64,
-    /// Two registers, IEEE 754 binary32.
-    F32,
-    /// Four registers, IEEE 754 binary64.
-    F64,
-}
-
-/// The order of the registers of one value; the two bytes inside a register are always high byte first.
-///
-/// Meters with bytes exchanged inside registers are not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WordOrder {
-    /// The highest register first.
-    Abcd,
-    /// The lowest register first.
-    Cdab,
-}
 
 /// Why registers are not a value. Such a value is missing: never zero, never the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +14,7 @@ pub enum ValueFault {
         /// What was asked for.
         quantity: Quantity,
         /// Registers of one value.
-        wanted: u16,
+        wanted: usize,
         /// Registers at hand.
         got: usize,
     },
@@ -69,6 +38,23 @@ pub enum ValueFault {
         /// What was asked for.
         quantity: Quantity,
     },
+    /// A register that says in which order the words come says something unknown.
+    #[error(
+        "{quantity}: the device sends its words in an order that the profile does not know; Kilosat ignored the value, \
+         set the order back as it was delivered"
+    )]
+    UnknownOrder {
+        /// What was asked for.
+        quantity: Quantity,
+    },
+    /// A value that is added up from others of which one is missing.
+    #[error("{quantity}: it is added up from others, and {part} is missing; Kilosat asks again")]
+    PartMissing {
+        /// What was to be added up.
+        quantity: Quantity,
+        /// What it is added up from.
+        part: Quantity,
+    },
     /// The meter answered the request for this value with an exception.
     #[error("{quantity}: the meter refused to give this value (exception {code}); Kilosat goes on without it")]
     Refused {
@@ -79,56 +65,67 @@ pub enum ValueFault {
     },
 }
 
-/// Turns the registers of one point into thousandths of its quantity's unit.
+/// Turns the registers of one point into thousandths of its quantity's unit, or into the plain number where it has none.
 ///
-/// Integers are exact. Floats are converted from their exact binary value and rounded once, to the nearest
-/// thousandth, ties to even.
+/// `words` are those of [`Point::parts`], one part after the other. The exact value, an integer or what the bits of a
+/// float say, times scale, factors and power of ten, is rounded once: to the nearest thousandth, ties to even. No counter
+/// in kWh with up to six decimals loses anything. A text becomes a number that changes when the text does.
 ///
 /// # Errors
-/// [`ValueFault`] for a wrong number of registers, NaN, infinity, the marks for "not available" (the largest value of
-/// an integer type, and for signed types the smallest too) and values outside [`Quantity::range`].
+/// [`ValueFault`] for a wrong number of registers, NaN, infinity, the marks for "not available", an unknown order of
+/// words and values outside [`Quantity::range`].
 pub fn decode(point: &Point, words: &[u16]) -> Result<i64, ValueFault> {
     let quantity = point.quantity;
-    let bits =
-        join(point, words).ok_or(ValueFault::Length { quantity, wanted: point.kind.words(), got: words.len() })?;
-    let milli = match point.kind.shape() {
-        Shape::Float(layout) => {
-            let number = layout.take_apart(bits).ok_or(ValueFault::NotANumber { quantity })?;
-            number.times(point.scale)
-        }
-        Shape::Integer { min, max } => {
-            let sign_bit = i128::from(min < 0) << (point.kind.bits() - 1);
-            let raw = (i128::from(bits) ^ sign_bit) - sign_bit;
-            if raw == max || (raw == min && min < 0) {
-                return Err(ValueFault::NotAvailable { quantity });
-            }
-            raw.checked_mul(i128::from(point.scale))
-        }
-    };
-    milli
-        .and_then(|milli| i64::try_from(milli).ok())
+    let milli = value(point, words)?.ok_or(ValueFault::OutOfRange { quantity })?;
+    let milli = if point.absolute { milli.abs() } else { milli };
+    i64::try_from(milli)
+        .ok()
         .filter(|milli| quantity.range().contains(milli))
         .ok_or(ValueFault::OutOfRange { quantity })
 }
 
-/// Turns thousandths into the registers a meter would send; simulated meters use it.
+/// Turns thousandths into the registers a device would send, all parts of the point; simulated devices use it.
 ///
 /// Integers are rounded down to the register's step, as a counter that has not finished its next step; floats to the
-/// nearest. What does not fit an integer type becomes the mark for "not available", as on a meter that overflows.
+/// nearest. What does not fit an integer type becomes the mark for "not available", as on a meter that overflows. A text
+/// becomes the digits of the number.
 #[must_use]
 pub fn encode(point: &Point, milli: i64) -> Vec<u16> {
-    let bits = match point.kind.shape() {
-        Shape::Float(layout) => layout.put_together(milli, point.scale),
-        Shape::Integer { min, max } => {
-            let mask = max - min;
-            let raw = i128::from(milli)
-                .checked_div_euclid(i128::from(point.scale))
-                .filter(|raw| (min..=max).contains(raw))
-                .unwrap_or(max);
-            u64::try_from(raw & mask).expect("the mask has at most 64 bits")
-        }
+    let quotient = Quotient::new(point, milli);
+    let mut words = match point.kind {
+        Kind::Text(registers) => spell(milli, registers, 2),
+        Kind::Chars(registers) => spell(milli, registers, 1),
+        kind => split(point, bits_of(point, kind, quotient.as_ref())),
     };
-    split(point, bits)
+    if let Kind::Text(_) = point.kind {
+        words.iter_mut().for_each(|word| *word = reordered(*word, point.order));
+    }
+    words.extend(point.exponent.map(|exponent| i16::from(exponent).cast_unsigned()));
+    words.extend(point.factors.iter().map(|factor| neutral(*factor)));
+    words.extend(point.order_marks.map(|marks| match point.order {
+        WordOrder::Cdab => marks.cdab,
+        _ => marks.abcd,
+    }));
+    words
+}
+
+/// What a point with the scale one says, in thousandths and without regard to ranges.
+pub(super) fn thousandths(point: &Point, words: &[u16]) -> Option<i64> {
+    value(point, words).ok().flatten().and_then(|milli| i64::try_from(milli).ok())
+}
+
+/// The characters of a text up to its end; `None` when there are none.
+pub(super) fn text(point: &Point, words: &[u16]) -> Option<String> {
+    let registers = words.get(..usize::from(point.kind.words()))?;
+    let bytes = registers.iter().flat_map(|word| {
+        let [high, low] = reordered(*word, point.order).to_be_bytes();
+        if matches!(point.kind, Kind::Chars(_)) { [Some(low), None] } else { [Some(high), Some(low)] }
+    });
+    let bytes: Vec<u8> = bytes.flatten().take_while(|byte| *byte != 0).collect();
+    let printable = |byte: u8| if byte == b' ' || byte.is_ascii_graphic() { char::from(byte) } else { '?' };
+    let text: String = bytes.into_iter().map(printable).collect();
+    let text = text.trim();
+    (!text.is_empty() && !text.bytes().all(|byte| byte == b'?')).then(|| text.to_owned())
 }
 
 impl ValueFault {
@@ -140,174 +137,202 @@ impl ValueFault {
             | Self::NotANumber { quantity }
             | Self::NotAvailable { quantity }
             | Self::OutOfRange { quantity }
+            | Self::UnknownOrder { quantity }
+            | Self::PartMissing { quantity, .. }
             | Self::Refused { quantity, .. } => *quantity,
         }
     }
 }
 
-impl Kind {
-    /// Registers of one value.
-    #[must_use]
-    pub const fn words(self) -> u16 {
-        match self {
-            Self::U16 | Self::I16 => 1,
-            Self::U32 | Self::I32 | Self::F32 => 2,
-            Self::U64 | Self::I64 | Self::F64 => 4,
+/// The scaled and rounded value; `Ok(None)` where it is beyond all numbers.
+fn value(point: &Point, words: &[u16]) -> Result<Option<i128>, ValueFault> {
+    let quantity = point.quantity;
+    if words.len() != point.words() {
+        return Err(ValueFault::Length { quantity, wanted: point.words(), got: words.len() });
+    }
+    let (own, extra) = words.split_at(usize::from(point.kind.words()).min(words.len()));
+    if point.kind.is_text() {
+        let text = text(point, own).ok_or(ValueFault::NotAvailable { quantity })?;
+        return Ok(Some(fingerprint(&text)));
+    }
+    let mut extra = extra.iter().copied();
+    let mut next = || extra.next().ok_or(ValueFault::Length { quantity, wanted: point.words(), got: words.len() });
+    let mut scale = point.scale;
+    if point.exponent.is_some() {
+        let power = next()?.cast_signed();
+        if !POWERS_OF_TEN.contains(&power) {
+            return Err(ValueFault::NotAvailable { quantity });
         }
+        scale = scale.shifted(i32::from(power));
+    }
+    let mut number = i128::from(scale.mantissa);
+    for factor in &point.factors {
+        let raw = match next()? {
+            0 | u16::MAX => return Err(ValueFault::NotAvailable { quantity }),
+            raw => raw,
+        };
+        number *= i128::from(raw) * i128::from(factor.mantissa);
+        scale = scale.shifted(factor.exponent);
+    }
+    let order = match point.order_marks {
+        None => point.order,
+        Some(marks) => match next()? {
+            mark if mark == marks.cdab => WordOrder::Cdab,
+            mark if mark == marks.abcd => WordOrder::Abcd,
+            _ => return Err(ValueFault::UnknownOrder { quantity }),
+        },
+    };
+    let (raw, power) = raw(point, join(own, order))?;
+    Ok(raw.checked_mul(number).and_then(|number| rounded(number, power, scale.exponent)))
+}
+
+/// The raw value as a number times a power of two.
+fn raw(point: &Point, bits: u64) -> Result<(i128, i32), ValueFault> {
+    let quantity = point.quantity;
+    if point.invalid.contains(&bits) {
+        return Err(ValueFault::NotAvailable { quantity });
+    }
+    let whole = match point.kind {
+        Kind::F32 | Kind::F64 => {
+            let layout = if point.kind == Kind::F32 { BINARY32 } else { BINARY64 };
+            let number = layout.take_apart(bits).ok_or(ValueFault::NotANumber { quantity })?;
+            return Ok((number.significand, number.power));
+        }
+        Kind::Bcd16 | Kind::Bcd32 => digits(bits, point.kind.words()).ok_or(ValueFault::NotANumber { quantity })?,
+        Kind::Bool => i128::from(bits != 0),
+        Kind::I16 | Kind::I32 | Kind::I64 => {
+            let sign_bit = 1_i128 << (bits_in(point.kind) - 1);
+            (i128::from(bits) ^ sign_bit) - sign_bit
+        }
+        _ => i128::from((bits & point.mask.unwrap_or(u64::MAX)) >> point.shift),
+    };
+    Ok((whole, 0))
+}
+
+/// A value divided by its scale, before it becomes bits.
+struct Quotient {
+    negative: bool,
+    dividend: u128,
+    divisor: u128,
+}
+
+impl Quotient {
+    /// `None` where the scale is zero or out of proportion. Factors are simulated as one.
+    fn new(point: &Point, milli: i64) -> Option<Self> {
+        let exponent = point.scale.exponent + i32::from(point.exponent.unwrap_or(0));
+        let tens = 10_u128.checked_pow(exponent.unsigned_abs())?;
+        let (up, down) = if exponent < 0 { (tens, 1) } else { (1, tens) };
+        let dividend = u128::from(milli.unsigned_abs()).checked_mul(up)?;
+        let divisor = u128::from(point.scale.mantissa.unsigned_abs()).checked_mul(down)?;
+        let negative = (milli < 0) != (point.scale.mantissa < 0);
+        (divisor > 0).then_some(Self { negative, dividend, divisor })
     }
 
-    fn bits(self) -> u32 {
-        u32::from(self.words()) * u16::BITS
+    fn floor(&self) -> Option<i128> {
+        let dividend = i128::try_from(self.dividend).ok()?;
+        let dividend = if self.negative { -dividend } else { dividend };
+        Some(dividend.div_euclid(i128::try_from(self.divisor).ok()?))
     }
+}
 
-    fn shape(self) -> Shape {
-        let unsigned = |bits: u32| Shape::Integer { min: 0, max: (1 << bits) - 1 };
-        let signed = |bits: u32| Shape::Integer { min: -(1 << (bits - 1)), max: (1 << (bits - 1)) - 1 };
-        match self {
-            Self::U16 | Self::U32 | Self::U64 => unsigned(self.bits()),
-            Self::I16 | Self::I32 | Self::I64 => signed(self.bits()),
-            Self::F32 => Shape::Float(BINARY32),
-            Self::F64 => Shape::Float(BINARY64),
+fn bits_of(point: &Point, kind: Kind, quotient: Option<&Quotient>) -> u64 {
+    let float = |layout: Layout| {
+        let bits = quotient.and_then(|q| layout.put_together(q.negative, q.dividend, q.divisor));
+        bits.unwrap_or_else(|| layout.not_a_number())
+    };
+    let whole = quotient.and_then(Quotient::floor);
+    let width = bits_in(kind);
+    match kind {
+        Kind::F32 => float(BINARY32),
+        Kind::F64 => float(BINARY64),
+        Kind::Bool => u64::from(whole != Some(0)),
+        Kind::Bcd16 | Kind::Bcd32 => {
+            let whole = whole.and_then(|whole| u64::try_from(whole).ok());
+            whole.and_then(|whole| to_digits(whole, kind.words())).unwrap_or(low_bits(width))
+        }
+        _ => {
+            let signed = matches!(kind, Kind::I16 | Kind::I32 | Kind::I64);
+            let (min, max) = if signed {
+                (-(1_i128 << (width - 1)), (1_i128 << (width - 1)) - 1)
+            } else {
+                (0, i128::from(low_bits(width)))
+            };
+            let whole = whole.map(|whole| whole << point.shift);
+            let fits = whole.filter(|whole| (min..=max).contains(whole)).unwrap_or(max);
+            u64::try_from(fits & i128::from(low_bits(width))).expect("the mask has at most 64 bits")
         }
     }
 }
 
-enum Shape {
-    Integer { min: i128, max: i128 },
-    Float(Layout),
-}
-
-fn join(point: &Point, words: &[u16]) -> Option<u64> {
-    if words.len() != usize::from(point.kind.words()) {
-        return None;
+fn join(words: &[u16], order: WordOrder) -> u64 {
+    let append = |bits: u64, word: &u16| (bits << u16::BITS) | u64::from(reordered(*word, order));
+    match order {
+        WordOrder::Abcd | WordOrder::Badc => words.iter().fold(0, append),
+        WordOrder::Cdab | WordOrder::Dcba => words.iter().rev().fold(0, append),
     }
-    let append = |bits: u64, word: &u16| (bits << u16::BITS) | u64::from(*word);
-    Some(match point.order {
-        WordOrder::Abcd => words.iter().fold(0, append),
-        WordOrder::Cdab => words.iter().rev().fold(0, append),
-    })
 }
 
 fn split(point: &Point, bits: u64) -> Vec<u16> {
     let low_first = (0..point.kind.words()).map(|place| {
         let word = (bits >> (u32::from(place) * u16::BITS)) & u64::from(u16::MAX);
-        u16::try_from(word).expect("masked to 16 bits")
+        reordered(u16::try_from(word).expect("masked to 16 bits"), point.order)
     });
     match point.order {
-        WordOrder::Abcd => low_first.rev().collect(),
-        WordOrder::Cdab => low_first.collect(),
+        WordOrder::Abcd | WordOrder::Badc => low_first.rev().collect(),
+        WordOrder::Cdab | WordOrder::Dcba => low_first.collect(),
     }
 }
+
+fn reordered(word: u16, order: WordOrder) -> u16 {
+    match order {
+        WordOrder::Abcd | WordOrder::Cdab => word,
+        WordOrder::Badc | WordOrder::Dcba => word.swap_bytes(),
+    }
+}
+
+/// Decimal digits of four bits each; `None` when one is above nine.
+fn digits(bits: u64, words: u16) -> Option<i128> {
+    (0..u32::from(words) * 4).rev().try_fold(0, |number: i128, place| {
+        let digit = (bits >> (place * 4)) & 0xF;
+        (digit <= 9).then(|| number * 10 + i128::from(digit))
+    })
+}
+
+fn to_digits(number: u64, words: u16) -> Option<u64> {
+    let places = u32::from(words) * 4;
+    let fits = number < 10_u64.pow(places);
+    fits.then(|| (0..places).fold(0, |bits, place| bits | (number / 10_u64.pow(place) % 10) << (place * 4)))
+}
+
+/// FNV-1a, without its highest bit: only good for telling that a text has changed.
+fn fingerprint(text: &str) -> i128 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    i128::from(text.bytes().fold(0xcbf2_9ce4_8422_2325, mix) >> 1)
+}
+
+fn spell(number: i64, registers: u16, per_register: usize) -> Vec<u16> {
+    let digits = number.to_string().into_bytes();
+    let mut characters = digits.into_iter().chain(std::iter::repeat(0));
+    let mut next = || u16::from(characters.next().unwrap_or(0));
+    (0..registers).map(|_| if per_register == 2 { (next() << 8) | next() } else { next() }).collect()
+}
+
+/// The raw value with which a factor multiplies by one, or by its smallest step where it cannot.
+fn neutral(factor: Decimal) -> u16 {
+    let inverse = 10_u16.checked_pow(factor.exponent.unsigned_abs());
+    inverse.filter(|_| factor.exponent < 0 && factor.mantissa == 1).unwrap_or(1)
+}
+
+fn bits_in(kind: Kind) -> u32 {
+    u32::from(kind.words()) * u16::BITS
+}
+
+const fn low_bits(count: u32) -> u64 {
+    u64::MAX >> (u64::BITS - count)
+}
+
+/// SunSpec scale factors; anything else, and with it the mark for none, is no power of ten.
+const POWERS_OF_TEN: std::ops::RangeInclusive<i16> = -10..=10;
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::profiles::{Space, all};
-
-    fn point(quantity: Quantity, kind: Kind, order: WordOrder, scale: i32) -> Point {
-        Point { quantity, space: Space::Input, address: 0, kind, order, scale }
-    }
-
-    /// Power in watts and high word first: the widest range and both signs.
-    #[track_caller]
-    fn case(kind: Kind, words: &[u16], wanted: Result<i64, ValueFault>) {
-        let point = point(Quantity::Power, kind, WordOrder::Abcd, 1_000);
-        assert_eq!(decode(&point, words), wanted);
-        if let Ok(milli) = wanted {
-            assert_eq!(encode(&point, milli), words, "encoding goes back");
-        }
-    }
-
-    const QUANTITY: Quantity = Quantity::Power;
-    const NOT_AVAILABLE: Result<i64, ValueFault> = Err(ValueFault::NotAvailable { quantity: QUANTITY });
-    const NOT_A_NUMBER: Result<i64, ValueFault> = Err(ValueFault::NotANumber { quantity: QUANTITY });
-    const OUT_OF_RANGE: Result<i64, ValueFault> = Err(ValueFault::OutOfRange { quantity: QUANTITY });
-
-    #[test]
-    fn integers_are_exact_and_their_marks_are_no_values() {
-        case(Kind::U16, &[0x7FFF], Ok(32_767_000));
-        case(Kind::U16, &[0xFFFF], NOT_AVAILABLE);
-        case(Kind::I16, &[0xFFFF], Ok(-1_000));
-        case(Kind::I16, &[0x7FFF], NOT_AVAILABLE);
-        case(Kind::I16, &[0x8000], NOT_AVAILABLE);
-        case(Kind::U32, &[0, 0], Ok(0));
-        case(Kind::U32, &[0xFFFF, 0xFFFF], NOT_AVAILABLE);
-        case(Kind::I32, &[0xFFFF, 0xCFC7], Ok(-12_345_000));
-        case(Kind::I32, &[0x7FFF, 0xFFFF], NOT_AVAILABLE);
-        case(Kind::I32, &[0x8000, 0], NOT_AVAILABLE);
-        case(Kind::U64, &[0, 0, 0, 7], Ok(7_000));
-        case(Kind::U64, &[0xFFFF; 4], NOT_AVAILABLE);
-        case(Kind::U64, &[0x8000, 0, 0, 0], OUT_OF_RANGE);
-        case(Kind::I64, &[0xFFFF; 4], Ok(-1_000));
-        case(Kind::I64, &[0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF], NOT_AVAILABLE);
-        case(Kind::I64, &[0x8000, 0, 0, 0], NOT_AVAILABLE);
-    }
-
-    #[test]
-    fn floats_are_exact_and_what_is_no_number_is_no_value() {
-        case(Kind::F32, &[0x4366, 0x8000], Ok(230_500));
-        case(Kind::F32, &[0xC400, 0x1000], Ok(-512_250));
-        case(Kind::F64, &[0x4132, 0xD687, 0, 0], Ok(1_234_567_000));
-        case(Kind::F32, &[0x7FC0, 0], NOT_A_NUMBER);
-        case(Kind::F32, &[0x7F80, 0], NOT_A_NUMBER);
-        case(Kind::F32, &[0xFF80, 0], NOT_A_NUMBER);
-        case(Kind::F64, &[0x7FF0, 0, 0, 1], NOT_A_NUMBER);
-        case(Kind::F32, &[0x7F7F, 0xFFFF], OUT_OF_RANGE);
-        case(Kind::F64, &[0x7FEF, 0xFFFF, 0xFFFF, 0xFFFF], OUT_OF_RANGE);
-        let watts = point(Quantity::Power, Kind::F32, WordOrder::Abcd, 1_000);
-        assert_eq!(decode(&watts, &[0x8000, 0]), Ok(0), "minus zero");
-        assert_eq!(decode(&watts, &[0, 1]), Ok(0), "the smallest float");
-    }
-
-    #[test]
-    fn floats_are_rounded_once_to_the_nearest_thousandth_and_ties_to_even() {
-        let plain = point(Quantity::Power, Kind::F32, WordOrder::Abcd, 1);
-        assert_eq!(decode(&plain, &[0x3F00, 0]), Ok(0), "0.5");
-        assert_eq!(decode(&plain, &[0x3FC0, 0]), Ok(2), "1.5");
-        assert_eq!(decode(&plain, &[0x4020, 0]), Ok(2), "2.5");
-        assert_eq!(decode(&plain, &[0xBFC0, 0]), Ok(-2), "-1.5");
-        assert_eq!(decode(&plain, &[0xC020, 0]), Ok(-2), "-2.5");
-        let kwh = point(Quantity::EnergyImport, Kind::F32, WordOrder::Abcd, 1_000_000);
-        assert_eq!(decode(&kwh, &[0x4640, 0xE6AE]), Ok(12_345_669_922));
-        assert_eq!(decode(&kwh, &[0x3DCC, 0xCCCD]), Ok(100_000));
-    }
-
-    #[test]
-    fn a_counter_below_zero_and_a_wrong_length_are_faults() {
-        let quantity = Quantity::EnergyImport;
-        let counter = point(quantity, Kind::I32, WordOrder::Cdab, 100_000);
-        assert_eq!(decode(&counter, &[0xFFFF, 0xFFFF]), Err(ValueFault::OutOfRange { quantity }));
-        let got = 3;
-        assert_eq!(decode(&counter, &[0; 3]), Err(ValueFault::Length { quantity, wanted: 2, got }));
-    }
-
-    #[test]
-    fn an_encoded_counter_never_shows_an_unfinished_step() {
-        let counter = point(Quantity::EnergyImport, Kind::I64, WordOrder::Abcd, 1_000);
-        assert_eq!(encode(&counter, 7_999), [0, 0, 0, 7]);
-        let power = point(Quantity::Power, Kind::I16, WordOrder::Abcd, 1_000);
-        assert_eq!(encode(&power, -1), [0xFFFF]);
-        assert_eq!(encode(&power, i64::MAX), [0x7FFF], "overflow");
-    }
-
-    #[test]
-    fn every_point_reads_back_what_was_encoded_to_within_its_step() {
-        for point in all().iter().flat_map(|profile| profile.points) {
-            for milli in [0, 1, 999, 50_000, 49_980, 230_517, 1_234_567, 65_534_000] {
-                if !point.quantity.range().contains(&milli) {
-                    continue;
-                }
-                let Ok(back) = decode(point, &encode(point, milli)) else {
-                    assert!(milli >= 65_534_000 || point.kind == Kind::U16, "{point:?}");
-                    continue;
-                };
-                let step = match point.kind {
-                    Kind::F32 => milli >> 23,
-                    _ => i64::from(point.scale) - 1,
-                };
-                assert!((back - milli).abs() <= step, "{point:?}: {milli} became {back}");
-            }
-        }
-    }
-}
+mod tests;

@@ -17,7 +17,8 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 UNIT = 1
-INPUTS = 78
+INPUTS = 364
+SETTING_AT = 30
 SERIAL_NUMBER_AT = 64512
 SERIAL_NUMBER = 20250001
 READ_INPUT = 4
@@ -51,10 +52,13 @@ async def current(function, start, _address, _count, stored, _written):
 
 
 def device():
-    """Inputs at 0 and the serial number among the holding registers; everything else is refused."""
+    """Inputs at 0, a setting and the serial number among the holding registers; everything else is refused."""
     serial_number = [SERIAL_NUMBER >> 16, SERIAL_NUMBER & 0xFFFF]
     unused = [SimData(0, values=False, datatype=DataType.BITS)]
-    holding = [SimData(SERIAL_NUMBER_AT, values=serial_number, datatype=DataType.REGISTERS)]
+    holding = [
+        SimData(SETTING_AT, values=registers(0.0), datatype=DataType.REGISTERS),
+        SimData(SERIAL_NUMBER_AT, values=serial_number, datatype=DataType.REGISTERS),
+    ]
     inputs = [SimData(0, values=[0] * INPUTS, datatype=DataType.REGISTERS)]
     return SimDevice(UNIT, simdata=(unused, unused, holding, inputs), action=current)
 

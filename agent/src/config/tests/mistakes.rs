@@ -106,7 +106,7 @@ const MANY_FOUND: [&str; 23] = [
     "line 14: lightning.node.lsp: write the LSP as its public key (66 characters), @, host, colon and port, such as \"02ab...cd@lsp.example:9735\"",
     "line 15: lightning.node.anchor_channels: expected true or false, found \"yes\" (a text). Leave out the quotes",
     "line 21: meter.id: \"Main Meter\" is not an id; use 1 to 32 lower-case letters, digits, - and _",
-    "line 22: meter.profile: there is no profile \"sdm630\"; this version knows abb-b23, ",
+    "line 22: meter.profile: there is no profile \"sdm630\"; did you mean \"eastron-sdm630\"? All of them: kilosat profiles",
     "line 23: host: cannot be read (invalid float). A text stands in quotes, a number does not: name = \"My house\", port = 502",
     "line 24: meter.port: expected a whole number from 1 to 65_535, found 70000 (a whole number)",
     "line 30: meter.host: \"http://192.168.1.51\" is not a host; write only a name or an address such as \"192.168.1.50\", the port has a key of its own",

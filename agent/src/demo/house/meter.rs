@@ -37,7 +37,7 @@ pub async fn serve(
     let clock = Arc::new(clock);
     let on_connected = |stream: TcpStream, _: SocketAddr| {
         let meter = Arc::clone(&places).try_acquire_owned().ok().map(|place| Meter {
-            profile,
+            profile: Arc::clone(&profile),
             house: Arc::clone(&house),
             clock: Arc::clone(&clock),
             _place: place,
@@ -55,7 +55,7 @@ pub async fn serve(
 
 /// The meter as one client sees it.
 struct Meter<Clock> {
-    profile: &'static Profile,
+    profile: Arc<Profile>,
     house: Arc<Mutex<House>>,
     clock: Arc<Clock>,
     _place: OwnedSemaphorePermit,
@@ -147,7 +147,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use kilosat_drivers::modbus::{ModbusMeter, Target, Timeouts};
-    use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
+    use kilosat_drivers::reading::{Measure, MilliwattHours, Phase, Quantity, Reading};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -174,7 +174,10 @@ mod tests {
             let readings = meter.read().await.unwrap();
             let house = house.lock().unwrap();
             let wanted = |quantity| match quantity {
-                Quantity::EnergyImport => house.metered().0 / 1_000 * 1_000,
+                Quantity { measure: Measure::EnergyImport, phase: Phase::All | Phase::L1, .. } => {
+                    house.metered().0 / 1_000 * 1_000
+                }
+                Quantity { measure: Measure::EnergyImport, .. } => 0,
                 _ => house.exported().0 / 1_000 * 1_000,
             };
             let counters = readings.iter().filter_map(|reading| Some((reading.quantity, reading.energy()?.0)));

@@ -11,7 +11,7 @@ pub use meter::{CONNECTIONS_MAX, IDLE_MAX, PROFILE, UNIT, serve};
 
 use std::time::Duration;
 
-use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity};
+use kilosat_drivers::reading::{Measure, MilliwattHours, Milliwatts, Phase, Quantity};
 
 /// A house that uses, makes and counts electricity as simulated time goes on.
 #[derive(Debug)]
@@ -98,18 +98,18 @@ impl House {
     /// One phase carries everything.
     pub(super) fn milli(&self, quantity: Quantity) -> i64 {
         let counter = |energy: MilliwattHours| i64::try_from(energy.0).unwrap_or(i64::MAX);
-        match quantity {
-            Quantity::EnergyImport => counter(self.metered()),
-            Quantity::EnergyExport => counter(self.exported()),
-            Quantity::Power | Quantity::PowerL1 => self.power().0,
-            Quantity::Current | Quantity::CurrentL1 => self.power().0.abs() / VOLTS,
-            Quantity::Voltage | Quantity::VoltageL1 | Quantity::VoltageL2 | Quantity::VoltageL3 => VOLTS * MILLI,
-            Quantity::Frequency => HERTZ * MILLI,
-            Quantity::PowerL2
-            | Quantity::PowerL3
-            | Quantity::CurrentL2
-            | Quantity::CurrentL3
-            | Quantity::SerialNumber => 0,
+        if matches!(quantity.phase, Phase::L2 | Phase::L3) && quantity.measure != Measure::Voltage {
+            return 0;
+        }
+        match quantity.measure {
+            Measure::EnergyImport => counter(self.metered()),
+            Measure::EnergyExport => counter(self.exported()),
+            Measure::Power => self.power().0,
+            Measure::ApparentPower => self.power().0.abs(),
+            Measure::Current => self.power().0.abs() / VOLTS,
+            Measure::Voltage => VOLTS * MILLI,
+            Measure::Frequency => HERTZ * MILLI,
+            _ => 0,
         }
     }
 }
