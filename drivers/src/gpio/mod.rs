@@ -2,6 +2,7 @@
 
 mod chardev; // the only file that names gpiocdev
 mod fault;
+pub mod pulses;
 
 use std::fmt;
 use std::time::Duration;
