@@ -1,5 +1,7 @@
 //! `kilosat`: arguments, logging and signals. The only place that prints and that uses anyhow.
 
+mod gpio_commands;
+
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use gpio_commands::GpioCommand;
 use kilosat::agent::{Agent, wallet};
 use kilosat::clock::Clock;
 use kilosat::config::Config;
@@ -91,6 +94,8 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    #[command(flatten)]
+    Gpio(GpioCommand),
     /// Show the whole mission in a minute: a simulated house pays real Lightning invoices on a chain in memory.
     #[cfg(feature = "node")]
     Demo(DemoOptions),
@@ -163,7 +168,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             say(&format!(
                 "{} is right: {} meter(s), {} agreement(s), {} feed(s) on {}.",
                 file.config.display(),
-                config.meters.len(),
+                config.meters.len() + config.pulse_meters.len(),
                 config.agreements.len(),
                 config.feeds.len(),
                 config.network,
@@ -184,6 +189,10 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events { after, follow, config } => events(&socket(&config.config)?, after, follow).await,
         Command::Receive { amount, config } => {
             say(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Gpio(command) => {
+            say(&command.perform().await?);
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "node")]

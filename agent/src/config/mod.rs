@@ -1,5 +1,6 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
+mod gpio;
 mod limits;
 mod lists;
 mod reader;
@@ -18,6 +19,8 @@ use kilosat_drivers::gpio::ButtonWiring;
 use kilosat_drivers::profiles::Profile;
 use url::Url;
 
+use gpio::check_lines;
+pub use gpio::{ContactInput, PULSES_AT_RISK, PulseMeter, RelaySettings};
 use lists::{check_payees, check_references};
 pub use reader::Problem;
 use reader::Problems;
@@ -58,8 +61,14 @@ pub struct Config {
     pub node: NodeConfig,
     /// The wallet outside this process that pays instead of the node, if one does.
     pub wallet: Option<WalletConfig>,
-    /// Meters to read.
+    /// Meters to read over Modbus.
     pub meters: Vec<Meter>,
+    /// Meters whose pulses are counted.
+    pub pulse_meters: Vec<PulseMeter>,
+    /// Contacts to watch.
+    pub inputs: Vec<ContactInput>,
+    /// Relays to switch.
+    pub relays: Vec<RelaySettings>,
     /// Electricity to pay for.
     pub agreements: Vec<Agreement>,
     /// Data to buy.
@@ -258,6 +267,7 @@ impl Config {
             check_references(&root);
             if let Some(config) = &config {
                 check_payees(&root, config);
+                check_lines(&root, config);
             }
             root.finish();
             config

@@ -27,10 +27,16 @@ impl Input {
         let line = wiring.wiring.line.clone();
         let request = watched(request).map_err(|source| lost(&line, source))?;
         sleep(debounce.saturating_add(SETTLE)).await;
-        let input = Input { line, request };
-        // What changed while the line settled is in the level that is read now.
-        while input.take()? > 0 {}
-        Ok(input)
+        Ok(Input { line, request })
+    }
+
+    /// Forgets the changes that were reported so far.
+    ///
+    /// # Errors
+    /// [`Trouble::Lost`].
+    pub fn take_changes(&self) -> Result<(), GpioFault> {
+        while self.take()? > 0 {}
+        Ok(())
     }
 
     /// Whether it is active now.
@@ -41,7 +47,7 @@ impl Input {
         chardev::is_active(self.request.get_ref()).map_err(|source| lost(&self.line, source))
     }
 
-    /// Returns when it has changed since this returned last, however briefly. Several changes may count as one. Nothing is
+    /// Returns when it has changed since its changes were taken last, however briefly. Several may count as one. Nothing is
     /// lost when the future is dropped.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::latest::Latest;
 use crate::lightning::LightningService;
 use crate::store::Store;
-use crate::tasks::EngineHandle;
+use crate::tasks::{EngineHandle, GpioHandle};
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -34,6 +34,7 @@ pub(crate) fn example_house() -> (StatusSource, TempDir) {
         latest: Latest::default(),
         lightning: LightningService::Absent,
         clock,
+        gpio: GpioHandle::default(),
     };
     (source, folder)
 }
