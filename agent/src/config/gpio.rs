@@ -206,7 +206,7 @@ pub(super) fn read_bias(section: &Section<'_>, key: &'static str) -> Option<Bias
 /// More lines than any chip has.
 const LINE_NUMBER_MAX: u64 = 65_535;
 /// A power cut costs at most so many pulses, unless the owner wants fewer entries.
-pub const PULSES_AT_RISK: u64 = 10;
+const PULSES_AT_RISK: u64 = 10;
 const KWH_IN_WATT_MILLISECONDS: u64 = 3_600_000_000;
 /// Milliwatts in a watt, milliseconds in a second.
 const MILLI: u64 = 1_000;

@@ -20,7 +20,7 @@ use kilosat_drivers::profiles::Profile;
 use url::Url;
 
 use gpio::check_lines;
-pub use gpio::{ContactInput, PULSES_AT_RISK, PulseMeter, RelaySettings};
+pub use gpio::{ContactInput, PulseMeter, RelaySettings};
 use lists::{check_payees, check_references};
 pub use reader::Problem;
 use reader::Problems;

@@ -294,3 +294,43 @@ pub const HAND_LEASE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 const RETRY_MS: u64 = 10_000;
 const COMMANDS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use kilosat_drivers::gpio::relay::RelayRules;
+    use kilosat_drivers::gpio::{Line, Wiring};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_relay_without_a_line_stays_off_whatever_is_wanted_and_says_why() {
+        let settings = RelaySettings {
+            id: "pump".to_owned(),
+            wiring: Wiring { chip: "no such chip".to_owned(), line: Line::Number(1), active_low: false },
+            rules: RelayRules {
+                on_min: Duration::ZERO,
+                off_min: Duration::ZERO,
+                contact_max: Duration::from_millis(1),
+            },
+            feedback: None,
+        };
+        let (changes, mut journal) = mpsc::channel(1);
+        let mut relays = Relays::start(std::slice::from_ref(&settings), &Clock::real(), &changes);
+        let relay = relays.handles().remove("pump").unwrap();
+        relay.set(true, "it is paid for");
+        relay.renew();
+        let said = relay.by_hand(true).await.unwrap_err();
+        assert!(
+            said.starts_with("The relay pump cannot be switched: there is no GPIO chip \"no such chip\""),
+            "{said}"
+        );
+        let view = relay.view();
+        assert!(!view.on && view.fault.is_some() && view.contact == Contact::NotWatched, "{view:?}");
+        relays.stop();
+        assert!(relay.by_hand(false).await.unwrap_err().contains("does not answer"));
+        assert!(journal.try_recv().is_err(), "nothing was switched");
+        let left = switch_relays_off(&[settings]).unwrap_err();
+        assert!(matches!(left.as_slice(), [one] if one.starts_with("Relay pump: there is no GPIO chip")), "{left:?}");
+    }
+}

@@ -85,9 +85,13 @@ impl PulseMeter {
     /// [`Trouble::Lost`], once: open it again then.
     pub fn check(&mut self) -> Result<bool, GpioFault> {
         let Some(counting) = &self.thread else { return Ok(false) };
-        match lock(&counting.fault).take() {
+        let fault = lock(&counting.fault).take();
+        match fault {
             None => Ok(true),
-            Some(source) => Err(self.lost(source)),
+            Some(source) => {
+                self.thread = None;
+                Err(self.lost(source))
+            }
         }
     }
 
