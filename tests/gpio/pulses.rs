@@ -8,6 +8,7 @@ use sim::gpio::Wire;
 use sim::house::House;
 use sim::hub::Hub;
 use sim::wait::let_pass;
+use tokio::time::Instant;
 
 /// Where it is connected.
 const LINE: (u32, usize) = (0, 1);
@@ -71,6 +72,9 @@ async fn pulses_are_counted_while_the_disk_is_slow_and_survive_every_end() {
 
     // Every commit takes longer than the pulses of a whole second, and nothing is lost.
     house.gpio.set_slow_disk(Some(1_500));
+    let asked = Instant::now();
+    house.kilosat(&["stop"]);
+    assert!(asked.elapsed() >= Duration::from_millis(1_500), "the engine waits for the disk");
     send(&house, 30).await;
     house.gpio.set_slow_disk(None);
     let counted = until_counted(&mut hub, 300).await;

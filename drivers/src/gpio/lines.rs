@@ -158,3 +158,28 @@ impl FeedbackLine {
 fn not_built() -> Trouble {
     Trouble::NotHere { chip: RASPBERRY_PI.to_owned(), reason: "this Kilosat was built without it".to_owned() }
 }
+
+#[cfg(all(test, not(feature = "rppal")))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_backend_that_was_not_built_is_refused_in_one_sentence() {
+        let wiring = Wiring { chip: RASPBERRY_PI.to_owned(), line: Line::Name("GPIO17".to_owned()), active_low: true };
+        let input = InputWiring { wiring: wiring.clone(), bias: crate::gpio::Bias::PullUp };
+        let said = [
+            RelayLine::open(&wiring).map(|_| ()).unwrap_err().to_string(),
+            FeedbackLine::open(&input).map(|_| ()).unwrap_err().to_string(),
+            EdgeLine::open(&input).map(|_| ()).unwrap_err().to_string(),
+        ];
+        let lost = ["The relay is not switched", "Whether the relay has switched is not known", "No pulse is counted"];
+        for (said, lost) in said.iter().zip(lost) {
+            let expected = format!(
+                "the chip \"rppal\" is for a Raspberry Pi alone, and this Kilosat was built without it. {lost}; write the \
+                 chip's name, which the program gpiodetect shows"
+            );
+            assert_eq!(*said, expected);
+        }
+    }
+}

@@ -51,7 +51,7 @@ fn the_example_of_a_pulse_meter_is_right_and_the_shortest_means_the_same() {
         interval_mwh: 10_000,
         interval_ms: 60_000,
     };
-    assert_eq!(Config::parse(&example("[[meter]]")).unwrap().pulse_meters, [expected.clone()]);
+    assert_eq!(Config::parse(&example("[[meter]]")).unwrap().pulse_meters, std::slice::from_ref(&expected));
     let short = Config::parse(&format!("[[meter]]\n{CHIP}{PULSES}")).unwrap();
     let expected = PulseMeter { id: "p".to_owned(), counter: MilliwattHours(0), ..expected };
     assert_eq!((short.pulse_meters, short.meters.len()), (vec![expected], 0));
@@ -77,7 +77,7 @@ fn the_example_of_an_input_is_right_and_the_shortest_means_the_same() {
     let expected =
         ContactInput { id: "door".to_owned(), wiring: pulled_up("GPIO22"), debounce: Duration::from_millis(50) };
     let text = example("[[input]]");
-    assert_eq!(Config::parse(&text).unwrap().inputs, [expected.clone()]);
+    assert_eq!(Config::parse(&text).unwrap().inputs, std::slice::from_ref(&expected));
     let short = format!("[[input]]\nid = \"door\"\n{CHIP}line = \"GPIO22\"\n");
     assert_eq!(Config::parse(&short).unwrap().inputs, [expected]);
 }
@@ -94,7 +94,7 @@ fn the_example_of_a_relay_is_right_and_the_shortest_has_no_feedback() {
         },
         feedback: Some(pulled_up("GPIO24")),
     };
-    assert_eq!(Config::parse(&example("[[relay]]")).unwrap().relays, [expected.clone()]);
+    assert_eq!(Config::parse(&example("[[relay]]")).unwrap().relays, std::slice::from_ref(&expected));
     let short = format!("[[relay]]\nid = \"charger\"\n{CHIP}line = \"GPIO23\"\n");
     assert_eq!(Config::parse(&short).unwrap().relays, [RelaySettings { feedback: None, ..expected }]);
 }
