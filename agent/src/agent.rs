@@ -20,7 +20,7 @@ use crate::latest::Latest;
 use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Waits};
 use crate::status::{StatusSource, WalletView};
 use crate::store::{Store, StoreError};
-use crate::tasks::{EngineHandle, Performer, StopButton, compare_wallet, poll_meter};
+use crate::tasks::{EngineHandle, Gpio, Performer, StopButton, Surroundings, compare_wallet, poll_meter};
 use crate::{control, keys, web};
 
 /// Why the agent did not start or could not go on.
@@ -89,6 +89,7 @@ pub struct Agent {
     engine_end: Option<oneshot::Receiver<Result<(), EngineError>>>,
     stop: watch::Sender<bool>,
     meters: JoinSet<()>,
+    gpio: Gpio,
     performer: tokio::task::JoinHandle<()>,
     servers: JoinSet<()>,
     web_address: Option<SocketAddr>,
@@ -97,7 +98,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts everything in order: lock, database, keys, wallet, recovery, tasks, page.
+    /// Starts everything in order: lock, relays off, database, keys, wallet, recovery, tasks, page.
     ///
     /// Meters are polled before the wallet is up, so that the first reading does not wait for the network.
     ///
@@ -106,6 +107,7 @@ impl Agent {
     pub async fn start(config: Config, clock: Clock) -> Result<Agent, AgentError> {
         let config = Arc::new(config);
         let lock = lock_state(&config.state_directory)?;
+        let mut gpio = Gpio::open(&config, &clock);
         let web = listen_web(&config).await?;
         let network = config.network.to_string();
         let store = Store::open(&config.state_directory.join("money.db"), &network)?;
@@ -120,18 +122,23 @@ impl Agent {
         let mut servers = JoinSet::new();
         button.map(|button| servers.spawn(button.watch(engine.clone())));
         let (stop, stopped) = watch::channel(false);
-        let meters = start_meters(&config, &engine, &latest, &clock, &stopped);
+        let mut meters = start_meters(&config, &engine, &latest, &clock, &stopped);
+        let (around_engine, around_latest) = (engine.clone(), latest.clone());
+        let around = Surroundings { engine: around_engine, latest: around_latest, clock: clock.clone(), stop: stopped };
+        gpio.start(&config, &around, &mut meters, &mut servers);
+        drop(around);
         let lightning = match wallet {
             Some(wallet) => wallet,
             None => start_node(&config).await?,
         };
         let wallet = WalletView::new(lightning.clone(), clock.clone());
-        let parts = StatusSource { config, engine, latest, lightning, wallet, clock };
+        let gpio_handle = gpio.handle();
+        let parts = StatusSource { config, engine, latest, lightning, wallet, clock, gpio: gpio_handle };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
         let servers = start_servers(servers, &parts, web, socket);
         let engine_end = Some(engine_end);
-        Ok(Agent { status: parts, engine_end, stop, meters, performer, servers, web_address, _lock: lock })
+        Ok(Agent { status: parts, engine_end, stop, meters, gpio, performer, servers, web_address, _lock: lock })
     }
 
     /// What the page and the CLI show.
@@ -166,9 +173,10 @@ impl Agent {
         }
     }
 
-    /// Stops: meters close their intervals, the node writes its state. A payment whose answer does not arrive in that time
+    /// Stops: relays go off, meters close their intervals, the node writes its state. A payment whose answer does not arrive in that time
     /// is looked up at the next start.
     pub async fn stop(mut self) {
+        self.gpio.stop();
         self.stop_meters().await;
         self.servers.shutdown().await;
         let Agent { status, engine_end, performer, .. } = self;

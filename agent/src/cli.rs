@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::gpio_commands::GpioCommand;
+
 /// Pays for electricity and data over Lightning, within limits you set.
 #[derive(Parser)]
 #[command(version, about, arg_required_else_help = true)]
@@ -111,6 +113,9 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Commands about what is wired to this machine.
+    #[command(flatten)]
+    Gpio(GpioCommand),
     /// Show the whole mission in a minute: a simulated house pays real Lightning invoices on a chain in memory.
     #[cfg(feature = "node")]
     Demo(DemoOptions),

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kilosat_drivers::reading::MilliwattHours;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -132,7 +133,27 @@ pub async fn ask_events(path: &Path, after: u64) -> Result<Vec<JournalEntry>, Co
 /// # Errors
 /// [`ControlError`]; [`ControlError::Refused`] says why the order was not obeyed.
 pub async fn give_order(path: &Path, order: Order) -> Result<String, ControlError> {
-    match ask(path, &Question::Order(order), ANSWER_WAIT).await? {
+    done(ask(path, &Question::Order(order), ANSWER_WAIT).await?)
+}
+
+/// Switches a relay of the running Kilosat by hand; the answer is one sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why it was not switched.
+pub async fn switch_relay(path: &Path, relay: String, on: bool) -> Result<String, ControlError> {
+    done(ask(path, &Question::Relay { relay, on }, ANSWER_WAIT).await?)
+}
+
+/// Sets the counter of a meter whose pulses the running Kilosat counts; the answer is one sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why it was not set.
+pub async fn set_meter(path: &Path, meter: String, counter: MilliwattHours) -> Result<String, ControlError> {
+    done(ask(path, &Question::SetMeter { meter, counter_mwh: counter.0 }, ANSWER_WAIT).await?)
+}
+
+fn done(answer: Answer) -> Result<String, ControlError> {
+    match answer {
         Answer::Done(text) => Ok(text),
         other => Err(other.unexpected()),
     }
@@ -147,6 +168,8 @@ enum Question {
     Order(Order),
     Statement { month: Option<String> },
     Events { after: u64 },
+    Relay { relay: String, on: bool },
+    SetMeter { meter: String, counter_mwh: u64 },
 }
 
 /// What it is told.
@@ -228,8 +251,16 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Some(statement) => Answer::Statement(Box::new(statement)),
             None => Answer::Refused(NO_MONTH.to_owned()),
         },
+        Question::Relay { relay, on } => answered(source.gpio.switch_by_hand(&relay, on).await),
+        Question::SetMeter { meter, counter_mwh } => {
+            answered(source.gpio.correct(&meter, MilliwattHours(counter_mwh)).await)
+        }
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })
+}
+
+fn answered(done: Result<String, String>) -> Answer {
+    done.map_or_else(Answer::Refused, Answer::Done)
 }
 
 /// For whoever names a month that is none.

@@ -1,5 +1,4 @@
 //! `kilosat`: arguments, logging and signals. The only place that prints and that uses anyhow.
-
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 mod cli;
+mod gpio_commands;
 
 #[cfg(feature = "node")]
 use cli::DemoOptions;
@@ -48,7 +48,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             say(&format!(
                 "{} is right: {} meter(s), {} agreement(s), {} feed(s) on {}.",
                 file.config.display(),
-                config.meters.len(),
+                config.meters.len() + config.pulse_meters.len(),
                 config.agreements.len(),
                 config.feeds.len(),
                 config.network,
@@ -79,6 +79,10 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Receive { amount, config } => {
             say(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Gpio(command) => {
+            say(&command.perform().await?);
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "node")]

@@ -1,9 +1,12 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
+mod gpio;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
 
+use gpio::pulse_meter_status;
+pub use gpio::{InputStatus, RelayStatus};
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
@@ -16,7 +19,7 @@ use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::latest::{Health, Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
-use crate::tasks::{EngineGone, EngineHandle, Unanswered};
+use crate::tasks::{EngineGone, EngineHandle, GpioHandle, Unanswered};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,12 @@ pub struct Status {
     pub lightning: Balance,
     /// Every meter.
     pub meters: Vec<MeterStatus>,
+    /// Every input.
+    #[serde(default)]
+    pub inputs: Vec<InputStatus>,
+    /// Every relay.
+    #[serde(default)]
+    pub relays: Vec<RelayStatus>,
     /// Every agreement.
     pub agreements: Vec<AgreementStatus>,
     /// Every feed.
@@ -89,6 +98,9 @@ pub struct MeterStatus {
     pub state: String,
     /// What is wrong, in one sentence.
     pub fault: Option<String>,
+    /// What is to be known of how it is read, in one sentence.
+    #[serde(default)]
+    pub note: Option<String>,
     /// Power now.
     pub power_mw: Option<i64>,
     /// The counter now.
@@ -177,6 +189,8 @@ pub struct StatusSource {
     pub wallet: WalletView,
     /// Time.
     pub clock: Clock,
+    /// Relays, and meters whose counter the owner may set.
+    pub gpio: GpioHandle,
 }
 
 impl StatusSource {
@@ -188,7 +202,8 @@ impl StatusSource {
         let snapshot = self.engine.snapshot().await?;
         let wallet = self.wallet.look(snapshot.wallet.ledger_msat).await;
         let status = assemble(&self.config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
-        Ok(Status { wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, ..status })
+        let relays = RelayStatus::all(self.config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
+        Ok(Status { wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
     }
 }
 
@@ -222,8 +237,10 @@ impl Status {
         for meter in &self.meters {
             let power = meter.power_mw.map_or_else(|| "no value yet".to_owned(), |mw| format!("{} W", mw / 1_000));
             lines.push(format!("Meter {}: {}, {power}", meter.id, meter.state));
-            lines.extend(meter.fault.iter().map(|fault| format!("  {fault}")));
+            lines.extend(meter.fault.iter().chain(&meter.note).map(|text| format!("  {text}")));
         }
+        lines.extend(self.inputs.iter().map(InputStatus::as_text));
+        lines.extend(self.relays.iter().map(RelayStatus::as_text));
         for agreement in &self.agreements {
             let (paid, owed) = (Msat(agreement.paid_msat), Msat(agreement.owed_msat));
             let billed_wh = agreement.billed_mwh / 1_000;
@@ -315,7 +332,9 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         wallet_fault: None,
         wallet_age_ms: None,
         lightning,
-        meters: config.meters.iter().map(|meter| meter_status(meter, latest, now.monotonic)).collect(),
+        meters: meters(config, latest, now.monotonic),
+        inputs: config.inputs.iter().map(|input| InputStatus::new(input, latest)).collect(),
+        relays: Vec::new(),
         agreements: agreements.collect(),
         feeds: feeds.collect(),
         totals: TotalsStatus {
@@ -336,13 +355,22 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
     }
 }
 
-fn meter_status(meter: &crate::config::Meter, latest: &Table, uptime_ms: u64) -> MeterStatus {
-    let health = latest.health.get(&meter.id).cloned().unwrap_or_default();
-    let value = |point: &str| latest.points.get(&format!("{}.{point}", meter.id)).map(|value| value.milli);
+fn meters(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterStatus> {
+    let read = config
+        .meters
+        .iter()
+        .map(|meter| meter_status(&meter.id, &meter.profile.title, meter.poll_interval_ms, latest, uptime_ms));
+    let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
+    read.chain(counted).collect()
+}
+
+fn meter_status(id: &str, title: &str, poll_interval_ms: u64, latest: &Table, uptime_ms: u64) -> MeterStatus {
+    let health = latest.health.get(id).cloned().unwrap_or_default();
+    let value = |point: &str| latest.points.get(&format!("{id}.{point}")).map(|value| value.milli);
     let Health { fault, doubtful, reads, faults, good_ms } = health;
     let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
     // Three missed polls make a value too old to rely on.
-    let stale = age_ms.is_none_or(|age| age > meter.poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS));
+    let stale = age_ms.is_none_or(|age| age > poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS));
     let state = match (&fault, stale) {
         (None, true) if reads == 0 => "waiting",
         (Some(_), _) if doubtful => "doubtful",
@@ -350,10 +378,11 @@ fn meter_status(meter: &crate::config::Meter, latest: &Table, uptime_ms: u64) ->
         (None, false) => "good",
     };
     MeterStatus {
-        id: meter.id.clone(),
-        title: meter.profile.title.to_owned(),
+        id: id.to_owned(),
+        title: title.to_owned(),
         state: state.to_owned(),
         fault,
+        note: None,
         power_mw: value("power"),
         energy_mwh: value("energy_import"),
         age_ms,

@@ -4,7 +4,7 @@
 //! 1. [`reading`]: what a meter says, as plain integers.
 //! 2. [`profiles`]: which register of which meter says it.
 //! 3. [`modbus`]: asking one meter over the network.
-//! 4. [`gpio`]: a button on a line of this machine.
+//! 4. [`gpio`]: buttons, contacts, pulses and relays on lines of this machine.
 
 pub mod gpio;
 pub mod modbus;

@@ -1,5 +1,8 @@
-//! The stop button, pressed under the real `kilosat` binary. See `sim/gpio`.
+//! The stop button, meters with a pulse output, contacts and relays under the real `kilosat` binary. See `sim/gpio`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
+
+mod pulses;
+mod relays;
 
 use std::time::Duration;
 

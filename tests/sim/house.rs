@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::gpio::Gpio;
-use crate::hub::{Hub, kilosat};
+use crate::hub::{Hub, kilosat_in};
 use crate::meter::MeterSim;
 use crate::wallets::Ledger;
 use crate::wallets::phoenixd::{PASSWORD, Phoenixd};
@@ -102,7 +102,8 @@ per_month_msat = 100000000
     /// Its words on standard error, when it does not succeed.
     pub fn try_kilosat(&self, arguments: &[&str]) -> Result<String, String> {
         let config = self.config();
-        let done = kilosat(&[arguments, &["--config", config.to_str().unwrap()]].concat());
+        let arguments = [arguments, &["--config", config.to_str().unwrap()]].concat();
+        let done = kilosat_in(&arguments, self.gpio.environment());
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         if done.status.success() { Ok(text(done.stdout)) } else { Err(text(done.stderr)) }
     }

@@ -159,7 +159,12 @@ impl Drop for Hub {
 
 /// Runs `kilosat` with `arguments` to its end.
 pub fn kilosat(arguments: &[&str]) -> Output {
-    Command::new(kilosat_exe()).args(arguments).stdin(Stdio::null()).output().unwrap()
+    kilosat_in(arguments, [])
+}
+
+/// The same with `environment` on top of this process's own.
+pub fn kilosat_in(arguments: &[&str], environment: impl IntoIterator<Item = (OsString, OsString)>) -> Output {
+    Command::new(kilosat_exe()).args(arguments).envs(environment).stdin(Stdio::null()).output().unwrap()
 }
 
 /// The binary: `KILOSAT_EXE`, else the one this build's cargo makes now.

@@ -100,10 +100,11 @@ pub(super) fn read_payee_limits(section: &Section<'_>, fees: Option<FeeRule>) ->
 /// Ids are unique, and agreements name meters that exist. Looks at the text, so that other mistakes do not hide these.
 pub(super) fn check_references(root: &Section<'_>) {
     let mut ids = Vec::new();
-    for section in ["meter", "agreement", "feed"].into_iter().flat_map(|kind| root.list(kind)) {
+    for section in ["meter", "agreement", "feed", "input", "relay"].into_iter().flat_map(|kind| root.list(kind)) {
         let Some(id) = section.peek("id") else { continue };
         if ids.contains(&id) {
-            let text = format!("{id:?} is used twice; every meter, agreement and feed needs a name of its own");
+            let text =
+                format!("{id:?} is used twice; every meter, agreement, feed, input and relay needs a name of its own");
             section.wrong("id", text);
         }
         ids.push(id);
@@ -261,7 +262,7 @@ fn read_limits(section: &Section<'_>, defaults: BudgetDefaults, fees: Option<Fee
     budget
 }
 
-fn read_id(section: &Section<'_>, example: &str) -> Option<String> {
+pub(super) fn read_id(section: &Section<'_>, example: &str) -> Option<String> {
     section.parsed("id", Absent::IsWrong(example), |text| match check_id(text) {
         Ok(()) => Ok(text.to_owned()),
         Err(fault) => Err(format!("{text:?} is not an id; {fault}")),

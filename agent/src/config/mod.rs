@@ -1,5 +1,6 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
+mod gpio;
 mod limits;
 mod lists;
 mod profiles;
@@ -20,6 +21,8 @@ use kilosat_drivers::gpio::ButtonWiring;
 use kilosat_drivers::profiles::{Profile, ProfileFault};
 use url::Url;
 
+use gpio::check_lines;
+pub use gpio::{ContactInput, PulseMeter, RelaySettings};
 use lists::{check_billed, check_payees, check_references};
 pub use profiles::{Listed, Profiles};
 pub use reader::Problem;
@@ -61,8 +64,14 @@ pub struct Config {
     pub node: NodeConfig,
     /// The wallet outside this process that pays instead of the node, if one does.
     pub wallet: Option<WalletConfig>,
-    /// Meters to read.
+    /// Meters to read over Modbus.
     pub meters: Vec<Meter>,
+    /// Meters whose pulses are counted.
+    pub pulse_meters: Vec<PulseMeter>,
+    /// Contacts to watch.
+    pub inputs: Vec<ContactInput>,
+    /// Relays to switch.
+    pub relays: Vec<RelaySettings>,
     /// Electricity to pay for.
     pub agreements: Vec<Agreement>,
     /// Data to buy.
@@ -274,6 +283,7 @@ impl Config {
             if let Some(config) = &config {
                 check_payees(&root, config);
                 check_billed(&root, config);
+                check_lines(&root, config);
             }
             root.finish();
             config

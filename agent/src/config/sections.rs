@@ -7,6 +7,7 @@ use bitcoin::Network;
 use bitcoin::secp256k1::PublicKey;
 use url::{Host, Url};
 
+use super::gpio::{is_pulse_meter, read_input, read_pulse_meter, read_relay};
 use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read_fees, read_zone, require_room};
 use super::lists::{read_agreement, read_feed, read_meter, read_payee_limits};
 use super::reader::Absent::{IsWrong, Means};
@@ -37,7 +38,11 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     // After a mistake in `network`, the chain source is still checked for other mistakes.
     let node = read_node(&lightning.section("node"), network.unwrap_or(Network::Bitcoin));
     lightning.finish();
-    let meters: Vec<_> = root.list("meter").iter().map(|section| read_meter(section, profiles)).collect();
+    let (pulse_meters, meters): (Vec<_>, Vec<_>) = root.list("meter").into_iter().partition(is_pulse_meter);
+    let meters: Vec<_> = meters.iter().map(|section| read_meter(section, profiles)).collect();
+    let pulse_meters: Vec<_> = pulse_meters.iter().map(read_pulse_meter).collect();
+    let inputs: Vec<_> = root.list("input").iter().map(read_input).collect();
+    let relays: Vec<_> = root.list("relay").iter().map(read_relay).collect();
     let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
     let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
@@ -56,6 +61,9 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         node: node?,
         wallet: wallet?,
         meters: meters.into_iter().collect::<Option<_>>()?,
+        pulse_meters: pulse_meters.into_iter().collect::<Option<_>>()?,
+        inputs: inputs.into_iter().collect::<Option<_>>()?,
+        relays: relays.into_iter().collect::<Option<_>>()?,
         agreements: agreements.into_iter().collect::<Option<_>>()?,
         feeds: feeds.into_iter().collect::<Option<_>>()?,
         stop_button: stop_button?,

@@ -31,6 +31,11 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// What hangs on a line changed. No decision about money looks at it.
+    pub(super) fn on_switched(&mut self, device: &str, on: bool, why: &str) -> Result<(), StoreError> {
+        self.record(json!({"event": "switched", "device": device, "on": on, "why": why}))
+    }
+
     /// Bills whatever whole satoshis are owed, on the owner's word.
     pub(super) fn settle_up(&mut self) -> Result<(), StoreError> {
         let rules = self.rules;

@@ -90,6 +90,15 @@ pub enum Event {
         /// What happened, in one sentence.
         text: String,
     },
+    /// An input or a relay changed; goes to the journal.
+    Switched {
+        /// Its id.
+        device: String,
+        /// Active, or on.
+        on: bool,
+        /// Why, in a few words.
+        why: String,
+    },
     /// A payee answered with an invoice.
     Bill {
         /// The purchase it is for.
@@ -358,6 +367,7 @@ impl Step<'_> {
         match event {
             Event::Interval { meter, state, samples } => self.on_interval(&meter, state, samples),
             Event::MeterDoubt { meter, text } => self.record(json!({"event": "meter", "meter": meter, "text": text})),
+            Event::Switched { device, on, why } => self.on_switched(&device, on, &why),
             Event::Bill { purchase, bolt11 } => self.on_bill(purchase, &bolt11),
             Event::NoBill { purchase, fault, range } => self.on_no_bill(purchase, &fault, range),
             Event::Outcome { hash, outcome } => self.on_outcome(hash, outcome),

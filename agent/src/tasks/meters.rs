@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kilosat_drivers::modbus::{Backoff, ModbusMeter, ReadFault, Target, Timeouts};
-use kilosat_drivers::reading::{MilliwattHours, Reading};
+use kilosat_drivers::modbus::{Backoff, ModbusMeter, Target, Timeouts};
+use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -27,7 +27,14 @@ pub async fn poll_meter(
     clock: Clock,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), EngineGone> {
-    let mut watcher = Watcher::begin(&meter, &engine, latest, clock).await?;
+    let terms = Terms {
+        id: meter.id.clone(),
+        power_max_mw: meter.power_max_mw,
+        interval_mwh: meter.interval_mwh,
+        interval_ms: meter.interval_ms,
+    };
+    let quantum = |raw| meter.profile.energy_step(raw);
+    let mut watcher = Watcher::begin(terms, quantum, &engine, latest, clock).await?;
     let target = Target { host: meter.host.clone(), port: meter.port, unit: meter.unit };
     let timeouts = Timeouts { answer: Duration::from_millis(meter.answer_timeout_ms), ..Timeouts::default() };
     let mut client = ModbusMeter::new(target, Arc::clone(&meter.profile), timeouts);
@@ -43,12 +50,12 @@ pub async fn poll_meter(
         next = match client.read().await {
             Ok(readings) => {
                 backoff.worked();
-                watcher.on_readings(&readings).await?;
+                watcher.on_readings(&readings, meter.profile.billed).await?;
                 // A poll that took too long skips its turn rather than asking twice in a row.
                 (started + interval).max(Instant::now())
             }
             Err(fault) => {
-                watcher.on_fault(&fault);
+                watcher.on_fault(&fault.to_string());
                 Instant::now() + backoff.failed(random()).max(interval.min(FAULT_WAIT_MIN))
             }
         };
@@ -56,9 +63,22 @@ pub async fn poll_meter(
     watcher.close_if_grown().await
 }
 
+/// What is agreed about a meter, however it is read.
+pub(super) struct Terms {
+    /// Its id.
+    pub id: String,
+    /// What the fuse lets through.
+    pub power_max_mw: u64,
+    /// An interval closes after this much energy.
+    pub interval_mwh: u64,
+    /// Or after this much time.
+    pub interval_ms: u64,
+}
+
 /// What is remembered of a meter between two polls.
-struct Watcher<'a> {
-    meter: &'a Meter,
+pub(super) struct Watcher<'a> {
+    meter: Terms,
+    limits: MeterLimits,
     engine: &'a EngineHandle,
     latest: Latest,
     clock: Clock,
@@ -70,17 +90,20 @@ struct Watcher<'a> {
 }
 
 impl<'a> Watcher<'a> {
-    async fn begin(
-        meter: &'a Meter,
+    /// `quantum`: the counter's step where it stands.
+    pub(super) async fn begin(
+        meter: Terms,
+        quantum: impl FnOnce(MilliwattHours) -> MilliwattHours,
         engine: &'a EngineHandle,
         latest: Latest,
         clock: Clock,
     ) -> Result<Watcher<'a>, EngineGone> {
         let closed = engine.meter(&meter.id).await?;
         let raw = closed.map_or(MilliwattHours(0), |state| state.raw);
-        let limits = MeterLimits { power_max_mw: meter.power_max_mw, quantum: meter.profile.energy_step(raw) };
+        let limits = MeterLimits { power_max_mw: meter.power_max_mw, quantum: quantum(raw) };
         Ok(Watcher {
             meter,
+            limits,
             engine,
             latest,
             clock,
@@ -92,18 +115,20 @@ impl<'a> Watcher<'a> {
         })
     }
 
-    async fn on_readings(&mut self, readings: &[Reading]) -> Result<(), EngineGone> {
+    /// What was known of the meter before its first reading, and what the engine knows since.
+    pub(super) fn closed(&self) -> Option<MeterState> {
+        self.closed
+    }
+
+    /// `billed`: the counter among the readings that counts.
+    async fn on_readings(&mut self, readings: &[Reading], billed: Option<Quantity>) -> Result<(), EngineGone> {
         let at_ms = self.clock.elapsed_ms();
-        if !self.read_before {
-            tracing::info!(meter = self.meter.id, after_ms = at_ms, "first reading");
-            self.read_before = true;
-        }
         for reading in readings {
             let unit = reading.quantity.unit().to_owned();
             self.latest.put(&self.meter.id, &reading.quantity.name(), Value { milli: reading.milli, unit, at_ms });
         }
         // A device without a counter is only watched; no agreement names it.
-        let Some(billed) = self.meter.profile.billed else {
+        let Some(billed) = billed else {
             self.latest.worked(&self.meter.id, at_ms);
             return Ok(());
         };
@@ -111,7 +136,16 @@ impl<'a> Watcher<'a> {
             self.latest.failed(&self.meter.id, "the meter sent no energy counter; nothing is billed without it");
             return Ok(());
         };
-        let now = self.clock.house_now();
+        self.on_counter(raw).await
+    }
+
+    /// Judges a counter that was read just now, and closes the interval when that is due.
+    pub(super) async fn on_counter(&mut self, raw: MilliwattHours) -> Result<(), EngineGone> {
+        let (now, at_ms) = (self.clock.house_now(), self.clock.elapsed_ms());
+        if !self.read_before {
+            tracing::info!(meter = self.meter.id, after_ms = at_ms, "first reading");
+            self.read_before = true;
+        }
         let verdict = self.gate.observe(raw, now);
         self.note_doubt(verdict, raw).await?;
         match verdict {
@@ -129,9 +163,24 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn on_fault(&self, fault: &ReadFault) {
-        tracing::warn!(meter = self.meter.id, %fault, "not read");
-        self.latest.failed(&self.meter.id, &fault.to_string());
+    pub(super) fn on_fault(&self, fault: &str) {
+        tracing::warn!(meter = self.meter.id, fault, "not read");
+        self.latest.failed(&self.meter.id, fault);
+    }
+
+    /// The counter stands at `raw` on the owner's word: a new generation begins, and the difference is not billed.
+    pub(super) async fn rebase(&mut self, raw: MilliwattHours) -> Result<(), EngineGone> {
+        let Some(state) = self.gate.state() else { return self.on_counter(raw).await };
+        let at = self.clock.house_now();
+        let state = MeterState { generation: state.generation.saturating_add(1), raw, at, ..state };
+        (self.gate, self.doubt) = (Gate::new(self.limits, Some(state)), None);
+        self.close().await
+    }
+
+    /// Goes to the journal.
+    pub(super) async fn note(&self, text: String) -> Result<(), EngineGone> {
+        tracing::info!(meter = self.meter.id, "{text}");
+        self.engine.submit(Event::MeterDoubt { meter: self.meter.id.clone(), text }).await
     }
 
     /// Says when values begin or cease to be doubtful, once each.
@@ -165,7 +214,7 @@ impl<'a> Watcher<'a> {
             || now.since(closed.at) >= self.meter.interval_ms
     }
 
-    async fn close_if_grown(&mut self) -> Result<(), EngineGone> {
+    pub(super) async fn close_if_grown(&mut self) -> Result<(), EngineGone> {
         match (self.gate.state(), self.closed) {
             (Some(state), Some(closed)) if state.total == closed.total && state.generation == closed.generation => {
                 Ok(())

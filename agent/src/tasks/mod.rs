@@ -1,13 +1,21 @@
 //! Tasks perform effects and answer with events. Everything that waits lives here.
 
 mod engine_thread;
+mod gpio;
+mod inputs;
 mod meters;
 mod performer;
+mod pulse_meters;
+mod relays;
 mod stop_button;
 mod wallet;
 
 pub use engine_thread::{EngineGone, EngineHandle, Unanswered};
+pub use gpio::{Gpio, GpioHandle, Surroundings};
+pub use inputs::ACTIVE;
 pub use meters::poll_meter;
 pub use performer::Performer;
+pub use pulse_meters::LOST_EDGES;
+pub use relays::{RelayHandle, RelayView, switch_relays_off};
 pub use stop_button::StopButton;
 pub use wallet::compare_wallet;

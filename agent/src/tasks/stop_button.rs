@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kilosat_drivers::gpio::{Button, ButtonFault, ButtonWiring};
+use kilosat_drivers::gpio::{Button, ButtonWiring, GpioFault};
 use tokio::time::{sleep, timeout};
 
 use super::{EngineGone, EngineHandle};
@@ -117,7 +117,7 @@ impl StopButton {
     }
 
     /// A press could not be noticed now, so payments wait.
-    fn lost(&mut self, fault: &ButtonFault) {
+    fn lost(&mut self, fault: &GpioFault) {
         (self.button, self.held, self.fault) = (None, false, Some(fault.to_string()));
         if self.failed.is_multiple_of(SAY_AGAIN) {
             tracing::error!(%fault, "THE STOP BUTTON DOES NOT WORK, so nothing is paid; it is tried again every {} s", RETRY.as_secs());

@@ -98,6 +98,15 @@ pub fn meter_state(name: &str) -> &'static str {
     }
 }
 
+/// An input's state in words.
+pub fn input_state(name: &str) -> &'static str {
+    match name {
+        "active" => "active",
+        "inactive" => "at rest",
+        _ => "not read",
+    }
+}
+
 fn sign(number: i64) -> &'static str {
     if number < 0 { "−" } else { "" }
 }

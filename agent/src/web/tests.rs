@@ -9,7 +9,9 @@ use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
 use crate::latest::Value;
 use crate::lightning::Balance;
-use crate::status::{AgreementStatus, FeedStatus, MeterStatus, StopButtonStatus, TotalsStatus};
+use crate::status::{
+    AgreementStatus, FeedStatus, InputStatus, MeterStatus, RelayStatus, StopButtonStatus, TotalsStatus,
+};
 use crate::store::{PaymentSummary, Statement, StatementLine};
 
 /// A stranger's text, as hostile as it gets.
@@ -60,6 +62,12 @@ fn full() -> Status {
             block_height: 899_001,
         },
         meters: meters(),
+        inputs: vec![input("door", "active", None), input("tamper", "missing", Some("the GPIO line 5 is in use"))],
+        relays: vec![
+            relay("charger", "on", None),
+            relay("pump", "off", Some("its contact is closed")),
+            relay("boiler", "missing", Some("there is no GPIO chip")),
+        ],
         agreements: vec![AgreementStatus {
             id: "electricity".to_owned(),
             meter: "main".to_owned(),
@@ -95,12 +103,22 @@ fn full() -> Status {
     }
 }
 
+fn input(id: &str, state: &str, fault: Option<&str>) -> InputStatus {
+    InputStatus { id: id.to_owned(), state: state.to_owned(), fault: fault.map(str::to_owned) }
+}
+
+fn relay(id: &str, state: &str, fault: Option<&str>) -> RelayStatus {
+    let (why, fault) = ("you switched it by hand".to_owned(), fault.map(str::to_owned));
+    RelayStatus { id: id.to_owned(), state: state.to_owned(), why, fault }
+}
+
 fn meters() -> Vec<MeterStatus> {
     let meter = |id: &str, state: &str| MeterStatus {
         id: id.to_owned(),
         title: "Schneider Electric iEM3155".to_owned(),
         state: state.to_owned(),
         fault: None,
+        note: None,
         power_mw: Some(2_345_000),
         energy_mwh: Some(12_345_678_000),
         age_ms: Some(4_000),
@@ -111,7 +129,12 @@ fn meters() -> Vec<MeterStatus> {
     vec![
         meter("main", "good"),
         MeterStatus { power_mw: Some(-800_000), energy_mwh: Some(-15_000), ..meter("solar", "good") },
-        MeterStatus { fault, age_ms: Some(7_500_000), ..meter("garage", "missing") },
+        MeterStatus {
+            fault,
+            age_ms: Some(7_500_000),
+            note: Some("A power cut costs it.".to_owned()),
+            ..meter("garage", "missing")
+        },
         MeterStatus { power_mw: None, energy_mwh: None, age_ms: None, reads: 0, faults: 1, ..meter("new", "waiting") },
     ]
 }
@@ -173,6 +196,11 @@ fn every_number_is_on_the_page() {
         &["2.34 kW", "−800 W", "solar, feeding in", "12 345.678 kWh", "−0.015 kWh", "last good reading 4 s ago"],
     );
     shows(&text, &["last good reading 2 h ago", "5 678 good readings, 3 failures", "0 good readings, 1 failure"]);
+    shows(&text, &["A power cut costs it.", "door active", "tamper not read", "the GPIO line 5 is in use"]);
+    shows(
+        &text,
+        &["charger on, because you switched it by hand", "its contact is closed", "boiler cannot be switched"],
+    );
     shows(&text, &["7 654.321 kWh", "456.007 sat", "2 payments on the way, 600.013 sat set aside", "1 999 008 sat"]);
     shows(&text, &["88 009 sat", "7.012 sat", "2 500 014 sat", "4 321 payments", "1 111 payments", "17 payments"]);
     shows(&text, &["210 001 sat", "190 002 sat", "370 003 sat", "4 of 5 channels ready", "899001", "02c6047f"]);

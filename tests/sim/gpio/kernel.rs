@@ -41,7 +41,7 @@ struct Question {
 enum Opens {
     Nothing,
     Chip(u32),
-    Line { chip: u32, line: u32, requested: Requested },
+    Line { chip: u32, line: u32, requested: Requested, active: Option<bool> },
 }
 
 impl Kernel {
@@ -77,19 +77,23 @@ impl Kernel {
     }
 
     fn hand_over(&mut self, opens: Opens, opened: UnixStream) -> std::io::Result<()> {
-        let Opens::Line { chip, line, requested } = opens else {
+        let Opens::Line { chip: number, line, requested, active } = opens else {
             self.kept.push(opened);
             return Ok(());
         };
         let opened = opened.into_std()?;
         let mut chips = self.chips.lock().unwrap();
-        let Some(found) = chips.find(chip).and_then(|chip| chip.lines.get_mut(line as usize)) else { return Ok(()) };
+        let Some(chip) = chips.find(number) else { return Ok(()) };
+        let Some(found) = chip.lines.get_mut(line as usize) else { return Ok(()) };
         found.give(requested, line, opened);
-        if found.long_cable {
+        if let Some(active) = active {
+            found.drive(active);
+            chip.follow();
+        } else if found.long_cable {
             let chips = Arc::clone(&self.chips);
             self.charging.spawn(async move {
                 let_pass(CHARGING).await;
-                chips.lock().unwrap().chip(chip).lines[line as usize].charge();
+                chips.lock().unwrap().chip(number).lines[line as usize].charge();
             });
         }
         Ok(())
@@ -107,8 +111,14 @@ impl Kernel {
             _ if chip.fault == Fault::OldKernel => Err(EINVAL),
             GET_LINEINFO => Ok((line_info(chip, &question.bytes)?, Opens::Nothing)),
             GET_LINE => {
-                let (line, requested) = request_line(chip, &question.bytes)?;
-                Ok((question.bytes.clone(), Opens::Line { chip: number, line, requested }))
+                let opens = request_line(number, chip, &question.bytes)?;
+                Ok((question.bytes.clone(), opens))
+            }
+            SET_VALUES => {
+                let line: usize = numbers.next().and_then(|line| line.parse().ok()).ok_or(ENODEV)?;
+                chip.lines[line].drive(u64_at(&question.bytes, 0) & u64_at(&question.bytes, 8) != 0);
+                chip.follow();
+                Ok((question.bytes.clone(), Opens::Nothing))
             }
             GET_VALUES => {
                 let line: usize = numbers.next().and_then(|line| line.parse().ok()).ok_or(ENODEV)?;
@@ -153,25 +163,32 @@ fn line_info(chip: &mut ChipSim, bytes: &[u8]) -> Result<Vec<u8>, i32> {
 }
 
 /// `struct gpio_v2_line_request`: 64 offsets, consumer, configuration, number of lines, event buffer size.
-fn request_line(chip: &mut ChipSim, bytes: &[u8]) -> Result<(u32, Requested), i32> {
+fn request_line(number: u32, chip: &mut ChipSim, bytes: &[u8]) -> Result<Opens, i32> {
     let offset = u32_at(bytes, 0);
     let (flags, attributes, lines) = (u64_at(bytes, 288), u32_at(bytes, 296), u32_at(bytes, 560));
-    let wants_edges = flags & FLAG_EDGES != 0;
+    let (is_input, is_output) = (flags & FLAG_INPUT != 0, flags & FLAG_OUTPUT != 0);
     let line = chip.lines.get_mut(offset as usize).ok_or(EINVAL)?;
     if line.user().is_some() {
         return Err(EBUSY);
     }
-    if lines != 1 || flags & FLAG_INPUT == 0 {
+    if lines != 1 || is_input == is_output || (is_output && flags & FLAG_EDGES != 0) {
         return Err(EINVAL);
     }
-    if wants_edges && chip.fault == Fault::NoInterrupts {
+    if flags & FLAG_EDGES != 0 && chip.fault == Fault::NoInterrupts {
         return Err(ENXIO);
     }
-    let attributes = (0..attributes as usize).map(|index| 320 + 24 * index);
-    let mut debounce = attributes.filter(|at| u32_at(bytes, *at) == ATTRIBUTE_DEBOUNCE).map(|at| u32_at(bytes, at + 8));
-    let requested =
-        Requested { consumer: text_at(bytes, 256, NAME_BYTES), flags, debounce_us: debounce.next_back().unwrap_or(0) };
-    Ok((offset, requested))
+    let attribute = |id: u32| {
+        let all = (0..attributes as usize).map(|index| 320 + 24 * index);
+        all.filter(|at| u32_at(bytes, *at) == id).map(|at| at + 8).next_back()
+    };
+    let requested = Requested {
+        consumer: text_at(bytes, 256, NAME_BYTES),
+        flags,
+        debounce_us: attribute(ATTRIBUTE_DEBOUNCE).map_or(0, |at| u32_at(bytes, at)),
+        events_kept: u32_at(bytes, 564),
+    };
+    let values = attribute(ATTRIBUTE_VALUES).map_or(0, |at| u64_at(bytes, at));
+    Ok(Opens::Line { chip: number, line: offset, requested, active: is_output.then_some(values & 1 != 0) })
 }
 
 fn padded(text: &str, size: usize) -> Vec<u8> {
@@ -204,8 +221,11 @@ const GET_CHIPINFO: u32 = call(2, 68, 0x01);
 const GET_LINEINFO: u32 = call(3, 256, 0x05);
 const GET_LINE: u32 = call(3, 592, 0x07);
 const GET_VALUES: u32 = call(3, 16, 0x0e);
+const SET_VALUES: u32 = call(3, 16, 0x0f);
 const FLAG_INPUT: u64 = 1 << 2;
+const FLAG_OUTPUT: u64 = 1 << 3;
 const FLAG_EDGES: u64 = 1 << 4 | 1 << 5;
+const ATTRIBUTE_VALUES: u32 = 2;
 const ATTRIBUTE_DEBOUNCE: u32 = 3;
 const NAME_BYTES: usize = 32;
 /// As in the shim.

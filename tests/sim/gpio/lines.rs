@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
+
+use tokio::time::Instant;
 
 use super::Fault;
 
@@ -27,6 +30,8 @@ pub struct Requested {
     pub flags: u64,
     /// In microseconds.
     pub debounce_us: u32,
+    /// How many edges the kernel keeps for it, at most; 0 leaves that to the kernel.
+    pub events_kept: u32,
 }
 
 /// All chips, by number.
@@ -40,6 +45,14 @@ pub(super) struct ChipSim {
     pub label: String,
     pub fault: Fault,
     pub lines: Vec<LineSim>,
+    pub relays: Vec<RelaySim>,
+}
+
+/// A relay whose contact connects another line to ground.
+pub(super) struct RelaySim {
+    pub coil: usize,
+    pub contact: usize,
+    pub is_welded: bool,
 }
 
 /// One line.
@@ -50,6 +63,10 @@ pub(super) struct LineSim {
     pub external_pull: Option<bool>,
     pub long_cable: bool,
     wire: Wire,
+    /// The level it is driven to as an output; it stays when the program is gone, as on most chips.
+    driven: Option<bool>,
+    /// When its last edge was.
+    edge_ns: u64,
     holder: Option<Holder>,
 }
 
@@ -65,7 +82,7 @@ struct Holder {
 impl Chips {
     pub(super) fn plug(&mut self, number: u32, label: &str, lines: &[&str]) {
         let lines = lines.iter().map(|name| LineSim { name: (*name).to_owned(), ..LineSim::default() }).collect();
-        self.chips.insert(number, ChipSim { label: label.to_owned(), fault: Fault::None, lines });
+        self.chips.insert(number, ChipSim { label: label.to_owned(), fault: Fault::None, lines, relays: Vec::new() });
     }
 
     /// The connections of its lines end with it.
@@ -82,8 +99,49 @@ impl Chips {
     }
 }
 
+impl ChipSim {
+    /// The contacts of relays follow their coils.
+    pub(super) fn follow(&mut self) {
+        for relay in &self.relays {
+            let closed = relay.is_welded || self.lines[relay.coil].driven == Some(true);
+            self.lines[relay.contact].connect(if closed { Wire::Ground } else { Wire::Open });
+        }
+    }
+}
+
 impl LineSim {
+    /// Pulses of a meter that connects the line to ground, on the kernel's clock; they come as fast as they are read.
+    pub(super) fn pulse(&mut self, count: u32, on_ms: u64, off_ms: u64) {
+        for _ in 0..count {
+            for (wire, hold_ms) in [(Wire::Ground, on_ms), (Wire::Open, off_ms)] {
+                self.connect_at(wire, self.edge_ns);
+                self.edge_ns += hold_ms * 1_000_000;
+            }
+        }
+    }
+
+    /// So many edges find no room in the kernel's buffer.
+    pub(super) fn lose(&mut self, edges: u32) {
+        self.holder.as_mut().expect("somebody has the line").events += edges;
+    }
+
+    /// The level a program drives it to, or drove it to before it ended.
+    pub(super) fn driven(&self) -> Option<bool> {
+        self.driven
+    }
+
+    /// Sets an output, in terms of its holder.
+    pub(super) fn drive(&mut self, active: bool) {
+        let flags = self.holder.as_ref().map_or(0, |holder| holder.requested.flags);
+        self.driven = Some(active != (flags & ACTIVE_LOW != 0));
+    }
+
     pub(super) fn connect(&mut self, wire: Wire) {
+        self.connect_at(wire, now_ns());
+    }
+
+    fn connect_at(&mut self, wire: Wire, at_ns: u64) {
+        self.edge_ns = self.edge_ns.max(at_ns);
         self.change(|line| line.wire = wire);
     }
 
@@ -108,6 +166,8 @@ impl LineSim {
 
     pub(super) fn give(&mut self, requested: Requested, offset: u32, stream: UnixStream) {
         let charged = !self.long_cable;
+        self.driven = None;
+        self.edge_ns = self.edge_ns.max(now_ns());
         self.holder = Some(Holder { requested, offset, stream, charged, events: 0 });
     }
 
@@ -135,6 +195,7 @@ impl LineSim {
         let (flags, charged) =
             self.holder.as_ref().map_or((0, true), |holder| (holder.requested.flags, holder.charged));
         match self.wire {
+            _ if self.driven.is_some() => self.driven == Some(true),
             Wire::Ground => false,
             Wire::Supply => true,
             Wire::Open if !charged => false,
@@ -153,22 +214,31 @@ impl LineSim {
         let (id, wanted) = if now { (RISING_EDGE, EDGE_RISING) } else { (FALLING_EDGE, EDGE_FALLING) };
         if holder.requested.flags & wanted != 0 {
             holder.events += 1;
-            let record = event(id, holder.offset, holder.events);
+            let record = event(self.edge_ns, id, holder.offset, holder.events);
             // A program that is gone reads nothing any more.
             let _ = holder.stream.write_all(&record);
         }
     }
 }
 
-/// `struct gpio_v2_line_event`; nobody here reads its time.
-fn event(id: u32, offset: u32, seqno: u32) -> [u8; 48] {
+/// `struct gpio_v2_line_event`.
+fn event(at_ns: u64, id: u32, offset: u32, seqno: u32) -> [u8; 48] {
     let mut record = [0; 48];
+    record[..8].copy_from_slice(&at_ns.to_ne_bytes());
     for (index, word) in [id, offset, seqno, seqno].into_iter().enumerate() {
         record[8 + 4 * index..][..4].copy_from_slice(&word.to_ne_bytes());
     }
     record
 }
 
+/// Nanoseconds on a clock that nobody sets.
+fn now_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    BOOT_NS + u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap()
+}
+
+/// The machine was switched on an hour ago.
+const BOOT_NS: u64 = 3_600_000_000_000;
 /// `GPIO_V2_LINE_FLAG_*`.
 pub(super) const USED: u64 = 1 << 0;
 pub(super) const ACTIVE_LOW: u64 = 1 << 1;

@@ -1,4 +1,4 @@
-//! GPIO chips with buttons on them, put under the real `kilosat` binary.
+//! GPIO chips with buttons, meters and relays on them, put under the real `kilosat` binary.
 //!
 //! Below the system calls nothing is real: `shim.c`, preloaded into the program, sends what it asks of `/dev/gpiochip*`
 //! here, and [`kernel`] answers as Linux does. Above them everything is: the same binary, library and records.
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
-use lines::{Chips, LineSim};
+use lines::{Chips, LineSim, RelaySim};
 pub use lines::{Requested, Wire};
 
 /// The machine's GPIO chips. They are gone when this is dropped.
@@ -98,6 +98,43 @@ impl Gpio {
     /// Connects so long a cable that the line is low for some time after its resistor was switched on.
     pub fn set_long_cable(&self, number: u32, line: usize) {
         self.line(number, line, |line| line.long_cable = true);
+    }
+
+    /// A meter sends pulses: it connects the line to ground for so long, and opens it for so long, by the kernel's clock.
+    pub fn pulse(&self, number: u32, line: usize, count: u32, on_ms: u64, off_ms: u64) {
+        self.line(number, line, |line| line.pulse(count, on_ms, off_ms));
+    }
+
+    /// So many edges are lost, because the kernel has no room for them.
+    pub fn lose(&self, number: u32, line: usize, edges: u32) {
+        self.line(number, line, |line| line.lose(edges));
+    }
+
+    /// The level a line is driven to as an output, true for high, also after the program that did it was killed.
+    pub fn driven(&self, number: u32, line: usize) -> Option<bool> {
+        self.line(number, line, |line| line.driven())
+    }
+
+    /// A relay: while the line `coil` is driven high, its contact connects the line `contact` to ground.
+    pub fn plug_relay(&self, number: u32, coil: usize, contact: usize) {
+        self.lock().chip(number).relays.push(RelaySim { coil, contact, is_welded: false });
+    }
+
+    /// The contact of this relay stays closed from now on, or moves again.
+    pub fn weld(&self, number: u32, coil: usize, is_welded: bool) {
+        let mut chips = self.lock();
+        let chip = chips.chip(number);
+        chip.relays.iter_mut().filter(|relay| relay.coil == coil).for_each(|relay| relay.is_welded = is_welded);
+        chip.follow();
+    }
+
+    /// From now on each flush to disk takes so long; `None` ends it.
+    pub fn set_slow_disk(&self, flush_ms: Option<u32>) {
+        let path = self.folder.path().join("slow_disk");
+        match flush_ms {
+            Some(ms) => std::fs::write(path, ms.to_string()).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
     }
 
     /// What the program asked for that has the line now.

@@ -6,6 +6,7 @@
  *
  *   FOLDER/dev/gpiochipN    there is such a chip; what a symbolic link points to is the same chip
  *   FOLDER/kernel           answers calls, one connection each
+ *   FOLDER/slow_disk        how many milliseconds a flush to disk takes longer, where there is such a file
  *   FOLDER/chip, line-N     accept connections that stand for an open chip and an open line; a line's carries its events
  */
 #define _GNU_SOURCE
@@ -24,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GPIO_MAGIC 0xB4
@@ -185,4 +187,30 @@ ssize_t read(int fd, void *out, size_t size) {
     if (count == 0 && size > 0 && name_of(fd, name, sizeof name))
         return fail(ENODEV);
     return count;
+}
+
+static void be_slow(void) {
+    char path[PATH_MAX];
+    if (!folder())
+        return;
+    inside(path, sizeof path, "slow_disk");
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    long ms = 0;
+    if (fscanf(file, "%ld", &ms) == 1) {
+        struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+        nanosleep(&wait, NULL);
+    }
+    fclose(file);
+}
+
+int fsync(int fd) {
+    be_slow();
+    return NEXT(fsync)(fd);
+}
+
+int fdatasync(int fd) {
+    be_slow();
+    return NEXT(fdatasync)(fd);
 }

@@ -111,7 +111,7 @@ const MANY_FOUND: [&str; 23] = [
     "line 24: meter.port: expected a whole number from 1 to 65_535, found 70000 (a whole number)",
     "line 30: meter.host: \"http://192.168.1.51\" is not a host; write only a name or an address such as \"192.168.1.50\", the port has a key of its own",
     "line 31: meter.power_max_w: expected a whole number from 1 to 1_000_000, found -1 (a whole number)",
-    "line 34: agreement.id: \"garage\" is used twice; every meter, agreement and feed needs a name of its own",
+    "line 34: agreement.id: \"garage\" is used twice; every meter, agreement, feed, input and relay needs a name of its own",
     "line 35: agreement.meter: there is no meter \"cellar\"; known: Main Meter, garage",
     "line 36: agreement.payee: \"nobody\" cannot be paid: it is neither a Lightning address (name@domain) nor an LNURL. Write a Lightning address such as \"rent@pay.example\" or an LNURL",
     "line 37: agreement.price_msat_per_kwh: expected a whole number from 0 to 2_100_000_000_000_000_000, found 2024-01-01 (a date)",

@@ -21,7 +21,7 @@ use crate::lightning::LightningService;
 use crate::status::WalletView;
 use crate::status::phoenixd_at;
 use crate::store::Store;
-use crate::tasks::EngineHandle;
+use crate::tasks::{EngineHandle, GpioHandle};
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -45,6 +45,7 @@ pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir)
         wallet: WalletView::new(lightning.clone(), clock.clone()),
         lightning,
         clock,
+        gpio: GpioHandle::default(),
     };
     (source, folder)
 }
