@@ -20,7 +20,7 @@ use crate::latest::Latest;
 use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Waits};
 use crate::status::{StatusSource, WalletView};
 use crate::store::{Store, StoreError};
-use crate::tasks::{EngineHandle, Gpio, Performer, StopButton, Surroundings, compare_wallet, poll_meter};
+use crate::tasks::{EngineHandle, Gpio, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter};
 use crate::{control, keys, web};
 
 /// Why the agent did not start or could not go on.
@@ -251,11 +251,21 @@ fn start_meters(
     stopped: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let mut meters = JoinSet::new();
-    for meter in &config.meters {
-        let poll = poll_meter(meter.clone(), engine.clone(), latest.clone(), clock.clone(), stopped.clone());
+    let (buses, watched) = lines(&config.meters);
+    for bus in buses {
+        let mut stopped = stopped.clone();
+        meters.spawn(async move {
+            tokio::select! {
+                () = bus.run() => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
+    }
+    for (meter, rounds) in watched {
+        let watch = watch_meter(meter, rounds, engine.clone(), latest.clone(), clock.clone(), stopped.clone());
         meters.spawn(async move {
             // The engine being gone ends the program; `Agent::failed` says why.
-            let _ = poll.await;
+            let _ = watch.await;
         });
     }
     meters

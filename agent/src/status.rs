@@ -359,7 +359,7 @@ fn meters(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterStatus> {
     let read = config
         .meters
         .iter()
-        .map(|meter| meter_status(&meter.id, &meter.profile.title, meter.poll_interval_ms, latest, uptime_ms));
+        .map(|meter| meter_status(&meter.id, meter.title(), meter.poll_interval_ms, latest, uptime_ms));
     let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
     read.chain(counted).collect()
 }

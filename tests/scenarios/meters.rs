@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kilosat::agent::Agent;
 use kilosat::clock::Clock;
@@ -11,8 +12,8 @@ use kilosat::demo::chain::Chain;
 use kilosat::demo::esplora;
 use kilosat::domain::money::UnixMillis;
 use kilosat::status::Status;
-use kilosat_drivers::modbus::{ModbusMeter, ReadFault, Target, Timeouts};
-use kilosat_drivers::profiles;
+use kilosat_drivers::modbus::{Device, Framing, Line, Model, Reader, RoundFault};
+use kilosat_drivers::profiles::{self, Profile};
 use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
 use sim::meter::{Fault, MeterSim};
 use sim::peer::Pymodbus;
@@ -136,24 +137,28 @@ async fn a_sick_meter_is_named_never_billed_and_forgiven() {
 #[tokio::test]
 async fn pymodbus_is_read_as_its_values_change() {
     let mut peer = Pymodbus::start();
-    let target = |port| Target { host: "localhost".to_owned(), port, unit: 1 };
+    let port = peer.port();
+    let reader = |profile: &Arc<Profile>| {
+        let line = Line::Network { host: "localhost".to_owned(), port, framing: Framing::Tcp, tls: None };
+        let (model, second) = (Model::Known(Arc::clone(profile)), Duration::from_secs(1));
+        Reader::new(line, Device { unit: 1, model, period: second, answer_max: second })
+    };
     let profile = profiles::find("eastron-sdm630").unwrap();
-    let mut meter = ModbusMeter::new(target(peer.port()), Arc::clone(&profile), Timeouts::default());
+    let mut meter = reader(&profile);
     let energy = |readings: &[Reading]| {
         readings.iter().find(|reading| reading.quantity == Quantity::ENERGY_IMPORT).and_then(Reading::energy)
     };
-    let readings = meter.read().await.unwrap();
+    let readings = meter.read().await.unwrap().readings;
     assert_eq!(readings.len(), profile.points.len());
     assert_eq!(energy(&readings), Some(MilliwattHours(1_234_500_000)));
     peer.order("energy 1235.25");
     peer.order("power -2000.5");
-    let readings = meter.read().await.unwrap();
+    let readings = meter.read().await.unwrap().readings;
     assert_eq!(energy(&readings), Some(MilliwattHours(1_235_250_000)));
     assert_eq!(readings.iter().find(|reading| reading.quantity == Quantity::POWER).unwrap().milli, -2_000_500);
     // Another maker's registers are not there: an exception, told as such.
-    let mut other =
-        ModbusMeter::new(target(peer.port()), profiles::find("schneider-iem3155").unwrap(), Timeouts::default());
-    assert!(matches!(other.read().await, Err(ReadFault::Exception { .. })));
+    let mut other = reader(&profiles::find("schneider-iem3155").unwrap());
+    assert!(matches!(other.read().await, Err(RoundFault::Value(_))));
     drop(peer);
     assert!(meter.read().await.is_err());
 }

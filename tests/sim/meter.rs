@@ -279,16 +279,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::time::Duration;
 
-    use kilosat_drivers::modbus::{ModbusMeter, ReadFault, Target, Timeouts};
+    use kilosat_drivers::modbus::{Device, Framing, Line, LinkFault, Model, Reader, RoundFault};
     use kilosat_drivers::profiles::{Point, all, decode, encode, find};
     use kilosat_drivers::reading::Reading;
 
     use super::*;
 
-    fn client(meter: &MeterSim) -> ModbusMeter {
-        let target = Target { host: meter.addr().ip().to_string(), port: meter.addr().port(), unit: 1 };
-        let timeouts = Timeouts { answer: Duration::from_millis(200), ..Timeouts::default() };
-        ModbusMeter::new(target, Arc::clone(&meter.shared.profile), timeouts)
+    fn client(meter: &MeterSim) -> Reader {
+        let (host, port) = (meter.addr().ip().to_string(), meter.addr().port());
+        let line = Line::Network { host, port, framing: Framing::Tcp, tls: None };
+        let model = Model::Known(Arc::clone(&meter.shared.profile));
+        let (period, answer_max) = (Duration::from_secs(1), Duration::from_millis(200));
+        Reader::new(line, Device { unit: 1, model, period, answer_max })
     }
 
     fn energy(readings: &[Reading]) -> MilliwattHours {
@@ -311,8 +313,9 @@ mod tests {
             meter.set_energy(MilliwattHours(1_234_500_000));
             meter.set_power(Milliwatts(power));
             let mut client = client(&meter);
-            let readings = client.read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
-            assert_eq!(client.missing(), [], "{}", profile.name);
+            let round = client.read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
+            assert_eq!(round.missing, [], "{}", profile.name);
+            let readings = round.readings;
             assert_eq!(readings.len(), profile.quantities().count(), "{}", profile.name);
             if let Some(billed) = profile.billed {
                 let counter = readings.iter().find(|reading| reading.quantity == billed).unwrap();
@@ -334,17 +337,18 @@ mod tests {
     }
 
     #[track_caller]
-    fn says(fault: Fault, seen: &ReadFault) {
+    fn says(fault: Fault, seen: &RoundFault) {
+        let RoundFault::Link(seen) = seen else { panic!("{fault:?} gave {seen:?}") };
         let fits = match fault {
             Fault::None => false,
             Fault::Exception(wanted) => {
-                matches!(seen, ReadFault::Exception { code, .. } if *code == wanted)
+                matches!(seen, LinkFault::Exception(code) if *code == wanted)
             }
             Fault::Garbage | Fault::WrongTransaction | Fault::ShortAnswer => {
-                matches!(seen, ReadFault::Garbage { .. })
+                matches!(seen, LinkFault::Wrong(_))
             }
-            Fault::Silent | Fault::Late => matches!(seen, ReadFault::NoAnswer { .. }),
-            Fault::CloseAtOnce => matches!(seen, ReadFault::ConnectionLost),
+            Fault::Silent | Fault::Late => matches!(seen, LinkFault::NoAnswer { .. }),
+            Fault::CloseAtOnce => matches!(seen, LinkFault::Closed),
         };
         assert!(fits, "{fault:?} gave {seen:?}");
     }
@@ -371,7 +375,7 @@ mod tests {
             }
             meter.set_fault(Fault::None);
             meter.set_energy(MilliwattHours(7_009_000));
-            let readings = client.read().await.unwrap();
+            let readings = client.read().await.unwrap().readings;
             assert_eq!(energy(&readings), MilliwattHours(7_009_000), "after {fault:?}");
             let kept = matches!(fault, Fault::Exception(_));
             assert_eq!(meter.connections() == 1, kept, "{fault:?}");
@@ -384,11 +388,11 @@ mod tests {
         let mut client = client(&meter);
         client.read().await.unwrap();
         meter.restart().await.unwrap();
-        let readings = client.read().await.unwrap();
+        let readings = client.read().await.unwrap().readings;
         assert_eq!(energy(&readings), MilliwattHours(7_000_000));
         meter.stop().await;
         let fault = client.read().await.unwrap_err();
-        assert!(matches!(fault, ReadFault::NoConnection { .. }), "{fault}");
+        assert!(matches!(fault, RoundFault::Link(LinkFault::NotOpened { .. })), "{fault}");
         meter.restart().await.unwrap();
         client.read().await.unwrap();
         assert_eq!(meter.connections(), 3);

@@ -8,7 +8,7 @@ use kilosat_drivers::gpio::{Bias, InputWiring, Line, Wiring};
 use kilosat_drivers::reading::MilliwattHours;
 
 use super::Config;
-use super::lists::read_id;
+use super::lists::{MILLI, read_id};
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
 
@@ -208,5 +208,3 @@ const LINE_NUMBER_MAX: u64 = 65_535;
 /// A power cut costs at most so many pulses, unless the owner wants fewer entries.
 const PULSES_AT_RISK: u64 = 10;
 const KWH_IN_WATT_MILLISECONDS: u64 = 3_600_000_000;
-/// Milliwatts in a watt, milliseconds in a second.
-const MILLI: u64 = 1_000;

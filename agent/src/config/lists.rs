@@ -5,42 +5,14 @@ use url::Url;
 use super::limits::{AMOUNT_MAX_MSAT, BudgetDefaults, FEED_DEFAULTS, OWN_DEFAULTS, read_budget, require_room};
 use super::reader::Absent::IsWrong;
 use super::reader::{Absent, Section};
-use super::sections::{read_host, read_node_key, read_port};
-use super::{Agreement, Config, Feed, Meter, PayeeLimits, Profiles};
+use super::sections::read_node_key;
+use super::{Agreement, Config, Feed, PayeeLimits};
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{Budget, FeeRule};
 use crate::http::{HttpFault, Limits, Reach, StrictClient};
 use crate::json::DEPTH_MAX;
 use crate::payees::l402::PointRule;
 use crate::payees::lnurl::{LnurlFault, PayTarget};
-
-pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<Meter> {
-    let id = read_id(section, "main");
-    let profile = section.parsed("profile", IsWrong("schneider-iem3155"), |name| profiles.find(name));
-    // After a mistake in `profile`, the rest is still checked.
-    let link = profile.as_ref().map(|profile| &profile.link);
-    let host = section.parsed("host", IsWrong("192.168.1.50"), read_host);
-    let port = read_port(section, u64::from(link.and_then(|link| link.tcp_port).unwrap_or(502)));
-    let unit = section.number("unit", 0..=255, Some(u64::from(link.map_or(1, |link| link.unit))));
-    let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
-    let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
-    let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
-    let interval_wh = section.number("interval_wh", 1..=1_000_000, Some(100));
-    let interval_s = section.number("interval_s", 1..=86_400, Some(900));
-    section.finish();
-    Some(Meter {
-        id: id?,
-        profile: profile?,
-        host: host?,
-        port: port?,
-        unit: u8::try_from(unit?).expect("at most 255"),
-        poll_interval_ms: poll_interval_ms?,
-        answer_timeout_ms: answer_timeout_ms?,
-        power_max_mw: power_max_w?.saturating_mul(MILLI),
-        interval_mwh: interval_wh?.saturating_mul(MILLI),
-        interval_ms: interval_s?.saturating_mul(MILLI),
-    })
-}
 
 pub(super) fn read_agreement(section: &Section<'_>, fees: Option<FeeRule>) -> Option<Agreement> {
     let id = read_id(section, "electricity");
@@ -123,18 +95,6 @@ pub(super) fn check_references(root: &Section<'_>) {
             format!("known: {}", meters.join(", "))
         };
         section.wrong("meter", format!("there is no meter {meter:?}; {hint}"));
-    }
-}
-
-/// What is paid for is counted: the meter of an agreement has a counter.
-pub(super) fn check_billed(root: &Section<'_>, config: &Config) {
-    for (section, agreement) in root.list("agreement").iter().zip(&config.agreements) {
-        let profile = config.meter(&agreement.meter).map(|meter| &meter.profile);
-        if let Some(profile) = profile.filter(|profile| profile.billed.is_none()) {
-            let (meter, name) = (&agreement.meter, &profile.name);
-            let text = format!("{meter:?} is a {name}, which has no counter to bill by; name a meter that has one");
-            section.wrong("meter", text);
-        }
     }
 }
 
@@ -282,4 +242,4 @@ const ID_BYTES_MAX: usize = 32;
 /// As many as `payees::l402` reads from one page.
 const POINTS_PER_FEED_MAX: usize = 64;
 /// Milliseconds in a second, milliwatts in a watt, milliwatt-hours in a watt-hour.
-const MILLI: u64 = 1_000;
+pub(super) const MILLI: u64 = 1_000;

@@ -3,6 +3,7 @@
 mod gpio;
 mod limits;
 mod lists;
+mod meter;
 mod profiles;
 mod reader;
 mod sections;
@@ -13,17 +14,18 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bitcoin::Network;
 use jiff::tz::TimeZone;
 use kilosat_drivers::gpio::ButtonWiring;
-use kilosat_drivers::profiles::{Profile, ProfileFault};
+use kilosat_drivers::profiles::ProfileFault;
 use url::Url;
 
 use gpio::check_lines;
 pub use gpio::{ContactInput, PulseMeter, RelaySettings};
-use lists::{check_billed, check_payees, check_references};
+use lists::{check_payees, check_references};
+pub use meter::{Meter, MeterLine};
+use meter::{check_billed, check_meter_lines};
 pub use profiles::{Listed, Profiles};
 pub use reader::Problem;
 use reader::Problems;
@@ -124,31 +126,6 @@ pub enum ChainSource {
     },
 }
 
-/// A meter to read.
-#[derive(Clone, Debug)]
-pub struct Meter {
-    /// Its name in agreements and on the page.
-    pub id: String,
-    /// How its registers are laid out.
-    pub profile: Arc<Profile>,
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Modbus unit id.
-    pub unit: u8,
-    /// Time between two readings, in ms.
-    pub poll_interval_ms: u64,
-    /// How long an answer may take, in ms.
-    pub answer_timeout_ms: u64,
-    /// What the fuse lets through, in mW; anything above cannot be true.
-    pub power_max_mw: u64,
-    /// An interval closes after this much energy, in mWh.
-    pub interval_mwh: u64,
-    /// Or after this much time, in ms.
-    pub interval_ms: u64,
-}
-
 /// Pay `payee` for `meter` at `price` in slices of `slice`, within `budget`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agreement {
@@ -226,28 +203,6 @@ pub enum ConfigError {
     Profile(#[from] ProfileFault),
 }
 
-impl PartialEq for Meter {
-    fn eq(&self, other: &Meter) -> bool {
-        // Written out, so that a new field cannot be forgotten.
-        let Meter {
-            id,
-            profile,
-            host,
-            port,
-            unit,
-            poll_interval_ms,
-            answer_timeout_ms,
-            power_max_mw,
-            interval_mwh,
-            interval_ms,
-        } = self;
-        (id, profile, host, port, unit) == (&other.id, &other.profile, &other.host, &other.port, &other.unit)
-            && (poll_interval_ms, answer_timeout_ms) == (&other.poll_interval_ms, &other.answer_timeout_ms)
-            && (power_max_mw, interval_mwh, interval_ms)
-                == (&other.power_max_mw, &other.interval_mwh, &other.interval_ms)
-    }
-}
-
 impl Config {
     /// Reads and checks the file at `path`, and the owner's profiles in the folder `profiles` beside it.
     ///
@@ -282,6 +237,7 @@ impl Config {
             check_references(&root);
             if let Some(config) = &config {
                 check_payees(&root, config);
+                check_meter_lines(&root, config);
                 check_billed(&root, config);
                 check_lines(&root, config);
             }

@@ -9,7 +9,8 @@ use url::{Host, Url};
 
 use super::gpio::{is_pulse_meter, read_input, read_pulse_meter, read_relay};
 use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read_fees, read_zone, require_room};
-use super::lists::{read_agreement, read_feed, read_meter, read_payee_limits};
+use super::lists::{read_agreement, read_feed, read_payee_limits};
+use super::meter::read_meter;
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
 use super::stop_button::read_stop_button;

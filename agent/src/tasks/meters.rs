@@ -1,27 +1,26 @@
-//! One task per meter: reads it, judges each value, and closes intervals. Only closed intervals reach the engine.
+//! One task per meter: judges each value that its line read, and closes intervals. Only closed intervals reach the engine.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use kilosat_drivers::modbus::{Backoff, ModbusMeter, Target, Timeouts};
+use kilosat_drivers::modbus::{Bus, Device, Meter as Rounds};
 use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
-use crate::config::Meter;
+use crate::config::{Meter, MeterLine};
 use crate::domain::meter::{Gate, MeterLimits, MeterState, Suspicion, Verdict};
 use crate::domain::money::UnixMillis;
 use crate::engine::Event;
 use crate::latest::{Latest, Value};
 
-/// Reads `meter` until `stop` turns true, then closes its interval so that nothing counted is lost.
+/// Judges what `meter` says until `stop` turns true, then closes its interval so that nothing counted is lost.
 ///
 /// # Errors
 /// [`EngineGone`] when the engine stopped first.
-pub async fn poll_meter(
+pub async fn watch_meter(
     meter: Meter,
+    mut rounds: Rounds,
     engine: EngineHandle,
     latest: Latest,
     clock: Clock,
@@ -33,34 +32,51 @@ pub async fn poll_meter(
         interval_mwh: meter.interval_mwh,
         interval_ms: meter.interval_ms,
     };
-    let quantum = |raw| meter.profile.energy_step(raw);
+    let quantum = |raw| meter.model.profile().map_or(MilliwattHours(0), |profile| profile.energy_step(raw));
     let mut watcher = Watcher::begin(terms, quantum, &engine, latest, clock).await?;
-    let target = Target { host: meter.host.clone(), port: meter.port, unit: meter.unit };
-    let timeouts = Timeouts { answer: Duration::from_millis(meter.answer_timeout_ms), ..Timeouts::default() };
-    let mut client = ModbusMeter::new(target, Arc::clone(&meter.profile), timeouts);
-    let mut backoff = Backoff::default();
-    let interval = Duration::from_millis(meter.poll_interval_ms);
-    let mut next = Instant::now();
     while !*stop.borrow() {
-        tokio::select! {
-            () = sleep_until(next) => {}
+        let heard = tokio::select! {
+            heard = rounds.next() => heard,
             _ = stop.changed() => break,
-        }
-        let started = next.max(Instant::now());
-        next = match client.read().await {
-            Ok(readings) => {
-                backoff.worked();
-                watcher.on_readings(&readings, meter.profile.billed).await?;
-                // A poll that took too long skips its turn rather than asking twice in a row.
-                (started + interval).max(Instant::now())
-            }
-            Err(fault) => {
-                watcher.on_fault(&fault.to_string());
-                Instant::now() + backoff.failed(random()).max(interval.min(FAULT_WAIT_MIN))
-            }
         };
+        let Some(heard) = heard else {
+            watcher.on_fault("Kilosat's own task for this line has ended; restart Kilosat, and report this");
+            let _ = stop.wait_for(|stop| *stop).await;
+            break;
+        };
+        match (&heard.fault, &heard.profile) {
+            (None, Some(profile)) => watcher.on_readings(&heard.round.readings, profile.billed).await?,
+            (fault, _) => watcher.on_fault(fault.as_deref().unwrap_or("nothing was read")),
+        }
     }
     watcher.close_if_grown().await
+}
+
+/// The lines the meters are on, each with the meters on it: one task reads a line.
+pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>) {
+    let mut groups: Vec<(&MeterLine, Vec<&Meter>)> = Vec::new();
+    for meter in meters {
+        match groups.iter_mut().find(|(line, _)| **line == meter.line) {
+            Some((_, group)) => group.push(meter),
+            None => groups.push((&meter.line, vec![meter])),
+        }
+    }
+    let (mut buses, mut watched) = (Vec::new(), Vec::new());
+    for (line, group) in groups {
+        let (bus, rounds) = Bus::new(line.line(), group.iter().map(|meter| device(meter)).collect(), random);
+        buses.push(bus);
+        watched.extend(group.into_iter().cloned().zip(rounds));
+    }
+    (buses, watched)
+}
+
+fn device(meter: &Meter) -> Device {
+    Device {
+        unit: meter.unit,
+        model: meter.model.clone(),
+        period: Duration::from_millis(meter.poll_interval_ms),
+        answer_max: Duration::from_millis(meter.answer_timeout_ms),
+    }
 }
 
 /// What is agreed about a meter, however it is read.
@@ -250,6 +266,3 @@ fn random() -> u64 {
     let _ = getrandom::fill(&mut bytes);
     u64::from_le_bytes(bytes)
 }
-
-/// A meter that is polled very often is still left alone this long after a fault.
-const FAULT_WAIT_MIN: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ mod wallet;
 pub use engine_thread::{EngineGone, EngineHandle, Unanswered};
 pub use gpio::{Gpio, GpioHandle, Surroundings};
 pub use inputs::ACTIVE;
-pub use meters::poll_meter;
+pub use meters::{lines, watch_meter};
 pub use performer::Performer;
 pub use pulse_meters::LOST_EDGES;
 pub use relays::{RelayHandle, RelayView, switch_relays_off};

@@ -25,6 +25,7 @@ pub use point::{
 pub use registers::{ValueFault, decode, encode};
 
 use crate::reading::{MilliwattHours, Quantity, Reading};
+use crate::serial::SerialSettings;
 
 /// One model of device: its registers and what it wants of whoever reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub enum Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// How its serial line is set when it is delivered; `None` where it has none.
-    pub serial: Option<Serial>,
+    pub serial: Option<SerialSettings>,
     /// Its port on the network; `None` where it has none of its own.
     pub tcp_port: Option<u16>,
     /// Its unit id when it is delivered.
@@ -108,28 +109,6 @@ pub struct Link {
     pub pauses: Pauses,
     /// It may take this long to answer, in ms, however fast the line is.
     pub answer_timeout_min_ms: Option<u32>,
-}
-
-/// Settings of a serial line; always eight data bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Serial {
-    /// Bits per second.
-    pub baud: u32,
-    /// The check bit of each character.
-    pub parity: Parity,
-    /// One or two.
-    pub stop_bits: u8,
-}
-
-/// The check bit of a character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Parity {
-    /// There is none.
-    None,
-    /// Makes the number of ones even.
-    Even,
-    /// Makes the number of ones odd.
-    Odd,
 }
 
 /// How long a device wants to be left alone, in ms.

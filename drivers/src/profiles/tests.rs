@@ -71,7 +71,7 @@ fn what_is_billed_is_a_counter_and_its_evidence_is_in_its_file() {
 #[test]
 fn a_profile_says_how_its_device_is_reached_and_what_it_bears() {
     let sdm630 = find("eastron-sdm630").unwrap();
-    let serial = Serial { baud: 9_600, parity: Parity::None, stop_bits: 1 };
+    let serial = crate::serial::SerialSettings::default();
     assert_eq!((sdm630.link.serial, sdm630.link.tcp_port, sdm630.link.unit), (Some(serial), None, 1));
     assert!(sdm630.limits.even_only);
     let huawei = find("huawei-sun2000").unwrap();

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 
 use super::*;
+use crate::config::MeterLine;
 
 const HOUSE: &str = "[[meter]]\nid = \"main\"\nprofile = \"NAME\"\nhost = \"h\"\npower_max_w = 1\n";
 const AGREEMENT: &str = "[[agreement]]\nid = \"a\"\nmeter = \"main\"\npayee = \"a@b.example\"\nprice_msat_per_kwh = 1\n\
@@ -16,7 +17,7 @@ fn house(profile: &str) -> String {
 #[test]
 fn a_meter_without_a_counter_is_read_and_never_billed_by() {
     let meters = Config::parse(&house("victron-gx")).unwrap().meters;
-    assert_eq!(meters.first().unwrap().profile.billed, None);
+    assert_eq!(meters.first().unwrap().model.profile().unwrap().billed, None);
     let found = problems(&format!("{}{AGREEMENT}", house("victron-gx")));
     let wanted = "line 8: agreement.meter: \"main\" is a victron-gx, which has no counter to bill by; \
                   name a meter that has one";
@@ -30,7 +31,8 @@ fn port_and_unit_are_those_of_the_profile_unless_the_owner_says_otherwise() {
     fn case(text: &str, port: u16, unit: u8) {
         let meters = Config::parse(text).unwrap().meters;
         let meter = meters.first().unwrap();
-        assert_eq!((meter.port, meter.unit), (port, unit));
+        let MeterLine::Network { port: read, .. } = meter.line else { panic!("{meter:?}") };
+        assert_eq!((read, meter.unit), (port, unit));
     }
     case(&house("kostal-plenticore"), 1_502, 71);
     case(&house("eastron-sdm630"), 502, 1);
@@ -52,7 +54,7 @@ fn the_owners_folder_is_read_with_the_configuration_and_a_broken_file_is_named()
     let built_in = Profiles::default().toml("eastron-sdm630").unwrap().to_owned();
     let own = built_in.replacen("\"eastron-sdm630\"", "\"my-meter\"", 1);
     write("profiles/mine.toml", &own).unwrap();
-    assert_eq!(Config::load(&path).unwrap().meters.first().unwrap().profile.name, "my-meter");
+    assert_eq!(Config::load(&path).unwrap().meters.first().unwrap().title(), "Eastron SDM630 v2");
     let profiles = Profiles::beside(&path).unwrap();
     assert_eq!(profiles.toml("my-meter"), Ok(own.as_str()));
     assert!(profiles.as_text().contains("my-meter                     Eastron SDM630 v2 (two sources, your own)\n"));

@@ -146,7 +146,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use kilosat_drivers::modbus::{ModbusMeter, Target, Timeouts};
+    use std::time::Duration;
+
+    use kilosat_drivers::modbus::{Device, Framing, Line, Model, Reader};
     use kilosat_drivers::reading::{Measure, MilliwattHours, Phase, Quantity, Reading};
     use tokio::sync::oneshot;
 
@@ -171,7 +173,7 @@ mod tests {
         let mut meter = meter(port, UNIT);
         for ms in [0, 999, 60_000, 3 * HOUR_MS + 17, 30 * HOUR_MS] {
             now.store(ms, Ordering::SeqCst);
-            let readings = meter.read().await.unwrap();
+            let readings = meter.read().await.unwrap().readings;
             let house = house.lock().unwrap();
             let wanted = |quantity| match quantity {
                 Quantity { measure: Measure::EnergyImport, phase: Phase::All | Phase::L1, .. } => {
@@ -186,7 +188,7 @@ mod tests {
             }
             let power = readings.iter().find_map(Reading::power).unwrap();
             assert!((power.0 - house.power().0).abs() <= 1, "32-bit float");
-            assert_eq!(readings.len(), meter.profile().points.len());
+            assert_eq!(readings.len(), profiles::find(PROFILE).unwrap().points.len());
         }
         assert!(self::meter(port, 2).read().await.is_err(), "another unit");
         stop.send(()).unwrap();
@@ -209,9 +211,10 @@ mod tests {
         serving.abort();
     }
 
-    fn meter(port: u16, unit: u8) -> ModbusMeter {
-        let host = "127.0.0.1".to_owned();
-        let profile = profiles::find(PROFILE).unwrap();
-        ModbusMeter::new(Target { host, port, unit }, profile, Timeouts::default())
+    fn meter(port: u16, unit: u8) -> Reader {
+        let line = Line::Network { host: "127.0.0.1".to_owned(), port, framing: Framing::Tcp, tls: None };
+        let model = Model::Known(profiles::find(PROFILE).unwrap());
+        let second = Duration::from_secs(1);
+        Reader::new(line, Device { unit, model, period: second, answer_max: second })
     }
 }

@@ -5,7 +5,7 @@ use super::point::{ADDRESS_MAX, Defaults, Entry, ORDERS, SPACES, read_entry, rea
 use super::table::Table;
 use crate::profiles::decimal::Decimal;
 use crate::profiles::point::{Expected, Identify, OrderMarks, Part, WordOrder};
-use crate::profiles::{Evidence, Limits, Link, Parity, Pauses, Profile, REGISTERS_MAX, Role, Serial};
+use crate::profiles::{Evidence, Limits, Link, Pauses, Profile, REGISTERS_MAX, Role};
 use crate::reading::{Measure, MilliwattHours, Quantity};
 
 pub(super) fn read_profile(root: &Table<'_>) -> Result<Profile, ProfileFault> {
@@ -58,8 +58,9 @@ pub(super) fn read_profile(root: &Table<'_>) -> Result<Profile, ProfileFault> {
 
 fn read_link(root: &Table<'_>) -> Result<Link, ProfileFault> {
     let serial = root.text("serial")?.map(|text| {
-        let wrong = || root.fault("serial", "must be baud rate, data bits, parity and stop bits, such as \"9600 8N1\"");
-        read_serial(text).ok_or_else(wrong)
+        let wrong =
+            |_| root.fault("serial", "must be baud rate, data bits, parity and stop bits, such as \"9600 8N1\"");
+        text.parse().map_err(wrong)
     });
     let serial = serial.transpose()?;
     let tcp_port = root.number("tcp_port", 1..=ADDRESS_MAX)?;
@@ -82,21 +83,6 @@ fn read_link(root: &Table<'_>) -> Result<Link, ProfileFault> {
         },
         answer_timeout_min_ms: root.number("answer_timeout_min_ms", 50..=30_000)?,
     })
-}
-
-fn read_serial(text: &str) -> Option<Serial> {
-    let (baud, frame) = text.split_once(' ')?;
-    let baud = baud.parse().ok().filter(|baud| BAUD_RATES.contains(baud))?;
-    let (parity, stop_bits) = match frame {
-        "8N1" => (Parity::None, 1),
-        "8N2" => (Parity::None, 2),
-        "8E1" => (Parity::Even, 1),
-        "8E2" => (Parity::Even, 2),
-        "8O1" => (Parity::Odd, 1),
-        "8O2" => (Parity::Odd, 2),
-        _ => return None,
-    };
-    Some(Serial { baud, parity, stop_bits })
 }
 
 fn read_limits(root: &Table<'_>) -> Result<Limits, ProfileFault> {
@@ -197,7 +183,6 @@ const ROLES: &[(&str, Role)] = &[
 const EVIDENCE: &[(&str, Evidence)] =
     &[("two sources", Evidence::TwoSources), ("single source", Evidence::SingleSource)];
 
-const BAUD_RATES: [u32; 8] = [1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200];
 const NAME_BYTES_MAX: usize = 40;
 const MILLI_PLACES: i32 = 3;
 /// What fits two registers.

@@ -1,0 +1,199 @@
+//! A `[[meter]]` that is read over Modbus: which line it is on, and what it is.
+
+use std::path::PathBuf;
+
+use kilosat_drivers::modbus::{Framing, Line, Model};
+use kilosat_drivers::profiles::Profile;
+use kilosat_drivers::serial::SerialSettings;
+
+use super::Config;
+use super::lists::{MILLI, read_id};
+use super::profiles::Profiles;
+use super::reader::Absent::{IsWrong, Means};
+use super::reader::Section;
+use super::sections::{read_host, read_port};
+
+/// A meter to read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meter {
+    /// Its name in agreements and on the page.
+    pub id: String,
+    /// What it is.
+    pub model: Model,
+    /// Where it is.
+    pub line: MeterLine,
+    /// Modbus unit id.
+    pub unit: u8,
+    /// Time between two readings, in ms.
+    pub poll_interval_ms: u64,
+    /// How long an answer may take, in ms.
+    pub answer_timeout_ms: u64,
+    /// What the fuse lets through, in mW; anything above cannot be true.
+    pub power_max_mw: u64,
+    /// An interval closes after this much energy, in mWh.
+    pub interval_mwh: u64,
+    /// Or after this much time, in ms.
+    pub interval_ms: u64,
+}
+
+/// The line a meter is on; meters on the same one share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MeterLine {
+    /// A serial port of this machine.
+    Serial {
+        /// Such as `/dev/serial/by-id/usb-FTDI_...`.
+        path: PathBuf,
+        /// Speed and character.
+        settings: SerialSettings,
+    },
+    /// A meter or a gateway in the network.
+    Network {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// How frames are wrapped.
+        framing: Framing,
+    },
+}
+
+impl MeterLine {
+    /// As the driver opens it.
+    pub fn line(&self) -> Line {
+        match self.clone() {
+            MeterLine::Serial { path, settings } => Line::Serial { path, settings },
+            MeterLine::Network { host, port, framing } => Line::Network { host, port, framing, tls: None },
+        }
+    }
+
+    /// Whether both are the same port or connection, however it is set.
+    fn is_the_same_place(&self, other: &MeterLine) -> bool {
+        match (self, other) {
+            (MeterLine::Serial { path, .. }, MeterLine::Serial { path: other, .. }) => path == other,
+            (MeterLine::Network { host, port, .. }, MeterLine::Network { host: other_host, port: other_port, .. }) => {
+                (host, port) == (other_host, other_port)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Meter {
+    /// The profile, where it is known before the meter was asked.
+    fn profile(&self) -> Option<&Profile> {
+        match &self.model {
+            Model::Known(profile) => Some(profile),
+            Model::SunSpec => None,
+        }
+    }
+
+    /// What people call it.
+    pub fn title(&self) -> &str {
+        self.profile().map_or("SunSpec device", |profile| &profile.title)
+    }
+}
+
+pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<Meter> {
+    let id = read_id(section, "main");
+    let model = section.parsed("profile", IsWrong("schneider-iem3155"), |name| match name {
+        SUNSPEC => Ok(Model::SunSpec),
+        name => profiles.find(name).map(Model::Known),
+    });
+    // After a mistake in `profile`, the rest is still checked.
+    let profile = model.as_ref().and_then(Model::profile);
+    let line = match section.has("serial") {
+        true => read_serial(section, profile.as_deref()),
+        false => read_network(section, profile.as_deref()),
+    };
+    let unit = section.number("unit", 0..=255, Some(u64::from(profile.map_or(1, |profile| profile.link.unit))));
+    let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
+    let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
+    let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
+    let interval_wh = section.number("interval_wh", 1..=1_000_000, Some(100));
+    let interval_s = section.number("interval_s", 1..=86_400, Some(900));
+    section.finish();
+    Some(Meter {
+        id: id?,
+        model: model?,
+        line: line?,
+        unit: u8::try_from(unit?).expect("at most 255"),
+        poll_interval_ms: poll_interval_ms?,
+        answer_timeout_ms: answer_timeout_ms?,
+        power_max_mw: power_max_w?.saturating_mul(MILLI),
+        interval_mwh: interval_wh?.saturating_mul(MILLI),
+        interval_ms: interval_s?.saturating_mul(MILLI),
+    })
+}
+
+fn read_serial(section: &Section<'_>, profile: Option<&Profile>) -> Option<MeterLine> {
+    for key in ["host", "port", "transport"] {
+        if section.has(key) {
+            section
+                .wrong(key, "belongs to a meter in the network, and this one has a serial port; keep one of the two");
+        }
+    }
+    let path = section.parsed("serial", IsWrong("/dev/serial/by-id/usb-adapter"), |text| {
+        let path = PathBuf::from(text);
+        match path.is_absolute() {
+            true => Ok(path),
+            false => Err(format!("{text:?} is no path of a serial port, such as \"/dev/serial/by-id/usb-adapter\"")),
+        }
+    });
+    let usual = profile.and_then(|profile| profile.link.serial).unwrap_or_default().to_string();
+    let settings = section.parsed("serial_settings", Means(&usual), |text| {
+        text.parse().map_err(|wrong| format!("{text:?} does not say how the line is set; {wrong}"))
+    });
+    Some(MeterLine::Serial { path: path?, settings: settings? })
+}
+
+fn read_network(section: &Section<'_>, profile: Option<&Profile>) -> Option<MeterLine> {
+    if section.has("serial_settings") {
+        section.wrong("serial_settings", "belongs to a serial port; say which with serial = \"/dev/serial/by-id/...\"");
+    }
+    let host = section.parsed("host", IsWrong("192.168.1.50"), read_host);
+    let port = read_port(section, u64::from(profile.and_then(|profile| profile.link.tcp_port).unwrap_or(502)));
+    let framing = section.parsed("transport", Means("tcp"), |text| match text {
+        "tcp" => Ok(Framing::Tcp),
+        "rtu-over-tcp" => Ok(Framing::Rtu),
+        _ => Err(format!(
+            "{text:?} is not a way to a meter; write \"tcp\", or \"rtu-over-tcp\" for a gateway that passes bytes on as \
+             they are"
+        )),
+    });
+    Some(MeterLine::Network { host: host?, port: port?, framing: framing? })
+}
+
+/// Meters on the same line agree on how it is set, and each has a number of its own.
+pub(super) fn check_meter_lines(root: &Section<'_>, config: &Config) {
+    let modbus: Vec<_> =
+        root.list("meter").into_iter().filter(|section| !super::gpio::is_pulse_meter(section)).collect();
+    for (place, (section, meter)) in modbus.iter().zip(&config.meters).enumerate() {
+        let before = || config.meters.iter().take(place).filter(|other| other.line.is_the_same_place(&meter.line));
+        if let Some(other) = before().find(|other| other.line != meter.line) {
+            let key = if matches!(meter.line, MeterLine::Serial { .. }) { "serial_settings" } else { "transport" };
+            section.wrong(
+                key,
+                format!("differs from that of {:?} on the same line; all meters on it are set alike", other.id),
+            );
+        }
+        if let Some(other) = before().find(|other| other.unit == meter.unit) {
+            let text = format!("is also that of {:?} on the same line; give each meter a number of its own", other.id);
+            section.wrong("unit", text);
+        }
+    }
+}
+
+/// What is paid for is counted: the meter of an agreement has a counter.
+pub(super) fn check_billed(root: &Section<'_>, config: &Config) {
+    for (section, agreement) in root.list("agreement").iter().zip(&config.agreements) {
+        let profile = config.meter(&agreement.meter).and_then(Meter::profile);
+        if let Some(profile) = profile.filter(|profile| profile.billed.is_none()) {
+            let (meter, name) = (&agreement.meter, &profile.name);
+            let text = format!("{meter:?} is a {name}, which has no counter to bill by; name a meter that has one");
+            section.wrong("meter", text);
+        }
+    }
+}
+
+/// The name of devices that say themselves what they measure.
+const SUNSPEC: &str = "sunspec";

@@ -1,0 +1,69 @@
+//! Meters on serial ports, behind gateways, and several on one line.
+
+use kilosat_drivers::modbus::{Framing, Model};
+use kilosat_drivers::serial::SerialSettings;
+
+use super::*;
+use crate::config::MeterLine;
+
+fn meter(id: &str, lines: &str) -> String {
+    format!("[[meter]]\nid = {id:?}\npower_max_w = 1\n{lines}\n")
+}
+
+#[track_caller]
+fn line(text: &str) -> MeterLine {
+    Config::parse(text).unwrap().meters.pop().unwrap().line
+}
+
+fn serial(settings: &str) -> MeterLine {
+    let settings: SerialSettings = settings.parse().unwrap();
+    MeterLine::Serial { path: "/dev/ttyAMA0".into(), settings }
+}
+
+const PORT: &str = "profile = \"eastron-sdm120\"\nserial = \"/dev/ttyAMA0\"";
+
+#[test]
+fn a_serial_port_is_set_as_the_profile_says_or_the_owner() {
+    assert_eq!(line(&meter("m", PORT)), serial("2400 8N1"));
+    assert_eq!(line(&meter("m", &format!("{PORT}\nserial_settings = \"9600 8E1\""))), serial("9600 8E1"));
+    let sunspec = meter("m", "profile = \"sunspec\"\nserial = \"/dev/ttyAMA0\"");
+    assert_eq!(line(&sunspec), serial("9600 8N1"));
+    assert_eq!(Config::parse(&sunspec).unwrap().meters.pop().unwrap().model, Model::SunSpec);
+    let (_, rest) = EXAMPLE.split_once("#[[meter]]\n").unwrap();
+    let section: String =
+        rest.lines().take_while(|line| line.starts_with('#')).map(|line| format!("{}\n", &line[1..])).collect();
+    assert!(matches!(line(&format!("[[meter]]\n{section}")), MeterLine::Serial { .. }));
+}
+
+#[test]
+fn a_gateway_that_passes_bytes_on_is_told_from_one_that_speaks_modbus_tcp() {
+    let text =
+        |transport: &str| meter("m", &format!("profile = \"eastron-sdm120\"\nhost = \"h\"\ntransport = {transport:?}"));
+    let network = |framing| MeterLine::Network { host: "h".to_owned(), port: 502, framing };
+    assert_eq!(line(&text("tcp")), network(Framing::Tcp));
+    assert_eq!(line(&text("rtu-over-tcp")), network(Framing::Rtu));
+    assert!(problems(&text("udp"))[0].contains("\"udp\" is not a way to a meter; write \"tcp\""));
+}
+
+#[test]
+fn a_line_that_cannot_be_is_explained() {
+    #[track_caller]
+    fn case(text: &str, key: &str, words: &str) {
+        let found = problems(text);
+        assert!(found.len() == 1 && found[0].contains(key) && found[0].contains(words), "{found:#?}");
+    }
+    case(&meter("m", &format!("{PORT}\nhost = \"h\"")), "meter.host", "keep one of the two");
+    case(
+        &meter("m", "profile = \"eastron-sdm120\"\nserial = \"ttyUSB0\""),
+        "meter.serial",
+        "is no path of a serial port",
+    );
+    case(&meter("m", &format!("{PORT}\nserial_settings = \"9600\"")), "meter.serial_settings", "such as \"9600 8N1\"");
+    let network = "profile = \"eastron-sdm120\"\nhost = \"h\"\nserial_settings = \"9600 8N1\"";
+    case(&meter("m", network), "meter.serial_settings", "belongs to a serial port");
+    let two = |second: &str| format!("{}{}", meter("one", PORT), meter("two", second));
+    case(&two(PORT), "meter.unit", "is also that of \"one\" on the same line");
+    let other = format!("{PORT}\nunit = 2\nserial_settings = \"9600 8N1\"");
+    case(&two(&other), "meter.serial_settings", "differs from that of \"one\" on the same line");
+    assert_eq!(Config::parse(&two(&format!("{PORT}\nunit = 2"))).unwrap().meters.len(), 2);
+}

@@ -1,0 +1,267 @@
+//! One line and everything on it: one task, one request at a time, every device in its turn.
+//!
+//! A request is never given up half-way: whoever wants values waits for a round of the device instead. A device that does
+//! not answer is asked again after the others had their turn, and then left alone for longer and longer, so that it costs
+//! the others at most one wait each round.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::backoff::Backoff;
+use super::fault::{LinkFault, RoundFault};
+use super::line::Line;
+use super::link::{Counts, Link, Pauses};
+use super::station::{Device, Round, Station};
+use crate::profiles::{self, Profile};
+
+/// A line with its devices, before its task runs.
+pub struct Bus {
+    link: Link,
+    seats: Vec<Seat>,
+    random: fn() -> u64,
+    reopen: Reopen,
+}
+
+/// What a device says, round by round.
+#[derive(Debug)]
+pub struct Meter {
+    rounds: watch::Receiver<Heard>,
+}
+
+/// One round of a device.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    /// Rounds so far; 0 before the first.
+    pub number: u64,
+    /// When it ended; `None` before the first.
+    pub at: Option<Instant>,
+    /// Its values, or nothing that may be used where there is a fault.
+    pub round: Round,
+    /// Why there are no values, in one sentence.
+    pub fault: Option<String>,
+    /// What happened on the whole line so far.
+    pub counts: Counts,
+    /// What the device is, as far as that is known.
+    pub profile: Option<Arc<Profile>>,
+}
+
+struct Seat {
+    station: Station,
+    heard: watch::Sender<Heard>,
+    backoff: Backoff,
+    /// The device failed at its last round: it gets one try in the next.
+    failing: bool,
+    /// Its turn comes then.
+    due: Instant,
+    /// When the round under way began; `None` between two rounds.
+    begun: Option<Instant>,
+    tries: u32,
+}
+
+/// When the line is to be opened again after it could not be.
+struct Reopen {
+    attempts: usize,
+    at: Instant,
+    fault: Option<String>,
+}
+
+impl Bus {
+    /// A line and the devices on it. `random` gives any 64 bits, for waits that do not fall together.
+    ///
+    /// The line keeps the longest pause that any of its devices wants.
+    #[must_use]
+    pub fn new(line: Line, devices: Vec<Device>, random: fn() -> u64) -> (Bus, Vec<Meter>) {
+        let known: Vec<_> = devices.iter().filter_map(|device| device.model.profile()).collect();
+        let longest = |pause: fn(&profiles::Pauses) -> u32| {
+            let pauses = known.iter().map(|profile| pause(&profile.link.pauses));
+            Duration::from_millis(u64::from(pauses.max().unwrap_or(0)))
+        };
+        let pauses = Pauses {
+            after_connect: longest(|pauses| pauses.after_connect_ms),
+            between_requests: longest(|pauses| pauses.between_requests_ms),
+            on_change_of_unit: longest(|pauses| pauses.unit_change_ms),
+        };
+        Self::on(Link::new(line, pauses), devices, random)
+    }
+
+    pub(super) fn on(link: Link, devices: Vec<Device>, random: fn() -> u64) -> (Bus, Vec<Meter>) {
+        let (now, framing) = (Instant::now(), link.line().framing());
+        let (seats, meters) = devices
+            .into_iter()
+            .map(|device| {
+                let (heard, rounds) = watch::channel(Heard::default());
+                let station = Station::new(device, framing);
+                let seat = Seat {
+                    station,
+                    heard,
+                    backoff: Backoff::default(),
+                    failing: false,
+                    due: now,
+                    begun: None,
+                    tries: 0,
+                };
+                (seat, Meter { rounds })
+            })
+            .unzip();
+        let reopen = Reopen { attempts: 0, at: now, fault: None };
+        (Bus { link, seats, random, reopen }, meters)
+    }
+
+    /// Reads the devices until nobody listens to any of them, or the future is dropped between two requests.
+    pub async fn run(mut self) {
+        let (mut words, mut next) = (Vec::new(), 0);
+        while self.seats.iter().any(|seat| !seat.heard.is_closed()) {
+            let now = Instant::now();
+            match self.due(next, now) {
+                Some(place) => {
+                    next = place + 1;
+                    self.serve(place, now, &mut words).await;
+                }
+                None => {
+                    let first = self.seats.iter().map(|seat| seat.due).min().unwrap_or(now);
+                    sleep_until(first.min(now + LOOK_EVERY)).await;
+                }
+            }
+        }
+    }
+
+    /// The first device from `next` on, round and round, whose turn has come.
+    fn due(&self, next: usize, now: Instant) -> Option<usize> {
+        let places = (0..self.seats.len()).map(|step| (next + step) % self.seats.len());
+        places.into_iter().find(|place| self.seats.get(*place).is_some_and(|seat| seat.due <= now))
+    }
+
+    /// One request of a device, or the word that its line is down.
+    async fn serve(&mut self, place: usize, now: Instant, words: &mut Vec<u16>) {
+        let Bus { link, seats, random, reopen } = self;
+        let Some(seat) = seats.get_mut(place) else { return };
+        if let Some(fault) = reopen.fault.as_ref().filter(|_| now < reopen.at) {
+            let (fault, wait) = (fault.clone(), reopen.at);
+            return seat.fail(fault, wait, link.counts());
+        }
+        if seat.begun.is_none() {
+            seat.begun = Some(now);
+            seat.tries = 0;
+            seat.station.begin();
+        }
+        let Some(ask) = seat.station.ask() else { return seat.end(link.counts(), random) };
+        match link.read(ask, seat.station.patience.wait(), words).await {
+            Ok(latency) => {
+                reopen.worked();
+                seat.tries = 0;
+                seat.station.patience.answered(latency);
+                if seat.station.answered(words) {
+                    seat.end(link.counts(), random);
+                }
+            }
+            Err(LinkFault::NotOpened { line, cause }) => {
+                let fault = LinkFault::NotOpened { line, cause }.to_string();
+                let wait = reopen.failed(&fault, random());
+                seat.fail(fault, wait, link.counts());
+            }
+            Err(fault) => {
+                if !matches!(fault, LinkFault::Closed) {
+                    reopen.worked();
+                }
+                seat.on_fault(&fault, link.counts(), random);
+            }
+        }
+    }
+}
+
+impl Seat {
+    fn on_fault(&mut self, fault: &LinkFault, counts: Counts, random: &fn() -> u64) {
+        match fault {
+            LinkFault::Exception(code @ 1..=3) => return self.station.refused(*code),
+            LinkFault::NoAnswer { .. } => self.station.patience.missed(),
+            _ => {}
+        }
+        self.tries += 1;
+        let tries_max = match fault {
+            // The gateway has waited for the device already, and the line behind it is broken or is not.
+            LinkFault::Exception(0x0A | 0x0B) => 1,
+            _ if self.failing => 1,
+            LinkFault::Exception(4 | 8) => 2,
+            _ => TRIES_MAX,
+        };
+        if self.tries >= tries_max {
+            let wait = Instant::now() + self.backoff.failed(random());
+            self.fail(fault.to_string(), wait, counts);
+        }
+    }
+
+    /// The round is over without values.
+    fn fail(&mut self, fault: String, due: Instant, counts: Counts) {
+        self.begun = None;
+        self.failing = true;
+        self.due = due;
+        self.heard.send_modify(|heard| {
+            heard.number += 1;
+            heard.at = Some(Instant::now());
+            heard.round.readings.clear();
+            heard.round.missing.clear();
+            heard.fault = Some(fault);
+            heard.counts = counts;
+        });
+    }
+
+    /// The round is complete.
+    fn end(&mut self, counts: Counts, random: &fn() -> u64) {
+        let (now, station) = (Instant::now(), &mut self.station);
+        let mut fault = None;
+        self.heard.send_modify(|heard| {
+            fault = station.finish(&mut heard.round).err().map(|fault: RoundFault| fault.to_string());
+            heard.number += 1;
+            heard.at = Some(now);
+            heard.fault.clone_from(&fault);
+            heard.counts = counts;
+            heard.profile = station.profile().cloned();
+        });
+        let begun = self.begun.take().unwrap_or(now);
+        self.failing = fault.is_some();
+        self.due = match fault {
+            Some(_) => now + self.backoff.failed(random()),
+            None => {
+                self.backoff.worked();
+                // A round that took too long skips its turn rather than following itself at once.
+                (begun + self.station.device.period).max(now)
+            }
+        };
+    }
+}
+
+impl Reopen {
+    fn worked(&mut self) {
+        (self.attempts, self.fault) = (0, None);
+    }
+
+    fn failed(&mut self, fault: &str, random: u64) -> Instant {
+        let wait = REOPEN_S.get(self.attempts).copied().unwrap_or(REOPEN_LONGEST_S) * 1_000;
+        self.attempts += 1;
+        self.at = Instant::now() + Duration::from_millis(wait - random % (wait / 4));
+        self.fault = Some(fault.to_owned());
+        self.at
+    }
+}
+
+impl Meter {
+    /// The next round; `None` when the bus has ended.
+    pub async fn next(&mut self) -> Option<Heard> {
+        self.rounds.changed().await.ok()?;
+        Some(self.rounds.borrow_and_update().clone())
+    }
+}
+
+/// Requests of one round of a device that worked before.
+const TRIES_MAX: u32 = 3;
+/// Waits between two attempts to open a line.
+const REOPEN_S: [u64; 5] = [1, 2, 5, 10, 30];
+const REOPEN_LONGEST_S: u64 = 60;
+/// Whether anybody still listens is looked at this often at least.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
