@@ -159,7 +159,8 @@ fn not_built() -> Trouble {
     Trouble::NotHere { chip: RASPBERRY_PI.to_owned(), reason: "this Kilosat was built without it".to_owned() }
 }
 
-#[cfg(all(test, not(feature = "rppal")))]
+#[cfg(test)]
+#[cfg(not(feature = "rppal"))]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
