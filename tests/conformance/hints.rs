@@ -9,7 +9,7 @@ use axum::routing::get;
 use kilosat::domain::money::Msat;
 use kilosat::engine::PayOutcome;
 use kilosat::http::{Fingerprint, Heard, HttpFault, Limits, Reach, StrictClient};
-use kilosat::lightning::{InvoiceRequest, LightningService, ServiceKind};
+use kilosat::lightning::{InvoiceRequest, LightningService, Remote, ServiceKind, Waits};
 use serde_json::json;
 use sim::wallets::lnbits::LnbitsServer;
 use sim::wallets::phoenixd::{PASSWORD, PASSWORD_LIMITED, Phoenixd};
@@ -212,9 +212,8 @@ async fn the_admin_key_of_lnbits_is_never_part_of_a_url() {
 /// The real server tells both keys of money that comes in; whoever knows a key can say anything there.
 pub async fn the_real_lnbits_hints_at_money(server: &LnbitsServer) {
     let patient = |key: &str| {
-        let mut remote = remote(&server.url, key);
-        remote.waits.poll = PATIENT;
-        LightningService::remote(ServiceKind::Lnbits, remote).unwrap()
+        let waits = Waits { poll: PATIENT, ..Waits::default() };
+        LightningService::remote(ServiceKind::Lnbits, Remote { waits, ..remote(&server.url, key) }).unwrap()
     };
     let (seller, owner) = (patient(&server.seller.invoice_key), patient(&server.seller.admin_key));
     let buyer = patient(&server.buyer.admin_key);

@@ -8,7 +8,7 @@ use kilosat::domain::money::{Msat, UnixMillis};
 use kilosat::engine::{Found, PayOutcome};
 use kilosat::http::Fingerprint;
 use kilosat::lightning::answers::Grade;
-use kilosat::lightning::{Direction, InvoiceRequest, LightningService, Remote, ServiceKind};
+use kilosat::lightning::{Direction, InvoiceRequest, LightningService, Remote, ServiceKind, Waits};
 use lightning_invoice::Currency;
 use serde_json::{Value, json};
 use sim::wallets::gate::Gate;
@@ -283,14 +283,16 @@ async fn long_lists_are_read_page_by_page() {
 #[tokio::test]
 async fn a_page_that_is_too_large_is_asked_for_in_smaller_ones() {
     let (bench, lnd) = start(BOTH).await;
-    for _ in 0..45 {
+    let url = lnd.serve(&bench.faults).await;
+    let patient = connect(Remote { waits: Waits::default(), ..remote(&url, BOTH) });
+    for _ in 0..3 {
         assert!(matches!(paid_small(&bench).await, PayOutcome::Paid { .. }));
     }
     let say = |bytes: usize| lnd.says.lock().unwrap().of_payments = json!({ "htlcs": ["x".repeat(bytes)] });
-    say(60_000);
-    assert_eq!(bench.service.list_since(UnixMillis(0)).await.unwrap().len(), 45);
-    say(3_000_000);
-    let fault = bench.service.list_since(UnixMillis(0)).await.unwrap_err().to_string();
+    say(900_000);
+    assert_eq!(patient.list_since(UnixMillis(0)).await.unwrap().len(), 3);
+    say(2_100_000);
+    let fault = patient.list_since(UnixMillis(0)).await.unwrap_err().to_string();
     assert!(fault.contains("one item of its history is larger"), "{fault}");
 }
 
