@@ -127,10 +127,11 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
 
 fn read_serial(section: &Section<'_>, profile: Option<&Profile>) -> Option<MeterLine> {
     for key in ["host", "port", "transport"] {
-        if section.has(key) {
-            section
-                .wrong(key, "belongs to a meter in the network, and this one has a serial port; keep one of the two");
-        }
+        misplaced(
+            section,
+            key,
+            "belongs to a meter in the network, and this one has a serial port; keep one of the two",
+        );
     }
     let path = section.parsed("serial", IsWrong("/dev/serial/by-id/usb-adapter"), |text| {
         let path = PathBuf::from(text);
@@ -147,9 +148,8 @@ fn read_serial(section: &Section<'_>, profile: Option<&Profile>) -> Option<Meter
 }
 
 fn read_network(section: &Section<'_>, profile: Option<&Profile>) -> Option<MeterLine> {
-    if section.has("serial_settings") {
-        section.wrong("serial_settings", "belongs to a serial port; say which with serial = \"/dev/serial/by-id/...\"");
-    }
+    let hint = "belongs to a serial port; say which with serial = \"/dev/serial/by-id/...\"";
+    misplaced(section, "serial_settings", hint);
     let host = section.parsed("host", IsWrong("192.168.1.50"), read_host);
     let port = read_port(section, u64::from(profile.and_then(|profile| profile.link.tcp_port).unwrap_or(502)));
     let framing = section.parsed("transport", Means("tcp"), |text| match text {
@@ -161,6 +161,14 @@ fn read_network(section: &Section<'_>, profile: Option<&Profile>) -> Option<Mete
         )),
     });
     Some(MeterLine::Network { host: host?, port: port?, framing: framing? })
+}
+
+/// A key that is known, but not beside the others.
+fn misplaced(section: &Section<'_>, key: &'static str, hint: &str) {
+    if section.has(key) {
+        section.peek(key);
+        section.wrong(key, hint);
+    }
 }
 
 /// Meters on the same line agree on how it is set, and each has a number of its own.

@@ -195,7 +195,8 @@ impl Step<'_> {
                     .to_owned(),
             ));
         }
-        if !elsewhere && payment.not_found_count < NOT_FOUND_MIN {
+        let long_ago = self.now.wall.since(payment.expires_at) >= FORGOTTEN_AFTER_MS;
+        if !elsewhere && !long_ago && payment.not_found_count < NOT_FOUND_MIN {
             return Ok(Verdict::Refused(
                 "The wallet in use still knows this payment, or could not be asked. Nothing was changed; Kilosat goes on \
                  asking it."
@@ -236,6 +237,8 @@ impl Step<'_> {
 
 /// A payment can stick in the network for as long as its invoice lives and somewhat longer.
 const WRITE_OFF_AFTER_MS: u64 = 86_400_000;
+/// No payment sticks for longer than two weeks, whatever its wallet says or does not say.
+const FORGOTTEN_AFTER_MS: u64 = 15 * WRITE_OFF_AFTER_MS;
 
 pub(super) fn done(text: &str) -> Verdict {
     Verdict::Done(text.to_owned())

@@ -46,7 +46,8 @@ impl Step<'_> {
             return Ok(done(&format!("You said yes to {amount} for {payee} before; it is paid as soon as it can be.")));
         }
         let row = self.tx.purchase(purchase)?;
-        if !row.is_some_and(|row| self.rule(&row.rule).is_some_and(|(allowed, _)| allowed == row.payee)) {
+        let covered = row.is_some_and(|row| self.rule(&row.rule).is_some_and(|(allowed, _)| allowed == row.payee));
+        if !covered {
             return Ok(Verdict::Refused(format!("{} Nothing was changed.", Refusal::NoRule)));
         }
         let until = self.now.wall.plus(self.rules.ask.expires_ms);

@@ -266,6 +266,12 @@ fn a_payment_is_not_written_off_while_its_wallet_knows_it_or_its_invoice_may_be_
     world.live(26 * HOUR);
     let known = write_off(&mut world, made.hash.to_string());
     assert!(matches!(&known, Verdict::Refused(text) if text.contains("still knows")), "{known:?}");
+    // A wallet that never tells clearly keeps nothing open for ever.
+    let mut unclear = World::new(rules());
+    let made_there = unclear.send_slice();
+    unclear.outcome(made_there.hash, unknown());
+    unclear.now.wall = unclear.now.wall.plus(16 * 24 * HOUR);
+    assert!(matches!(write_off(&mut unclear, made_there.hash.to_string()), Verdict::Done(_)));
     for wrong in ["", "zz", &"00".repeat(32)] {
         assert!(matches!(write_off(&mut world, wrong.to_owned()), Verdict::Refused(_)), "{wrong}");
     }
