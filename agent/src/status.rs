@@ -1,5 +1,6 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
+use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Now};
@@ -323,6 +324,8 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
 fn meter_status(meter: &crate::config::Meter, latest: &Table, uptime_ms: u64) -> MeterStatus {
     let health = latest.health.get(&meter.id).cloned().unwrap_or_default();
     let value = |point: &str| latest.points.get(&format!("{}.{point}", meter.id)).map(|value| value.milli);
+    // An inverter is billed by what passes the grid, so its power is the grid's too.
+    let counter = meter.profile.billed.unwrap_or(Quantity::ENERGY_IMPORT);
     let Health { fault, doubtful, reads, faults, good_ms } = health;
     let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
     // Three missed polls make a value too old to rely on.
@@ -335,11 +338,11 @@ fn meter_status(meter: &crate::config::Meter, latest: &Table, uptime_ms: u64) ->
     };
     MeterStatus {
         id: meter.id.clone(),
-        title: meter.profile.title.to_owned(),
+        title: meter.profile.title.clone(),
         state: state.to_owned(),
         fault,
-        power_mw: value("power"),
-        energy_mwh: value("energy_import"),
+        power_mw: value(&Quantity::POWER.at(counter.subject).name()),
+        energy_mwh: value(&counter.name()),
         age_ms,
         reads,
         faults,

@@ -286,8 +286,12 @@ mod tests {
     use super::*;
 
     fn client(meter: &MeterSim) -> ModbusMeter {
+        waiting(meter, Duration::from_millis(200))
+    }
+
+    fn waiting(meter: &MeterSim, answer: Duration) -> ModbusMeter {
         let target = Target { host: meter.addr().ip().to_string(), port: meter.addr().port(), unit: 1 };
-        let timeouts = Timeouts { answer: Duration::from_millis(200), ..Timeouts::default() };
+        let timeouts = Timeouts { answer, ..Timeouts::default() };
         ModbusMeter::new(target, Arc::clone(&meter.shared.profile), timeouts)
     }
 
@@ -310,7 +314,7 @@ mod tests {
             let power = if profile.point(Quantity::POWER).is_none_or(signed) { -1_500_000 } else { 1_500_000 };
             meter.set_energy(MilliwattHours(1_234_500_000));
             meter.set_power(Milliwatts(power));
-            let mut client = client(&meter);
+            let mut client = waiting(&meter, Duration::from_secs(5));
             let readings = client.read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
             assert_eq!(client.missing(), [], "{}", profile.name);
             assert_eq!(readings.len(), profile.quantities().count(), "{}", profile.name);

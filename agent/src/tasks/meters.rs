@@ -98,7 +98,9 @@ impl<'a> Watcher<'a> {
             tracing::info!(meter = self.meter.id, after_ms = at_ms, "first reading");
             self.read_before = true;
         }
-        for reading in readings {
+        let point = |reading: &Reading| self.meter.profile.point(reading.quantity);
+        // A text is no value to show as a number.
+        for reading in readings.iter().filter(|reading| point(reading).is_none_or(|point| !point.kind.is_text())) {
             let unit = reading.quantity.unit().to_owned();
             self.latest.put(&self.meter.id, &reading.quantity.name(), Value { milli: reading.milli, unit, at_ms });
         }
