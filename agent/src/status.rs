@@ -3,6 +3,7 @@
 mod gpio;
 mod wallet;
 
+use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
 
 use gpio::pulse_meter_status;
@@ -356,15 +357,24 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
 }
 
 fn meters(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterStatus> {
-    let read = config
-        .meters
-        .iter()
-        .map(|meter| meter_status(&meter.id, meter.title(), meter.poll_interval_ms, latest, uptime_ms));
+    let read = config.meters.iter().map(|meter| {
+        let billed = meter.model.profile().and_then(|profile| profile.billed);
+        let counter = billed.unwrap_or(Quantity::ENERGY_IMPORT);
+        meter_status(&meter.id, meter.title(), counter, meter.poll_interval_ms, latest, uptime_ms)
+    });
     let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
     read.chain(counted).collect()
 }
 
-fn meter_status(id: &str, title: &str, poll_interval_ms: u64, latest: &Table, uptime_ms: u64) -> MeterStatus {
+/// An inverter is billed by what passes the grid, so its power is the grid's too.
+fn meter_status(
+    id: &str,
+    title: &str,
+    counter: Quantity,
+    poll_interval_ms: u64,
+    latest: &Table,
+    uptime_ms: u64,
+) -> MeterStatus {
     let health = latest.health.get(id).cloned().unwrap_or_default();
     let value = |point: &str| latest.points.get(&format!("{id}.{point}")).map(|value| value.milli);
     let Health { fault, doubtful, reads, faults, good_ms } = health;
@@ -383,8 +393,8 @@ fn meter_status(id: &str, title: &str, poll_interval_ms: u64, latest: &Table, up
         state: state.to_owned(),
         fault,
         note: None,
-        power_mw: value("power"),
-        energy_mwh: value("energy_import"),
+        power_mw: value(&Quantity::POWER.at(counter.subject).name()),
+        energy_mwh: value(&counter.name()),
         age_ms,
         reads,
         faults,

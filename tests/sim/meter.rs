@@ -286,11 +286,14 @@ mod tests {
     use super::*;
 
     fn client(meter: &MeterSim) -> Reader {
+        waiting(meter, Duration::from_millis(200))
+    }
+
+    fn waiting(meter: &MeterSim, answer_max: Duration) -> Reader {
         let (host, port) = (meter.addr().ip().to_string(), meter.addr().port());
         let line = Line::Network { host, port, framing: Framing::Tcp, tls: None };
         let model = Model::Known(Arc::clone(&meter.shared.profile));
-        let (period, answer_max) = (Duration::from_secs(1), Duration::from_millis(200));
-        Reader::new(line, Device { unit: 1, model, period, answer_max })
+        Reader::new(line, Device { unit: 1, model, period: Duration::from_secs(1), answer_max })
     }
 
     fn energy(readings: &[Reading]) -> MilliwattHours {
@@ -312,7 +315,7 @@ mod tests {
             let power = if profile.point(Quantity::POWER).is_none_or(signed) { -1_500_000 } else { 1_500_000 };
             meter.set_energy(MilliwattHours(1_234_500_000));
             meter.set_power(Milliwatts(power));
-            let mut client = client(&meter);
+            let mut client = waiting(&meter, Duration::from_secs(5));
             let round = client.read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
             assert_eq!(round.missing, [], "{}", profile.name);
             let readings = round.readings;

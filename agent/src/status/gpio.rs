@@ -1,6 +1,7 @@
 //! What the status shows of GPIO lines: pulse meters, inputs, relays.
 
 use kilosat_drivers::gpio::relay::Contact;
+use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
 
 use super::{MeterStatus, meter_status};
@@ -98,7 +99,7 @@ pub(super) fn pulse_meter_status(meter: &PulseMeter, latest: &Table, uptime_ms: 
     let title = format!("Pulse output on line {line}, {} pulses for a kWh", meter.rules.per_kwh);
     let lost = latest.points.get(&format!("{}.{LOST_EDGES}", meter.id)).map_or(0, |value| value.milli / 1_000);
     let note = Some(note(meter, u64::try_from(lost).unwrap_or(0)));
-    MeterStatus { note, ..meter_status(&meter.id, &title, LOOK_MS, latest, uptime_ms) }
+    MeterStatus { note, ..meter_status(&meter.id, &title, Quantity::ENERGY_IMPORT, LOOK_MS, latest, uptime_ms) }
 }
 
 /// How much may be missing.

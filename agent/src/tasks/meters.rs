@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use kilosat_drivers::modbus::{Bus, Device, Meter as Rounds};
-use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
+use kilosat_drivers::profiles::Profile;
+use kilosat_drivers::reading::{MilliwattHours, Reading};
 use tokio::sync::watch;
 
 use super::{EngineGone, EngineHandle};
@@ -45,7 +46,7 @@ pub async fn watch_meter(
             break;
         };
         match (&heard.fault, &heard.profile) {
-            (None, Some(profile)) => watcher.on_readings(&heard.round.readings, profile.billed).await?,
+            (None, Some(profile)) => watcher.on_readings(&heard.round.readings, profile).await?,
             (fault, _) => watcher.on_fault(fault.as_deref().unwrap_or("nothing was read")),
         }
     }
@@ -136,15 +137,16 @@ impl<'a> Watcher<'a> {
         self.closed
     }
 
-    /// `billed`: the counter among the readings that counts.
-    async fn on_readings(&mut self, readings: &[Reading], billed: Option<Quantity>) -> Result<(), EngineGone> {
+    async fn on_readings(&mut self, readings: &[Reading], profile: &Profile) -> Result<(), EngineGone> {
         let at_ms = self.clock.elapsed_ms();
-        for reading in readings {
+        let point = |reading: &Reading| profile.point(reading.quantity);
+        // A text is no value to show as a number.
+        for reading in readings.iter().filter(|reading| point(reading).is_none_or(|point| !point.kind.is_text())) {
             let unit = reading.quantity.unit().to_owned();
             self.latest.put(&self.meter.id, &reading.quantity.name(), Value { milli: reading.milli, unit, at_ms });
         }
         // A device without a counter is only watched; no agreement names it.
-        let Some(billed) = billed else {
+        let Some(billed) = profile.billed else {
             self.latest.worked(&self.meter.id, at_ms);
             return Ok(());
         };

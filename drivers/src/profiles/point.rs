@@ -207,6 +207,7 @@ impl Point {
     pub fn text(&self, words: &[u16]) -> Option<String> {
         match self.kind {
             Kind::Text(_) | Kind::Chars(_) => super::registers::text(self, words),
+            _ if self.texts.is_empty() => None,
             _ => {
                 let number = decode(self, words).ok()?;
                 self.texts.iter().find(|(at, _)| *at == number).map(|(_, text)| text.clone())
