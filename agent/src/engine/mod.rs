@@ -26,7 +26,7 @@ use crate::config::{Agreement, Feed, PayeeLimits};
 use crate::domain::breaker::Breaker;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
-use crate::domain::meter::MeterState;
+use crate::domain::meter::{self, MeterState};
 use crate::domain::money::Msat;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::domain::window::Period;
@@ -84,6 +84,8 @@ pub enum Event {
         meter: String,
         /// What happened, in one sentence.
         text: String,
+        /// The lowest counter that was too high to be believed; kept, so that a restart does not forget it.
+        too_high: Option<meter::Mark>,
     },
     /// A payee answered with an invoice.
     Bill {
@@ -349,7 +351,7 @@ impl Step<'_> {
     fn on_event(&mut self, event: Event, due: Vec<Job>) -> Result<(), StoreError> {
         match event {
             Event::Interval { meter, state, samples } => self.on_interval(&meter, state, samples),
-            Event::MeterDoubt { meter, text } => self.record(json!({"event": "meter", "meter": meter, "text": text})),
+            Event::MeterDoubt { meter, text, too_high } => self.on_meter_doubt(&meter, &text, too_high),
             Event::Bill { purchase, bolt11 } => self.on_bill(purchase, &bolt11),
             Event::NoBill { purchase, fault, range } => self.on_no_bill(purchase, &fault, range),
             Event::Outcome { hash, outcome } => self.on_outcome(hash, outcome),

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use kilosat_drivers::reading::MilliwattHours;
+
 use super::*;
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
+use crate::domain::meter::{Evidence, Former, Mark, MeterState, Stamp};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
 use crate::domain::window::{Period, Starts};
@@ -111,6 +114,7 @@ fn a_database_of_version_1_is_taken_over_with_its_money() {
          INSERT INTO ledger (posting, at_ms, account, amount_msat, payment) VALUES
              (1, 4, 'wallet', 20000, NULL), (1, 4, 'income:received', -20000, NULL),
              (3, 6, 'wallet', -5040, 1), (3, 6, 'expense:energy', 5000, 1), (3, 6, 'expense:fee', 40, 1);
+         INSERT INTO meters VALUES ('main', 3, 7000, 42, 900);
          PRAGMA user_version = 1;",
     )
     .unwrap();
@@ -121,6 +125,10 @@ fn a_database_of_version_1_is_taken_over_with_its_money() {
     assert!(tx.knows_payee("meter@utility.example").unwrap() && !tx.knows_payee("other@utility.example").unwrap());
     let paid = tx.payment_by_hash(&PaymentHash([0; 32])).unwrap().unwrap();
     assert_eq!((paid.state, paid.payee.as_str()), (State::Settled, "meter@utility.example"));
+    let meter = tx.meter("main").unwrap().unwrap();
+    assert_eq!((meter.generation, meter.raw.0, meter.at, meter.total.0), (3, 7_000, UnixMillis(42), 900));
+    let read = Stamp { wall: UnixMillis(42), trusted: true, boot: 0, monotonic_ms: 0 };
+    assert_eq!(meter.evidence, Evidence { read, has_counted: true, ..Evidence::default() });
     assert!(tx.sql.execute("UPDATE ledger SET amount_msat = 0", []).is_err(), "entries are kept again");
     tx.commit().unwrap();
     drop(store);
@@ -207,7 +215,7 @@ fn a_newer_schema_and_another_network_are_refused() {
     let store = open(directory.path());
     store.connection.pragma_update(None, "user_version", 99).unwrap();
     drop(store);
-    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 2 })));
+    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 3 })));
 }
 
 #[test]
@@ -218,4 +226,28 @@ fn a_file_that_is_not_a_database_is_left_alone() {
     std::fs::write(&path, "not a database, but forty bytes of something").unwrap();
     assert!(Store::open(&path, "regtest").is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "not a database, but forty bytes of something");
+}
+
+#[test]
+fn what_a_meter_is_judged_by_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let read = |ms: u64| Stamp { wall: UnixMillis(1_000 + ms), trusted: ms == 5, boot: 77, monotonic_ms: ms };
+    let too_high = Some(Mark { raw: MilliwattHours(99), read: read(6) });
+    let fallen_from = Some(Former { raw: MilliwattHours(40), total: MilliwattHours(30) });
+    let evidence =
+        Evidence { read: read(5), serial: Some(12), has_counted: true, too_high, fallen_from, unobserved_ms: 0 };
+    let (raw, total) = (MilliwattHours(20), MilliwattHours(30));
+    let state = MeterState { generation: 2, raw, at: read(5).wall, total, evidence };
+    let plain = MeterState { evidence: Evidence { read: read(7), ..Evidence::default() }, at: read(7).wall, ..state };
+    for (stored, mark) in [(state, too_high), (state, None), (plain, too_high), (plain, None)] {
+        let mut store = open(directory.path());
+        let tx = store.begin().unwrap();
+        tx.close_interval("main", None, stored, 4).unwrap();
+        assert_eq!(tx.meter("main").unwrap(), Some(stored));
+        tx.put_too_high("main", mark).unwrap();
+        tx.commit().unwrap();
+        drop(store);
+        let found = open(directory.path()).begin().unwrap().meter("main").unwrap().unwrap();
+        assert_eq!(found, MeterState { evidence: Evidence { too_high: mark, ..stored.evidence }, ..stored });
+    }
 }

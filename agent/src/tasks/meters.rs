@@ -10,8 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
 use crate::config::Meter;
-use crate::domain::meter::{Gate, MeterLimits, MeterState, Suspicion, Verdict};
-use crate::domain::money::UnixMillis;
+use crate::domain::meter::{Change, Gate, Mark, MeterLimits, MeterState, Sample, Stamp, Suspicion, Verdict, Watch};
 use crate::engine::Event;
 use crate::latest::{Latest, Value};
 
@@ -62,10 +61,12 @@ struct Watcher<'a> {
     latest: Latest,
     clock: Clock,
     gate: Gate,
+    watch: Watch,
     closed: Option<MeterState>,
     samples: u32,
     read_before: bool,
     doubt: Option<Suspicion>,
+    too_high: Option<Mark>,
 }
 
 impl<'a> Watcher<'a> {
@@ -76,18 +77,21 @@ impl<'a> Watcher<'a> {
         clock: Clock,
     ) -> Result<Watcher<'a>, EngineGone> {
         let closed = engine.meter(&meter.id).await?;
-        let raw = closed.map_or(MilliwattHours(0), |state| state.raw);
-        let limits = MeterLimits { power_max_mw: meter.power_max_mw, quantum: meter.profile.energy_step(raw) };
+        let silence_ms = meter.poll_interval_ms.saturating_mul(SILENT_POLLS).saturating_mul(u64::from(clock.speed()));
+        // No profile says yet where its counter ends or that it forgets; such a counter is billed from its new value on.
+        let limits = MeterLimits { power_max_mw: meter.power_max_mw, modulus: None, volatile: false, silence_ms };
         Ok(Watcher {
             meter,
             engine,
             latest,
             clock,
             gate: Gate::new(limits, closed),
+            watch: Watch::new(limits),
             closed,
             samples: 0,
             read_before: false,
             doubt: None,
+            too_high: closed.and_then(|state| state.evidence.too_high),
         })
     }
 
@@ -107,22 +111,44 @@ impl<'a> Watcher<'a> {
             self.latest.failed(&self.meter.id, "the meter sent no energy counter; nothing is billed without it");
             return Ok(());
         };
-        let now = self.clock.house_now();
-        let verdict = self.gate.observe(raw, now);
+        let sample = self.sample(raw, readings);
+        let verdict = self.gate.observe(sample);
         self.note_doubt(verdict, raw).await?;
         match verdict {
-            Verdict::Counted(_) | Verdict::Jitter => {
-                self.latest.worked(&self.meter.id, at_ms);
-                self.samples = self.samples.saturating_add(1);
-                if self.is_due(now) { self.close_if_grown().await } else { Ok(()) }
-            }
-            Verdict::Baseline | Verdict::Rebased => {
-                self.latest.worked(&self.meter.id, at_ms);
-                self.samples = self.samples.saturating_add(1);
-                self.close().await
-            }
-            Verdict::Quarantined(_) => Ok(()),
+            Verdict::First | Verdict::Quarantined(_) => return Ok(()),
+            Verdict::Pending if self.doubt.is_some() => return Ok(()),
+            _ => {}
         }
+        self.latest.worked(&self.meter.id, at_ms);
+        self.samples = self.samples.saturating_add(1);
+        self.compare_power(&sample, readings).await?;
+        match verdict {
+            Verdict::Baseline | Verdict::RolledOver(_) | Verdict::Rebased(_) => self.close().await,
+            _ if self.is_due(sample.read) => self.close_if_grown().await,
+            _ => Ok(()),
+        }
+    }
+
+    fn sample(&self, raw: MilliwattHours, readings: &[Reading]) -> Sample {
+        let serial = readings.iter().find(|reading| reading.quantity == Quantity::SerialNumber);
+        // A meter that has just started may send zeros; none has that number.
+        let serial = serial.and_then(|serial| u64::try_from(serial.milli).ok()).filter(|serial| *serial > 0);
+        // A counter that is a float gets coarser as it grows.
+        Sample { raw, read: self.clock.house_stamp(), quantum: self.meter.profile.energy_step(raw), serial }
+    }
+
+    /// Says when power and energy begin or cease to contradict each other, once each.
+    async fn compare_power(&mut self, sample: &Sample, readings: &[Reading]) -> Result<(), EngineGone> {
+        let power = readings.iter().find(|reading| reading.quantity == Quantity::Power).and_then(Reading::power);
+        let Some(change) = power.and_then(|power| self.watch.observe(sample, power)) else {
+            return Ok(());
+        };
+        let text = match change {
+            Change::Raised(alarm) => alarm.sentence(),
+            Change::Cleared(alarm) => alarm.over(),
+        };
+        self.latest.alarmed(&self.meter.id, self.watch.alarm().map(|alarm| alarm.sentence()));
+        self.tell(format!("{text} (counter {})", sample.raw)).await
     }
 
     fn on_fault(&self, fault: &ReadFault) {
@@ -134,31 +160,46 @@ impl<'a> Watcher<'a> {
     async fn note_doubt(&mut self, verdict: Verdict, raw: MilliwattHours) -> Result<(), EngineGone> {
         let doubt = match verdict {
             Verdict::Quarantined(suspicion) => Some(suspicion),
-            Verdict::Jitter => self.doubt,
-            Verdict::Baseline | Verdict::Counted(_) | Verdict::Rebased => None,
+            Verdict::First | Verdict::Pending => self.doubt,
+            Verdict::Baseline
+            | Verdict::Jitter
+            | Verdict::Counted(_)
+            | Verdict::RolledOver(_)
+            | Verdict::Rebased(_) => None,
         };
         if let Some(suspicion) = doubt {
-            self.latest.doubted(&self.meter.id, doubt_text(suspicion));
+            self.latest.doubted(&self.meter.id, suspicion.sentence());
         }
-        if doubt == self.doubt && verdict != Verdict::Rebased {
-            return Ok(());
-        }
-        self.doubt = doubt;
+        let too_high = self.gate.state().and_then(|state| state.evidence.too_high);
+        let changed = doubt != self.doubt || (doubt.is_some() && too_high != self.too_high);
+        (self.doubt, self.too_high) = (doubt, too_high);
         let text = match (doubt, verdict) {
-            (Some(suspicion), _) => format!("{} (counter {raw})", doubt_text(suspicion)),
-            (None, Verdict::Rebased) => format!("the counter was replaced; it is billed from {raw} on, the gap is not"),
-            (None, _) => format!("the counter is believed again at {raw}"),
+            (_, Verdict::Rebased(cause)) => {
+                format!("{}; it is billed from {raw} on, the gap is not", cause.sentence())
+            }
+            (_, Verdict::RolledOver(used)) => {
+                format!("the counter went over its end and began again; {used} were counted up to {raw}")
+            }
+            (Some(suspicion), _) if changed => format!("{} (counter {raw})", suspicion.sentence()),
+            (None, _) if changed => format!("the counter is believed again at {raw}"),
+            _ => return Ok(()),
         };
-        tracing::warn!(meter = self.meter.id, "{text}");
-        self.engine.submit(Event::MeterDoubt { meter: self.meter.id.clone(), text }).await
+        self.tell(text).await
     }
 
-    fn is_due(&self, now: UnixMillis) -> bool {
+    /// The owner reads it on the page, in the log and for ever in the journal.
+    async fn tell(&self, text: String) -> Result<(), EngineGone> {
+        tracing::warn!(meter = self.meter.id, "{text}");
+        let (meter, too_high) = (self.meter.id.clone(), self.too_high);
+        self.engine.submit(Event::MeterDoubt { meter, text, too_high }).await
+    }
+
+    fn is_due(&self, now: Stamp) -> bool {
         let (Some(state), Some(closed)) = (self.gate.state(), self.closed) else {
             return true;
         };
         state.total.0.saturating_sub(closed.total.0) >= self.meter.interval_mwh
-            || now.since(closed.at) >= self.meter.interval_ms
+            || now.since(closed.evidence.read).at_least_ms >= self.meter.interval_ms
     }
 
     async fn close_if_grown(&mut self) -> Result<(), EngineGone> {
@@ -172,22 +213,11 @@ impl<'a> Watcher<'a> {
     }
 
     async fn close(&mut self) -> Result<(), EngineGone> {
-        let Some(state) = self.gate.state() else { return Ok(()) };
+        let Some(state) = self.gate.close() else { return Ok(()) };
         let samples = std::mem::take(&mut self.samples);
         self.engine.submit(Event::Interval { meter: self.meter.id.clone(), state, samples }).await?;
         self.closed = Some(state);
         Ok(())
-    }
-}
-
-fn doubt_text(suspicion: Suspicion) -> &'static str {
-    match suspicion {
-        Suspicion::Backwards => {
-            "the counter went backwards; nothing is billed until it is believable again or a new counter is confirmed"
-        }
-        Suspicion::TooFast => {
-            "the counter jumped by more than the fuse lets through; nothing is billed until it is believable again"
-        }
     }
 }
 
@@ -200,3 +230,5 @@ fn random() -> u64 {
 
 /// A meter that is polled very often is still left alone this long after a fault.
 const FAULT_WAIT_MIN: Duration = Duration::from_secs(1);
+/// A meter is unobserved when so many polls brought nothing.
+const SILENT_POLLS: u64 = 3;
