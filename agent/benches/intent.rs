@@ -13,7 +13,7 @@ use bitcoin::hashes::{Hash as _, sha256};
 use bitcoin::secp256k1::{Secp256k1, SecretKey};
 use kilosat::clock::Clock;
 use kilosat::config::Config;
-use kilosat::domain::meter::MeterState;
+use kilosat::domain::meter::{Evidence, MeterState};
 use kilosat::domain::money::Msat;
 use kilosat::domain::policy::{AskRule, Budget, FeeRule};
 use kilosat::engine::{Effect, Engine, Event, PayOutcome, Rules};
@@ -64,7 +64,13 @@ impl House {
         let mut engine = Engine::new(Store::open(&path, "regtest").unwrap(), rules(agreements));
         engine.start(clock.now()).unwrap();
         let nothing = MilliwattHours(0);
-        let meter = MeterState { generation: 1, raw: nothing, at: clock.now().wall, total: nothing };
+        let meter = MeterState {
+            generation: 1,
+            raw: nothing,
+            at: clock.now().wall,
+            total: nothing,
+            evidence: Evidence::default(),
+        };
         let log = path.with_extension("db-wal");
         let mut house = House { engine, log, clock, meter, made: 0 };
         house.close_interval(0);

@@ -23,6 +23,8 @@ pub struct Health {
     pub fault: Option<String>,
     /// Values arrive, but cannot be true.
     pub doubtful: bool,
+    /// What contradicts itself, in one sentence, although readings work.
+    pub alarm: Option<String>,
     /// Readings that worked.
     pub reads: u64,
     /// Readings that failed.
@@ -74,6 +76,11 @@ impl Latest {
     /// Notes a reading of `source` whose value cannot be true.
     pub fn doubted(&self, source: &str, fault: &str) {
         self.note_fault(source, fault, true);
+    }
+
+    /// Notes that readings of `source` contradict themselves, or no longer do.
+    pub fn alarmed(&self, source: &str, alarm: Option<&str>) {
+        self.lock().health.entry(source.to_owned()).or_default().alarm = alarm.map(str::to_owned);
     }
 
     /// Everything, at one instant.

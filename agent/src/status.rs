@@ -95,16 +95,16 @@ pub struct MeterStatus {
     pub id: String,
     /// Maker and model.
     pub title: String,
-    /// `good`, `doubtful`, `missing` or `waiting`.
+    /// `good`, `doubtful`, `missing`, `stale` or `waiting`. What is stale is older than three poll periods.
     pub state: String,
     /// What is wrong, in one sentence.
     pub fault: Option<String>,
     /// What is to be known of how it is read, in one sentence.
     #[serde(default)]
     pub note: Option<String>,
-    /// Power now.
+    /// Power now; `None` when no reading is young enough to say.
     pub power_mw: Option<i64>,
-    /// The counter now.
+    /// The counter at the last reading; `age_ms` says when that was.
     pub energy_mwh: Option<i64>,
     /// Since the last good reading.
     pub age_ms: Option<u64>,
@@ -376,25 +376,30 @@ fn meter_status(
     uptime_ms: u64,
 ) -> MeterStatus {
     let health = latest.health.get(id).cloned().unwrap_or_default();
-    let value = |point: &str| latest.points.get(&format!("{id}.{point}")).map(|value| value.milli);
-    let Health { fault, doubtful, reads, faults, good_ms } = health;
+    let value = |point: &str| latest.points.get(&format!("{id}.{point}"));
+    let Health { fault, doubtful, alarm, reads, faults, good_ms } = health;
     let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
     // Three missed polls make a value too old to rely on.
-    let stale = age_ms.is_none_or(|age| age > poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS));
-    let state = match (&fault, stale) {
+    let age_max_ms = poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS);
+    let is_stale = age_ms.is_none_or(|age| age > age_max_ms);
+    let state = match (&fault, is_stale) {
         (None, true) if reads == 0 => "waiting",
         (Some(_), _) if doubtful => "doubtful",
-        (Some(_), _) | (None, true) => "missing",
+        (Some(_), _) => "missing",
+        (None, true) => "stale",
+        (None, false) if alarm.is_some() => "doubtful",
         (None, false) => "good",
     };
+    let power = value(&Quantity::POWER.at(counter.subject).name())
+        .filter(|value| uptime_ms.saturating_sub(value.at_ms) <= age_max_ms);
     MeterStatus {
         id: id.to_owned(),
         title: title.to_owned(),
         state: state.to_owned(),
-        fault,
+        fault: fault.or(alarm),
         note: None,
-        power_mw: value(&Quantity::POWER.at(counter.subject).name()),
-        energy_mwh: value(&counter.name()),
+        power_mw: power.map(|value| value.milli),
+        energy_mwh: value(&counter.name()).map(|value| value.milli),
         age_ms,
         reads,
         faults,

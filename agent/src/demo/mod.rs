@@ -32,7 +32,7 @@ use crate::config::{Config, Problem};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
 use crate::lightning::{Balance, InvoiceRequest, LightningService, ServiceFault};
-use crate::status::Status;
+use crate::status::{MeterStatus, Status};
 use crate::tasks::EngineGone;
 use house::House;
 use miner::Miner;
@@ -302,7 +302,14 @@ impl Demo {
         };
         let source = self.agent.status().clone();
         let last_reading = async {
-            while source.status().await?.meters.iter().any(|meter| meter.energy_mwh < register(metered)) {
+            let mut meters = source.status().await?.meters;
+            while meters.iter().any(|meter| meter.energy_mwh < register(metered)) {
+                sleep(POLL).await;
+                meters = source.status().await?.meters;
+            }
+            // A counter is billed when a second reading agrees with the first.
+            let agreed = |now: &MeterStatus| meters.iter().any(|then| then.id == now.id && now.reads > then.reads + 1);
+            while !source.status().await?.meters.iter().all(agreed) {
                 sleep(POLL).await;
             }
             Ok::<_, EngineGone>(())

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Step;
 use super::jobs::Job;
 use crate::config::Agreement;
-use crate::domain::meter::{Accrual, MeterState, accrue};
+use crate::domain::meter::{Accrual, Mark, MeterState, accrue};
 use crate::domain::money::Msat;
 use crate::store::{AgreementRow, PurchaseKind, StoreError};
 
@@ -22,6 +22,7 @@ impl Step<'_> {
         self.record(json!({
             "event": "interval", "meter": meter, "generation": state.generation, "raw_mwh": state.raw.0,
             "total_mwh": state.total.0, "at_ms": state.at.0, "samples": samples,
+            "unobserved_ms": state.evidence.unobserved_ms,
         }))?;
         let rules = self.rules;
         for agreement in rules.agreements.iter().filter(|agreement| agreement.meter == meter) {
@@ -34,6 +35,13 @@ impl Step<'_> {
     /// What hangs on a line changed. No decision about money looks at it.
     pub(super) fn on_switched(&mut self, device: &str, on: bool, why: &str) -> Result<(), StoreError> {
         self.record(json!({"event": "switched", "device": device, "on": on, "why": why}))
+    }
+
+    /// Keeps what happened to a meter, and the counter that nobody must believe later.
+    pub(super) fn on_meter_doubt(&mut self, meter: &str, text: &str, too_high: Option<Mark>) -> Result<(), StoreError> {
+        let too_high = too_high.filter(|mark| mark.raw.0 <= COUNTER_MAX_MWH);
+        self.tx.put_too_high(meter, too_high)?;
+        self.record(json!({"event": "meter", "meter": meter, "text": text}))
     }
 
     /// Bills whatever whole satoshis are owed, on the owner's word.

@@ -28,7 +28,7 @@ use crate::config::{Agreement, Feed, PayeeLimits};
 use crate::domain::breaker::Breaker;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
-use crate::domain::meter::MeterState;
+use crate::domain::meter::{self, MeterState};
 use crate::domain::money::Msat;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::domain::window::Period;
@@ -89,6 +89,8 @@ pub enum Event {
         meter: String,
         /// What happened, in one sentence.
         text: String,
+        /// The lowest counter that was too high to be believed; kept, so that a restart does not forget it.
+        too_high: Option<meter::Mark>,
     },
     /// An input or a relay changed; goes to the journal.
     Switched {
@@ -366,7 +368,7 @@ impl Step<'_> {
     fn on_event(&mut self, event: Event, due: Vec<Job>) -> Result<(), StoreError> {
         match event {
             Event::Interval { meter, state, samples } => self.on_interval(&meter, state, samples),
-            Event::MeterDoubt { meter, text } => self.record(json!({"event": "meter", "meter": meter, "text": text})),
+            Event::MeterDoubt { meter, text, too_high } => self.on_meter_doubt(&meter, &text, too_high),
             Event::Switched { device, on, why } => self.on_switched(&device, on, &why),
             Event::Bill { purchase, bolt11 } => self.on_bill(purchase, &bolt11),
             Event::NoBill { purchase, fault, range } => self.on_no_bill(purchase, &fault, range),

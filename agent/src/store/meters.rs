@@ -4,7 +4,7 @@ use kilosat_drivers::reading::MilliwattHours;
 use rusqlite::{Row, params};
 
 use super::{StoreError, Tx, optional};
-use crate::domain::meter::{Accrual, MeterState};
+use crate::domain::meter::{Accrual, Evidence, Former, Mark, MeterState, Stamp};
 use crate::domain::money::{Msat, UnixMillis};
 
 /// One agreement's running account.
@@ -26,15 +26,11 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn meter(&self, meter: &str) -> Result<Option<MeterState>, StoreError> {
-        let sql = "SELECT generation, raw_mwh, at_ms, total_mwh FROM meters WHERE meter = ?1";
-        optional(self.prepared(sql)?.query_row([meter], |row| {
-            Ok(MeterState {
-                generation: row.get(0)?,
-                raw: MilliwattHours(row.get(1)?),
-                at: UnixMillis(row.get(2)?),
-                total: MilliwattHours(row.get(3)?),
-            })
-        }))
+        let sql = "SELECT generation, raw_mwh, at_ms, total_mwh, boot, monotonic_ms, trusted, serial,
+                          too_high_mwh, too_high_at_ms, too_high_boot, too_high_monotonic_ms, too_high_trusted,
+                          fallen_from_mwh, fallen_from_total_mwh, has_counted
+                   FROM meters WHERE meter = ?1";
+        optional(self.prepared(sql)?.query_row([meter], meter_row))
     }
 
     /// Closes an interval: advances the virtual meter and keeps the interval's row.
@@ -48,28 +44,72 @@ impl Tx<'_> {
         state: MeterState,
         samples: u32,
     ) -> Result<(), StoreError> {
+        let Evidence { read, serial, has_counted, too_high, fallen_from, unobserved_ms } = state.evidence;
         self.prepared(
-                "INSERT INTO meters (meter, generation, raw_mwh, at_ms, total_mwh, first_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?4)
+            "INSERT INTO meters (meter, generation, raw_mwh, at_ms, total_mwh, boot, monotonic_ms, trusted, serial,
+                                     fallen_from_mwh, fallen_from_total_mwh, has_counted, first_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?4)
                  ON CONFLICT (meter) DO UPDATE SET generation = excluded.generation, raw_mwh = excluded.raw_mwh,
-                     at_ms = excluded.at_ms, total_mwh = excluded.total_mwh,
+                     at_ms = excluded.at_ms, total_mwh = excluded.total_mwh, boot = excluded.boot,
+                     monotonic_ms = excluded.monotonic_ms, trusted = excluded.trusted, serial = excluded.serial,
+                     fallen_from_mwh = excluded.fallen_from_mwh,
+                     fallen_from_total_mwh = excluded.fallen_from_total_mwh,
+                     has_counted = excluded.has_counted,
                      first_ms = min(ifnull(first_ms, excluded.first_ms), excluded.first_ms)",
-            )?
-            .execute(params![meter, state.generation, state.raw.0, state.at.0, state.total.0])?;
-        let start = was.unwrap_or(state);
-        self.prepared(
-            "INSERT INTO intervals
-                     (meter, generation, start_total_mwh, end_total_mwh, raw_mwh, start_ms, end_ms, samples)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             meter,
             state.generation,
-            start.total.0,
-            state.total.0,
             state.raw.0,
-            start.at.0,
             state.at.0,
-            samples
+            state.total.0,
+            read.boot,
+            read.monotonic_ms,
+            read.trusted,
+            serial,
+            fallen_from.map(|former| former.raw.0),
+            fallen_from.map_or(0, |former| former.total.0),
+            has_counted,
+        ])?;
+        self.put_too_high(meter, too_high)?;
+        let start = was.unwrap_or(state);
+        self.prepared(
+                "INSERT INTO intervals
+                     (meter, generation, start_total_mwh, end_total_mwh, raw_mwh, start_ms, end_ms, samples, unobserved_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                meter,
+                state.generation,
+                start.total.0,
+                state.total.0,
+                state.raw.0,
+                start.at.0,
+                state.at.0,
+                samples,
+                unobserved_ms
+            ])?;
+        Ok(())
+    }
+
+    /// Keeps the lowest counter of `meter` that was too high to be believed, or forgets it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn put_too_high(&self, meter: &str, mark: Option<Mark>) -> Result<(), StoreError> {
+        let read = mark.map_or(Stamp::default(), |mark| mark.read);
+        self.prepared(
+            "UPDATE meters SET too_high_mwh = ?2, too_high_at_ms = ?3, too_high_boot = ?4,
+                     too_high_monotonic_ms = ?5, too_high_trusted = ?6
+                 WHERE meter = ?1",
+        )?
+        .execute(params![
+            meter,
+            mark.map(|mark| mark.raw.0),
+            read.wall.0,
+            read.boot,
+            read.monotonic_ms,
+            read.trusted
         ])?;
         Ok(())
     }
@@ -117,6 +157,34 @@ impl Tx<'_> {
         ])?;
         Ok(())
     }
+}
+
+fn meter_row(row: &Row<'_>) -> rusqlite::Result<MeterState> {
+    let stamp = |wall: usize, boot: usize, monotonic: usize, trusted: usize| {
+        Ok::<_, rusqlite::Error>(Stamp {
+            wall: UnixMillis(row.get(wall)?),
+            boot: row.get(boot)?,
+            monotonic_ms: row.get(monotonic)?,
+            trusted: row.get(trusted)?,
+        })
+    };
+    let (too_high, fallen_from): (Option<u64>, Option<u64>) = (row.get(8)?, row.get(13)?);
+    let too_high_read = stamp(9, 10, 11, 12)?;
+    let total_then = MilliwattHours(row.get(14)?);
+    Ok(MeterState {
+        generation: row.get(0)?,
+        raw: MilliwattHours(row.get(1)?),
+        at: UnixMillis(row.get(2)?),
+        total: MilliwattHours(row.get(3)?),
+        evidence: Evidence {
+            read: stamp(2, 4, 5, 6)?,
+            serial: row.get(7)?,
+            has_counted: row.get(15)?,
+            too_high: too_high.map(|raw| Mark { raw: MilliwattHours(raw), read: too_high_read }),
+            fallen_from: fallen_from.map(|raw| Former { raw: MilliwattHours(raw), total: total_then }),
+            unobserved_ms: 0,
+        },
+    })
 }
 
 fn agreement_row(row: &Row<'_>) -> rusqlite::Result<AgreementRow> {

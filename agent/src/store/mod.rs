@@ -190,10 +190,11 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// Never edited after release; a change is a new file.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../schema/0001_money.sql"),
     include_str!("../../schema/0002_owner.sql"),
     include_str!("../../schema/0003_totals.sql"),
+    include_str!("../../schema/0004_meters.sql"),
 ];
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE

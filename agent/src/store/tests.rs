@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use kilosat_drivers::reading::MilliwattHours;
+
 use super::*;
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
+use crate::domain::meter::{Evidence, Former, Mark, MeterState, Stamp};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
 use crate::domain::window::{Period, Starts};
@@ -191,4 +194,28 @@ fn a_file_that_is_not_a_database_is_left_alone() {
     std::fs::write(&path, "not a database, but forty bytes of something").unwrap();
     assert!(Store::open(&path, "regtest").is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "not a database, but forty bytes of something");
+}
+
+#[test]
+fn what_a_meter_is_judged_by_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let read = |ms: u64| Stamp { wall: UnixMillis(1_000 + ms), trusted: ms == 5, boot: 77, monotonic_ms: ms };
+    let too_high = Some(Mark { raw: MilliwattHours(99), read: read(6) });
+    let fallen_from = Some(Former { raw: MilliwattHours(40), total: MilliwattHours(30) });
+    let evidence =
+        Evidence { read: read(5), serial: Some(12), has_counted: true, too_high, fallen_from, unobserved_ms: 0 };
+    let (raw, total) = (MilliwattHours(20), MilliwattHours(30));
+    let state = MeterState { generation: 2, raw, at: read(5).wall, total, evidence };
+    let plain = MeterState { evidence: Evidence { read: read(7), ..Evidence::default() }, at: read(7).wall, ..state };
+    for (stored, mark) in [(state, too_high), (state, None), (plain, too_high), (plain, None)] {
+        let mut store = open(directory.path());
+        let tx = store.begin().unwrap();
+        tx.close_interval("main", None, stored, 4).unwrap();
+        assert_eq!(tx.meter("main").unwrap(), Some(stored));
+        tx.put_too_high("main", mark).unwrap();
+        tx.commit().unwrap();
+        drop(store);
+        let found = open(directory.path()).begin().unwrap().meter("main").unwrap().unwrap();
+        assert_eq!(found, MeterState { evidence: Evidence { too_high: mark, ..stored.evidence }, ..stored });
+    }
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use kilosat_drivers::modbus::{Bus, Device, Meter as Rounds};
 use kilosat_drivers::profiles::Profile;
-use kilosat_drivers::reading::{MilliwattHours, Reading};
+use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity, Reading};
 use tokio::sync::watch;
 
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
 use crate::config::{Meter, MeterLine};
-use crate::domain::meter::{Gate, MeterLimits, MeterState, Suspicion, Verdict};
-use crate::domain::money::UnixMillis;
+use crate::domain::meter::{
+    Change, Evidence, Gate, Mark, MeterLimits, MeterState, Sample, Stamp, Suspicion, Verdict, Watch,
+};
 use crate::engine::Event;
 use crate::latest::{Latest, Value};
 
@@ -27,14 +28,17 @@ pub async fn watch_meter(
     clock: Clock,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), EngineGone> {
+    let profile = meter.model.profile();
     let terms = Terms {
         id: meter.id.clone(),
         power_max_mw: meter.power_max_mw,
         interval_mwh: meter.interval_mwh,
         interval_ms: meter.interval_ms,
+        poll_ms: meter.poll_interval_ms,
+        modulus: profile.as_ref().and_then(|profile| profile.rolls_over),
+        volatile: profile.is_some_and(|profile| profile.volatile),
     };
-    let quantum = |raw| meter.model.profile().map_or(MilliwattHours(0), |profile| profile.energy_step(raw));
-    let mut watcher = Watcher::begin(terms, quantum, &engine, latest, clock).await?;
+    let mut watcher = Watcher::begin(terms, &engine, latest, clock).await?;
     while !*stop.borrow() {
         let heard = tokio::select! {
             heard = rounds.next() => heard,
@@ -90,6 +94,12 @@ pub(super) struct Terms {
     pub interval_mwh: u64,
     /// Or after this much time.
     pub interval_ms: u64,
+    /// From one reading to the next.
+    pub poll_ms: u64,
+    /// The counter goes from just below this to zero; `None` where that is not known.
+    pub modulus: Option<MilliwattHours>,
+    /// The counter is lost when the meter has no power.
+    pub volatile: bool,
 }
 
 /// What is remembered of a meter between two polls.
@@ -100,24 +110,25 @@ pub(super) struct Watcher<'a> {
     latest: Latest,
     clock: Clock,
     gate: Gate,
+    watch: Watch,
     closed: Option<MeterState>,
     samples: u32,
     read_before: bool,
     doubt: Option<Suspicion>,
+    too_high: Option<Mark>,
 }
 
 impl<'a> Watcher<'a> {
-    /// `quantum`: the counter's step where it stands.
     pub(super) async fn begin(
         meter: Terms,
-        quantum: impl FnOnce(MilliwattHours) -> MilliwattHours,
         engine: &'a EngineHandle,
         latest: Latest,
         clock: Clock,
     ) -> Result<Watcher<'a>, EngineGone> {
         let closed = engine.meter(&meter.id).await?;
-        let raw = closed.map_or(MilliwattHours(0), |state| state.raw);
-        let limits = MeterLimits { power_max_mw: meter.power_max_mw, quantum: quantum(raw) };
+        let silence_ms = meter.poll_ms.saturating_mul(SILENT_POLLS).saturating_mul(u64::from(clock.speed()));
+        let Terms { power_max_mw, modulus, volatile, .. } = meter;
+        let limits = MeterLimits { power_max_mw, modulus, volatile, silence_ms };
         Ok(Watcher {
             meter,
             limits,
@@ -125,10 +136,12 @@ impl<'a> Watcher<'a> {
             latest,
             clock,
             gate: Gate::new(limits, closed),
+            watch: Watch::new(limits),
             closed,
             samples: 0,
             read_before: false,
             doubt: None,
+            too_high: closed.and_then(|state| state.evidence.too_high),
         })
     }
 
@@ -150,35 +163,59 @@ impl<'a> Watcher<'a> {
             self.latest.worked(&self.meter.id, at_ms);
             return Ok(());
         };
-        let Some(raw) = readings.iter().find(|reading| reading.quantity == billed).and_then(Reading::energy) else {
+        let of = |quantity: Quantity| readings.iter().find(|reading| reading.quantity == quantity);
+        let Some(raw) = of(billed).and_then(Reading::energy) else {
             self.latest.failed(&self.meter.id, "the meter sent no energy counter; nothing is billed without it");
             return Ok(());
         };
-        self.on_counter(raw).await
+        // A meter that has just started may send zeros; none has that number.
+        let serial = of(Quantity::SERIAL_NUMBER).and_then(|serial| u64::try_from(serial.milli).ok());
+        let serial = serial.filter(|serial| *serial > 0);
+        // A counter that is a float gets coarser as it grows.
+        let sample = Sample { raw, read: self.clock.house_stamp(), quantum: profile.energy_step(raw), serial };
+        let power = of(Quantity::POWER.at(billed.subject)).and_then(Reading::power);
+        self.on_sample(sample, power).await
     }
 
     /// Judges a counter that was read just now, and closes the interval when that is due.
-    pub(super) async fn on_counter(&mut self, raw: MilliwattHours) -> Result<(), EngineGone> {
-        let (now, at_ms) = (self.clock.house_now(), self.clock.elapsed_ms());
+    pub(super) async fn on_counter(&mut self, raw: MilliwattHours, quantum: MilliwattHours) -> Result<(), EngineGone> {
+        self.on_sample(Sample { raw, read: self.clock.house_stamp(), quantum, serial: None }, None).await
+    }
+
+    async fn on_sample(&mut self, sample: Sample, power: Option<Milliwatts>) -> Result<(), EngineGone> {
+        let at_ms = self.clock.elapsed_ms();
         if !self.read_before {
             tracing::info!(meter = self.meter.id, after_ms = at_ms, "first reading");
             self.read_before = true;
         }
-        let verdict = self.gate.observe(raw, now);
-        self.note_doubt(verdict, raw).await?;
+        let verdict = self.gate.observe(sample);
+        self.note_doubt(verdict, sample.raw).await?;
         match verdict {
-            Verdict::Counted(_) | Verdict::Jitter => {
-                self.latest.worked(&self.meter.id, at_ms);
-                self.samples = self.samples.saturating_add(1);
-                if self.is_due(now) { self.close_if_grown().await } else { Ok(()) }
-            }
-            Verdict::Baseline | Verdict::Rebased => {
-                self.latest.worked(&self.meter.id, at_ms);
-                self.samples = self.samples.saturating_add(1);
-                self.close().await
-            }
-            Verdict::Quarantined(_) => Ok(()),
+            Verdict::First | Verdict::Quarantined(_) => return Ok(()),
+            Verdict::Pending if self.doubt.is_some() => return Ok(()),
+            _ => {}
         }
+        self.latest.worked(&self.meter.id, at_ms);
+        self.samples = self.samples.saturating_add(1);
+        self.compare_power(&sample, power).await?;
+        match verdict {
+            Verdict::Baseline | Verdict::RolledOver(_) | Verdict::Rebased(_) => self.close().await,
+            _ if self.is_due(sample.read) => self.close_if_grown().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Says when power and energy begin or cease to contradict each other, once each.
+    async fn compare_power(&mut self, sample: &Sample, power: Option<Milliwatts>) -> Result<(), EngineGone> {
+        let Some(change) = power.and_then(|power| self.watch.observe(sample, power)) else {
+            return Ok(());
+        };
+        let text = match change {
+            Change::Raised(alarm) => alarm.sentence(),
+            Change::Cleared(alarm) => alarm.over(),
+        };
+        self.latest.alarmed(&self.meter.id, self.watch.alarm().map(|alarm| alarm.sentence()));
+        self.tell(format!("{text} (counter {})", sample.raw)).await
     }
 
     pub(super) fn on_fault(&self, fault: &str) {
@@ -188,48 +225,68 @@ impl<'a> Watcher<'a> {
 
     /// The counter stands at `raw` on the owner's word: a new generation begins, and the difference is not billed.
     pub(super) async fn rebase(&mut self, raw: MilliwattHours) -> Result<(), EngineGone> {
-        let Some(state) = self.gate.state() else { return self.on_counter(raw).await };
-        let at = self.clock.house_now();
-        let state = MeterState { generation: state.generation.saturating_add(1), raw, at, ..state };
-        (self.gate, self.doubt) = (Gate::new(self.limits, Some(state)), None);
+        let read = self.clock.house_stamp();
+        let (generation, total) = self.gate.state().map_or((0, MilliwattHours(0)), |was| (was.generation, was.total));
+        let evidence = Evidence { read, ..Evidence::default() };
+        let state = MeterState { generation: generation.saturating_add(1), raw, at: read.wall, total, evidence };
+        (self.gate, self.doubt, self.too_high) = (Gate::new(self.limits, Some(state)), None, None);
         self.close().await
-    }
-
-    /// Goes to the journal.
-    pub(super) async fn note(&self, text: String) -> Result<(), EngineGone> {
-        tracing::info!(meter = self.meter.id, "{text}");
-        self.engine.submit(Event::MeterDoubt { meter: self.meter.id.clone(), text }).await
     }
 
     /// Says when values begin or cease to be doubtful, once each.
     async fn note_doubt(&mut self, verdict: Verdict, raw: MilliwattHours) -> Result<(), EngineGone> {
         let doubt = match verdict {
             Verdict::Quarantined(suspicion) => Some(suspicion),
-            Verdict::Jitter => self.doubt,
-            Verdict::Baseline | Verdict::Counted(_) | Verdict::Rebased => None,
+            Verdict::First | Verdict::Pending => self.doubt,
+            Verdict::Baseline
+            | Verdict::Jitter
+            | Verdict::Counted(_)
+            | Verdict::RolledOver(_)
+            | Verdict::Rebased(_) => None,
         };
         if let Some(suspicion) = doubt {
-            self.latest.doubted(&self.meter.id, doubt_text(suspicion));
+            self.latest.doubted(&self.meter.id, suspicion.sentence());
         }
-        if doubt == self.doubt && verdict != Verdict::Rebased {
-            return Ok(());
-        }
-        self.doubt = doubt;
+        let too_high = self.gate.state().and_then(|state| state.evidence.too_high);
+        let changed = doubt != self.doubt || (doubt.is_some() && too_high != self.too_high);
+        (self.doubt, self.too_high) = (doubt, too_high);
         let text = match (doubt, verdict) {
-            (Some(suspicion), _) => format!("{} (counter {raw})", doubt_text(suspicion)),
-            (None, Verdict::Rebased) => format!("the counter was replaced; it is billed from {raw} on, the gap is not"),
-            (None, _) => format!("the counter is believed again at {raw}"),
+            (_, Verdict::Rebased(cause)) => {
+                format!("{}; it is billed from {raw} on, the gap is not", cause.sentence())
+            }
+            (_, Verdict::RolledOver(used)) => {
+                format!("the counter went over its end and began again; {used} were counted up to {raw}")
+            }
+            (Some(suspicion), _) if changed => format!("{} (counter {raw})", suspicion.sentence()),
+            (None, _) if changed => format!("the counter is believed again at {raw}"),
+            _ => return Ok(()),
         };
-        tracing::warn!(meter = self.meter.id, "{text}");
-        self.engine.submit(Event::MeterDoubt { meter: self.meter.id.clone(), text }).await
+        self.tell(text).await
     }
 
-    fn is_due(&self, now: UnixMillis) -> bool {
+    /// Goes to the journal, and is no reason to worry.
+    pub(super) async fn note(&self, text: String) -> Result<(), EngineGone> {
+        tracing::info!(meter = self.meter.id, "{text}");
+        self.record(text).await
+    }
+
+    /// The owner reads it on the page, in the log and for ever in the journal.
+    async fn tell(&self, text: String) -> Result<(), EngineGone> {
+        tracing::warn!(meter = self.meter.id, "{text}");
+        self.record(text).await
+    }
+
+    async fn record(&self, text: String) -> Result<(), EngineGone> {
+        let (meter, too_high) = (self.meter.id.clone(), self.too_high);
+        self.engine.submit(Event::MeterDoubt { meter, text, too_high }).await
+    }
+
+    fn is_due(&self, now: Stamp) -> bool {
         let (Some(state), Some(closed)) = (self.gate.state(), self.closed) else {
             return true;
         };
         state.total.0.saturating_sub(closed.total.0) >= self.meter.interval_mwh
-            || now.since(closed.at) >= self.meter.interval_ms
+            || now.since(closed.evidence.read).at_least_ms >= self.meter.interval_ms
     }
 
     pub(super) async fn close_if_grown(&mut self) -> Result<(), EngineGone> {
@@ -243,22 +300,11 @@ impl<'a> Watcher<'a> {
     }
 
     async fn close(&mut self) -> Result<(), EngineGone> {
-        let Some(state) = self.gate.state() else { return Ok(()) };
+        let Some(state) = self.gate.close() else { return Ok(()) };
         let samples = std::mem::take(&mut self.samples);
         self.engine.submit(Event::Interval { meter: self.meter.id.clone(), state, samples }).await?;
         self.closed = Some(state);
         Ok(())
-    }
-}
-
-fn doubt_text(suspicion: Suspicion) -> &'static str {
-    match suspicion {
-        Suspicion::Backwards => {
-            "the counter went backwards; nothing is billed until it is believable again or a new counter is confirmed"
-        }
-        Suspicion::TooFast => {
-            "the counter jumped by more than the fuse lets through; nothing is billed until it is believable again"
-        }
     }
 }
 
@@ -268,3 +314,6 @@ fn random() -> u64 {
     let _ = getrandom::fill(&mut bytes);
     u64::from_le_bytes(bytes)
 }
+
+/// A meter is unobserved when so many polls brought nothing.
+const SILENT_POLLS: u64 = 3;

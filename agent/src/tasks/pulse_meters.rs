@@ -47,15 +47,32 @@ impl Counter {
             power_max_mw: meter.power_max_mw,
             interval_mwh: meter.interval_mwh,
             interval_ms: meter.interval_ms,
+            poll_ms: u64::try_from(LOOK.as_millis()).unwrap_or(u64::MAX),
+            modulus: None,
+            volatile: false,
         };
         // A pulse's energy is not always whole; the step is never less than it.
         let quantum = MilliwattHours(meter.rules.energy(1).0.saturating_add(1));
-        let watcher = Watcher::begin(terms, |_| quantum, &engine, latest.clone(), clock.clone()).await?;
+        let mut watcher = Watcher::begin(terms, &engine, latest.clone(), clock.clone()).await?;
         let base = watcher.closed().map_or(meter.counter, |closed| closed.raw);
         let missed = watcher.closed().map(|closed| clock.house_now().since(closed.at) / MILLI);
         let from = MilliwattHours(0);
-        let mut hand_over =
-            HandOver { id: &meter.id, driver, watcher, latest, clock, base, from, down_since: None, retry_at: None };
+        if watcher.closed().is_none() {
+            // Where counting begins is known; a meter over a wire would have to say it twice.
+            watcher.rebase(base).await?;
+        }
+        let mut hand_over = HandOver {
+            id: &meter.id,
+            driver,
+            watcher,
+            latest,
+            clock,
+            quantum,
+            base,
+            from,
+            down_since: None,
+            retry_at: None,
+        };
         let text = match missed {
             Some(missed_s) => format!(
                 "counting goes on at {base}; pulses while Kilosat did not run are missing, at most those of the {missed_s} s \
@@ -88,6 +105,7 @@ struct HandOver<'a> {
     watcher: Watcher<'a>,
     latest: Latest,
     clock: Clock,
+    quantum: MilliwattHours,
     /// The counter when the driver had counted `from`.
     base: MilliwattHours,
     from: MilliwattHours,
@@ -131,7 +149,7 @@ impl HandOver<'_> {
             return Ok(());
         }
         let raw = self.counter(&reading);
-        self.watcher.on_counter(raw).await
+        self.watcher.on_counter(raw, self.quantum).await
     }
 
     async fn correct(&mut self, correction: Correction) -> Result<(), EngineGone> {

@@ -94,6 +94,7 @@ pub fn meter_state(name: &str) -> &'static str {
         "good" => "reads well",
         "waiting" => "waits for its first reading",
         "doubtful" => "sends values that cannot be true",
+        "stale" => "has not been read for a while",
         _ => "does not answer",
     }
 }

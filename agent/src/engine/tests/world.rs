@@ -15,7 +15,7 @@ use crate::clock::Now;
 use crate::config::{Agreement, Feed};
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Identifier, Macaroon, Scheme};
-use crate::domain::meter::MeterState;
+use crate::domain::meter::{Evidence, MeterState};
 use crate::domain::money::{Msat, MsatPerKwh, UnixMillis};
 use crate::domain::payment::State;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
@@ -77,7 +77,13 @@ impl Terms {
 impl World {
     /// A started engine with one agreement on a meter that has shown its first value.
     pub(super) fn new(rules: Rules) -> World {
-        let meter = MeterState { generation: 1, raw: MilliwattHours(5_000_000), at: START, total: MilliwattHours(0) };
+        let meter = MeterState {
+            generation: 1,
+            raw: MilliwattHours(5_000_000),
+            at: START,
+            total: MilliwattHours(0),
+            evidence: Evidence::default(),
+        };
         let mut world = World {
             rules,
             now: Now { wall: START, monotonic: 0 },

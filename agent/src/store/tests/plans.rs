@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::domain::meter::{Accrual, MeterState};
+use crate::domain::meter::{Accrual, Evidence, MeterState};
 use kilosat_drivers::reading::MilliwattHours;
 
 thread_local! {
@@ -76,7 +76,13 @@ fn decided_and_looked(store: &mut Store) -> BTreeSet<String> {
 
 /// Everything the engine asks of the store between a reading and a settled payment, and for the status.
 fn decide_and_look(tx: &Tx<'_>) {
-    let meter = MeterState { generation: 1, raw: MilliwattHours(1), at: NOW, total: MilliwattHours(9_000_000) };
+    let meter = MeterState {
+        generation: 1,
+        raw: MilliwattHours(1),
+        at: NOW,
+        total: MilliwattHours(9_000_000),
+        evidence: Evidence::default(),
+    };
     tx.meter("house").unwrap();
     tx.close_interval("house", Some(meter), meter, 1).unwrap();
     let row = AgreementRow {

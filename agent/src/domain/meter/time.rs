@@ -1,0 +1,86 @@
+//! How much time lies between two samples, when clocks jump and machines restart.
+
+use crate::domain::money::UnixMillis;
+
+/// One instant, with what is known of the clocks that told it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Wall time; may jump.
+    pub wall: UnixMillis,
+    /// The wall clock was set by a time service.
+    pub trusted: bool,
+    /// Which start of the machine; 0 where that is not known.
+    pub boot: u64,
+    /// Milliseconds since that start; never jumps.
+    pub monotonic_ms: u64,
+}
+
+/// Time between two instants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed {
+    /// At least so many milliseconds.
+    pub at_least_ms: u64,
+    /// And not more either.
+    pub exact: bool,
+}
+
+impl Stamp {
+    /// Time since `earlier`: by the monotonic clock within one start of the machine. Over a restart by the wall clock if
+    /// it was right at both ends; otherwise only the time since the machine started is certain.
+    pub fn since(self, earlier: Stamp) -> Elapsed {
+        let known = self.boot != 0 && earlier.boot != 0;
+        if known && self.boot == earlier.boot && self.monotonic_ms >= earlier.monotonic_ms {
+            return Elapsed { at_least_ms: self.monotonic_ms - earlier.monotonic_ms, exact: true };
+        }
+        let since_start = if known { self.monotonic_ms } else { 0 };
+        if self.trusted && earlier.trusted {
+            return Elapsed { at_least_ms: self.wall.since(earlier.wall).max(since_start), exact: true };
+        }
+        Elapsed { at_least_ms: since_start, exact: false }
+    }
+
+    /// The same instant, with the wall time it had according to a clock that is right `now`.
+    pub(super) fn corrected(self, now: Stamp) -> Stamp {
+        if self.trusted || !now.trusted || self.boot != now.boot || self.monotonic_ms > now.monotonic_ms {
+            return self;
+        }
+        let ago = now.monotonic_ms - self.monotonic_ms;
+        Stamp { wall: UnixMillis(now.wall.0.saturating_sub(ago)), trusted: true, ..self }
+    }
+}
+
+/// Notices a wall clock that jumps although it was said to be right, and trusts it no more until it is back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Steadiness {
+    /// The last trusted instant.
+    right: Option<Stamp>,
+    /// Before a restart of this program the clock was not trusted; it must have been set since.
+    doubtful: Option<Stamp>,
+}
+
+impl Steadiness {
+    pub(super) fn new(last: Option<Stamp>) -> Steadiness {
+        Steadiness { right: last.filter(|stamp| stamp.trusted), doubtful: last.filter(|stamp| !stamp.trusted) }
+    }
+
+    /// `stamp`, trusted only if the wall clock moved as the monotonic clock did.
+    pub(super) fn check(&mut self, stamp: Stamp) -> Stamp {
+        let trusted = stamp.trusted
+            && self.right.is_none_or(|right| !has_jumped(right, stamp))
+            && self.doubtful.is_none_or(|doubtful| doubtful.boot != stamp.boot || has_jumped(doubtful, stamp));
+        if trusted {
+            *self = Steadiness { right: Some(stamp), doubtful: None };
+        }
+        Stamp { trusted, ..stamp }
+    }
+}
+
+/// Whether the wall clock was set between two instants of one start of the machine.
+fn has_jumped(earlier: Stamp, later: Stamp) -> bool {
+    let monotonic = i128::from(later.monotonic_ms) - i128::from(earlier.monotonic_ms);
+    let wall = i128::from(later.wall.0) - i128::from(earlier.wall.0);
+    later.boot == earlier.boot && (wall - monotonic).unsigned_abs() > JUMP_MIN_MS
+}
+
+/// A wall clock that moves by more than this against the monotonic clock has jumped.
+const JUMP_MIN_MS: u128 = 60_000;
