@@ -163,7 +163,7 @@ fn lived_in(directory: &Path) -> Store {
                  SELECT n, n, iif(n % 2, 'pending', 'expense:energy'), iif(n % 2, 5000, -5000), n FROM count;
              {COUNT} INSERT INTO questions (purchase, payee, amount_msat, why, state, asked_ms, expires_ms)
                  SELECT n, 'a', 5000, 'new', 'approved', n, n FROM count;
-             INSERT INTO meters VALUES ('house', 1, 1, 1, 1, 1);
+             INSERT INTO meters (meter, generation, raw_mwh, at_ms, total_mwh, first_ms) VALUES ('house', 1, 1, 1, 1, 1);
              {COUNT} INSERT INTO intervals (meter, generation, start_total_mwh, end_total_mwh, raw_mwh, start_ms, end_ms, samples)
                  SELECT 'house', 1, n, n, n, n, n, 1 FROM count;"
         ))
