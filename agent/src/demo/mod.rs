@@ -32,7 +32,7 @@ use crate::config::{Config, Problem};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
 use crate::lightning::{Balance, InvoiceRequest, LightningService, ServiceFault};
-use crate::status::{MeterStatus, Status};
+use crate::status::Status;
 use crate::tasks::EngineGone;
 use house::House;
 use miner::Miner;
@@ -300,18 +300,19 @@ impl Demo {
             house.metered()
         };
         let source = self.agent.status().clone();
+        let register = i64::try_from(metered.0 - metered.0 % 1_000).ok();
         let last_reading = async {
-            let mut meters = source.status().await?.meters;
-            while meters.iter().any(|meter| meter.energy_mwh < register(metered)) {
+            let mut enough = None;
+            loop {
+                let meters = source.status().await?.meters;
+                let reads = meters.iter().map(|meter| meter.reads).min().unwrap_or_default();
+                let shown = meters.iter().all(|meter| meter.energy_mwh >= register);
+                // A counter is billed when a second reading agrees with the first.
+                if shown && reads > *enough.get_or_insert(reads + 1) {
+                    return Ok::<_, EngineGone>(());
+                }
                 sleep(POLL).await;
-                meters = source.status().await?.meters;
             }
-            // A counter is billed when a second reading agrees with the first.
-            let agreed = |now: &MeterStatus| meters.iter().any(|then| then.id == now.id && now.reads > then.reads + 1);
-            while !source.status().await?.meters.iter().all(agreed) {
-                sleep(POLL).await;
-            }
-            Ok::<_, EngineGone>(())
         };
         if let Ok(read) = timeout(LAST_READING_WAIT, last_reading).await {
             read?;
@@ -368,9 +369,6 @@ fn wallet_node(wallet: &LightningService) -> &ldk_node::Node {
 }
 
 /// The meter shows whole watt-hours.
-fn register(energy: MilliwattHours) -> Option<i64> {
-    i64::try_from(energy.0 - energy.0 % 1_000).ok()
-}
 
 fn progress_line(status: &Status) -> String {
     let power = status.meters.first().and_then(|meter| meter.power_mw).unwrap_or_default() / 1_000;

@@ -39,12 +39,14 @@ impl Stamp {
         Elapsed { at_least_ms: since_start, exact: false }
     }
 
-    /// The same instant, with the wall time it had according to a clock that is right `now`.
+    /// The same instant, with the wall time it had according to a clock that is right `now`. What was read before the
+    /// machine started is at the latest from then.
     pub(super) fn corrected(self, now: Stamp) -> Stamp {
-        if self.trusted || !now.trusted || self.boot != now.boot || self.monotonic_ms > now.monotonic_ms {
+        if self.trusted || !now.trusted || self.boot == 0 || now.boot == 0 {
             return self;
         }
-        let ago = now.monotonic_ms - self.monotonic_ms;
+        let is_same = self.boot == now.boot && self.monotonic_ms <= now.monotonic_ms;
+        let ago = if is_same { now.monotonic_ms - self.monotonic_ms } else { now.monotonic_ms };
         Stamp { wall: UnixMillis(now.wall.0.saturating_sub(ago)), trusted: true, ..self }
     }
 }
