@@ -300,6 +300,7 @@ impl Demo {
             house.metered()
         };
         let source = self.agent.status().clone();
+        // The meter shows whole watt-hours.
         let register = i64::try_from(metered.0 - metered.0 % 1_000).ok();
         let last_reading = async {
             let mut enough = None;
@@ -367,8 +368,6 @@ fn wallet_node(wallet: &LightningService) -> &ldk_node::Node {
     let LightningService::Node(node) = wallet else { unreachable!("the demo's house has the built-in node") };
     node.ldk()
 }
-
-/// The meter shows whole watt-hours.
 
 fn progress_line(status: &Status) -> String {
     let power = status.meters.first().and_then(|meter| meter.power_mw).unwrap_or_default() / 1_000;

@@ -76,6 +76,8 @@ impl Gate {
             None => self.count(state, sample),
             Some(Objection::Jitter) => {
                 self.suspect = None;
+                // A higher value that nothing has confirmed is contradicted.
+                self.pending = self.pending.filter(|pending| self.follows(pending, &sample));
                 Verdict::Jitter
             }
             Some(Objection::Doubt(suspicion)) => self.quarantine(suspicion, sample, state),

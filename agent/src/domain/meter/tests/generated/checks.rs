@@ -18,6 +18,8 @@ impl Story {
         if is_clean {
             self.go_over(raw, used);
         }
+        let rounds = self.counter.modulus().map(|modulus| self.counter.counted(used) / modulus);
+        self.hidden |= self.mask == Mask::NearNoise && (self.going_over || rounds != self.rounds);
         let read_serial =
             self.serial_every > 0 && self.polls.is_multiple_of(self.serial_every) && self.mask != Mask::Zero;
         let verdict = self.agent.read(Sample {
@@ -28,14 +30,13 @@ impl Story {
         });
         // What is too high stays so until the counter is seen below it, and the house may pass it first.
         let is_mark = matches!(verdict, Verdict::Quarantined(Suspicion::TooFast | Suspicion::TimeUnknown));
-        self.hidden |= self.going_over && self.mask == Mask::NearNoise;
         self.hidden |= is_mark && shown > raw && shown - raw <= self.through_fuse(86_400_000);
         self.note(verdict, is_clean, used, tally);
         let context = |what: String| {
             let state = self.agent.gate.state();
             format!("poll {}, {:?}, raw {raw}, shown {shown}, {verdict:?}: {what}; {state:?}", self.polls, self.mask)
         };
-        self.check_energy(used).and_then(|()| self.check_doubt(raw)).map_err(context)?;
+        self.check_energy(used).and_then(|()| self.check_doubt(raw, verdict)).map_err(context)?;
         self.total_before = self.agent.total();
         self.stored_before = self.agent.stored.map_or(0, |state| state.total.0);
         Ok(())
@@ -110,6 +111,7 @@ impl Story {
         });
         if rounds > before {
             self.going_over = true;
+            self.doubt = Run::default();
             self.hidden |= rounds > before + 1;
         }
         let is_first = rounds > before || (self.going_over && self.doubt.samples == 0);
@@ -161,13 +163,14 @@ impl Story {
         if shrank { Err("the total shrank".to_owned()) } else { Ok(()) }
     }
 
-    fn check_doubt(&self, raw: u64) -> Result<(), String> {
-        let Some(suspicion) = self.agent.gate.suspicion().filter(|_| raw > 0) else {
+    fn check_doubt(&self, raw: u64, verdict: Verdict) -> Result<(), String> {
+        let Some(suspicion) = self.agent.gate.suspicion().filter(|_| raw > 0 && verdict != Verdict::Pending) else {
             return Ok(());
         };
-        let waits = suspicion == Suspicion::TimeUnknown || self.going_over;
+        let other_start = self.agent.gate.state().is_some_and(|state| state.evidence.read.boot != self.clock.boot);
+        let waits = suspicion == Suspicion::TimeUnknown || other_start;
         let ms = if waits { 3_600_000 } else { 60_000 } + 3 * self.poll_ms.max(6_000);
-        let samples = 8 + if suspicion == Suspicion::OtherMeter { 2 * self.serial_every } else { 0 };
+        let samples = 8 + if suspicion == Suspicion::OtherMeter { 3 * self.serial_every } else { 0 };
         if self.doubt.is_long(self.house.now_ms, samples, ms) {
             return Err(format!("{suspicion:?} for {} samples", self.doubt.samples));
         }

@@ -278,7 +278,8 @@ impl Story {
         let raw = self.counter.raw(used);
         let modulus = self.counter.modulus().unwrap_or(u64::MAX);
         let near_end = |state: MeterState| state.raw.0 > modulus / 10 * 9;
-        if raw > modulus / 10 * 9 || self.going_over || self.agent.gate.state().is_none_or(near_end) {
+        let settled = self.clean.samples >= 3 && self.agent.gate.suspicion().is_none();
+        if !settled || raw > modulus / 10 * 9 || self.going_over || self.agent.gate.state().is_none_or(near_end) {
             return;
         }
         let is_told = serial != self.counter.serial && self.serial_every == 1;
