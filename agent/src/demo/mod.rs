@@ -32,7 +32,7 @@ use crate::config::{Config, Problem};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
 use crate::lightning::{Balance, InvoiceRequest, LightningService, ServiceFault};
-use crate::status::{MeterStatus, Status};
+use crate::status::Status;
 use crate::tasks::EngineGone;
 use house::House;
 use miner::Miner;
@@ -301,18 +301,20 @@ impl Demo {
             house.metered()
         };
         let source = self.agent.status().clone();
+        // The meter shows whole watt-hours.
+        let register = i64::try_from(metered.0 - metered.0 % 1_000).ok();
         let last_reading = async {
-            let mut meters = source.status().await?.meters;
-            while meters.iter().any(|meter| meter.energy_mwh < register(metered)) {
+            let mut enough = None;
+            loop {
+                let meters = source.status().await?.meters;
+                let reads = meters.iter().map(|meter| meter.reads).min().unwrap_or_default();
+                let shown = meters.iter().all(|meter| meter.energy_mwh >= register);
+                // A counter is billed when a second reading agrees with the first.
+                if shown && reads > *enough.get_or_insert(reads + 1) {
+                    return Ok::<_, EngineGone>(());
+                }
                 sleep(POLL).await;
-                meters = source.status().await?.meters;
             }
-            // A counter is billed when a second reading agrees with the first.
-            let agreed = |now: &MeterStatus| meters.iter().any(|then| then.id == now.id && now.reads > then.reads + 1);
-            while !source.status().await?.meters.iter().all(agreed) {
-                sleep(POLL).await;
-            }
-            Ok::<_, EngineGone>(())
         };
         if let Ok(read) = timeout(LAST_READING_WAIT, last_reading).await {
             read?;
@@ -366,11 +368,6 @@ impl Demo {
 fn wallet_node(wallet: &LightningService) -> &ldk_node::Node {
     let LightningService::Node(node) = wallet else { unreachable!("the demo's house has the built-in node") };
     node.ldk()
-}
-
-/// The meter shows whole watt-hours.
-fn register(energy: MilliwattHours) -> Option<i64> {
-    i64::try_from(energy.0 - energy.0 % 1_000).ok()
 }
 
 fn progress_line(status: &Status) -> String {

@@ -76,6 +76,8 @@ impl Gate {
             None => self.count(state, sample),
             Some(Objection::Jitter) => {
                 self.suspect = None;
+                // A higher value that nothing has confirmed is contradicted.
+                self.pending = self.pending.filter(|pending| self.follows(pending, &sample));
                 Verdict::Jitter
             }
             Some(Objection::Doubt(suspicion)) => self.quarantine(suspicion, sample, state),
@@ -162,10 +164,10 @@ impl Gate {
         };
         let believed = if sample.raw < earlier.raw { sample } else { earlier };
         let step = believed.raw.0.saturating_sub(state.raw.0);
+        let is_back = |former: Former| believed.raw.0.saturating_add(jitter(&sample)) >= former.raw.0;
         let (used, fallen_from) = match state.evidence.fallen_from {
-            Some(former) if believed.raw.0.saturating_add(jitter(&sample)) >= former.raw.0 => {
-                let counted_since = state.total.0.saturating_sub(former.total.0);
-                (step.min(believed.raw.0.saturating_sub(former.raw.0).saturating_sub(counted_since)), None)
+            Some(former) if is_back(former) => {
+                (step.min(since_fall(&state, former, believed.raw.0.saturating_sub(former.raw.0))), None)
             }
             former => (step, former),
         };
@@ -191,7 +193,7 @@ impl Gate {
     /// Collects doubtful samples until enough of them agree with each other to be taken for the truth.
     fn quarantine(&mut self, suspicion: Suspicion, sample: Sample, state: MeterState) -> Verdict {
         let suspect = match self.suspect {
-            Some(suspect) if suspect.is_same_meter(&sample) && self.follows(&suspect.last, &sample) => {
+            Some(suspect) if suspect.can_go_on_with(&sample) && self.follows(&suspect.last, &sample) => {
                 suspect.and(suspicion, sample)
             }
             _ => Suspect::new(suspicion, sample),
@@ -210,7 +212,7 @@ impl Gate {
                 let cause = self.cause(&state, &suspect);
                 // What was used while waiting for the clock is known; only the gap before is not.
                 let used = match cause {
-                    Rebase::TimeUnknown => sample.raw.0.saturating_sub(suspect.first.raw.0),
+                    Rebase::TimeUnknown => suspect.believed().raw.0.saturating_sub(suspect.first.raw.0),
                     _ => 0,
                 };
                 let generation = state.generation.saturating_add(1);
@@ -232,7 +234,7 @@ impl Gate {
         let modulus = self.limits.modulus?.0;
         let near = modulus / ROLLOVER_PART;
         let to_end = modulus.checked_sub(state.raw.0)?;
-        let (first, last) = (suspect.first, suspect.last);
+        let (first, last) = (suspect.first, suspect.believed());
         // A wrong value that was believed stands near the end by chance, and has never counted.
         let fell = suspect.suspicion == Suspicion::Backwards && last.raw < state.raw && state.evidence.has_counted;
         if !fell || to_end > near || first.raw.0 > near {
@@ -240,17 +242,23 @@ impl Gate {
         }
         let since = first.read.corrected(last.read).since(state.evidence.read);
         let possible = self.possible(to_end.saturating_add(first.raw.0), since, jitter(&last));
-        Some(possible.map(|()| MilliwattHours(to_end.saturating_add(last.raw.0))))
+        let over_end = |from: u64| modulus.saturating_sub(from).saturating_add(last.raw.0);
+        let used = over_end(state.raw.0);
+        let used = state
+            .evidence
+            .fallen_from
+            .map_or(used, |former| used.min(since_fall(state, former, over_end(former.raw.0))));
+        Some(possible.map(|()| MilliwattHours(used)))
     }
 
     fn cause(&self, state: &MeterState, suspect: &Suspect) -> Rebase {
-        let last = suspect.last;
+        let last = suspect.believed();
         let from_zero = self.through_fuse(last.read.since(state.evidence.read).at_least_ms) + u128::from(jitter(&last));
         match suspect.suspicion {
             Suspicion::OtherMeter => Rebase::Swapped,
             Suspicion::TooFast => Rebase::Jumped,
             Suspicion::TimeUnknown => Rebase::TimeUnknown,
-            Suspicion::Backwards | Suspicion::Zero => match (state.evidence.serial, last.serial) {
+            Suspicion::Backwards | Suspicion::Zero => match (state.evidence.serial, suspect.serial()) {
                 _ if self.limits.volatile && u128::from(last.raw.0) <= from_zero => Rebase::PowerLost,
                 (Some(_), Some(_)) => Rebase::Reset,
                 _ => Rebase::Fallen,
@@ -258,7 +266,7 @@ impl Gate {
         }
     }
 
-    /// The virtual meter goes on from the newest doubtful sample.
+    /// The virtual meter goes on from what the newest two doubtful samples agree on.
     fn start_again(
         &mut self,
         state: MeterState,
@@ -267,14 +275,16 @@ impl Gate {
         suspect: &Suspect,
         verdict: Verdict,
     ) -> Verdict {
-        let sample = suspect.last;
+        let sample = suspect.believed();
         let former = Former { raw: state.raw, total: state.total };
         let fallen_from = match verdict {
             Verdict::Rebased(Rebase::Swapped) | Verdict::RolledOver(_) => None,
             _ if sample.raw < state.raw => Some(former),
             _ => state.evidence.fallen_from.filter(|former| sample.raw < former.raw),
         };
-        let serial = sample.serial.or(suspect.serial()).or(state.evidence.serial);
+        // A new counter without a number may be another meter; the next number that is read is its own.
+        let known = state.evidence.serial.filter(|_| matches!(verdict, Verdict::RolledOver(_)));
+        let serial = suspect.serial().or(known);
         let has_counted = generation == state.generation;
         self.pending = None;
         self.too_high_since_pending = false;
@@ -295,6 +305,11 @@ impl Gate {
         });
         verdict
     }
+}
+
+/// What a counter that is back where it fell from has used and not counted yet, when it stands so far beyond that.
+fn since_fall(state: &MeterState, former: Former, beyond: u64) -> u64 {
+    beyond.saturating_sub(state.total.0.saturating_sub(former.total.0))
 }
 
 fn jitter(sample: &Sample) -> u64 {

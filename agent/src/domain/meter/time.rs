@@ -39,20 +39,22 @@ impl Stamp {
         Elapsed { at_least_ms: since_start, exact: false }
     }
 
-    /// The same instant, with the wall time it had according to a clock that is right `now`.
+    /// The same instant, with the wall time it had according to a clock that is right `now`. What was read before the
+    /// machine started is at the latest from then.
     pub(super) fn corrected(self, now: Stamp) -> Stamp {
-        if self.trusted || !now.trusted || self.boot != now.boot || self.monotonic_ms > now.monotonic_ms {
+        if self.trusted || !now.trusted || self.boot == 0 || now.boot == 0 {
             return self;
         }
-        let ago = now.monotonic_ms - self.monotonic_ms;
+        let is_same = self.boot == now.boot && self.monotonic_ms <= now.monotonic_ms;
+        let ago = if is_same { now.monotonic_ms - self.monotonic_ms } else { now.monotonic_ms };
         Stamp { wall: UnixMillis(now.wall.0.saturating_sub(ago)), trusted: true, ..self }
     }
 }
 
-/// Notices a wall clock that jumps although it was said to be right, and trusts it no more until it is back.
+/// The time by a clock that was right once since the machine started; a wall clock that jumps later changes nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Steadiness {
-    /// The last trusted instant.
+    /// The last instant at which the clock was right.
     right: Option<Stamp>,
     /// Before a restart of this program the clock was not trusted; it must have been set since.
     doubtful: Option<Stamp>,
@@ -63,23 +65,28 @@ impl Steadiness {
         Steadiness { right: last.filter(|stamp| stamp.trusted), doubtful: last.filter(|stamp| !stamp.trusted) }
     }
 
-    /// `stamp`, trusted only if the wall clock moved as the monotonic clock did.
+    /// `stamp` with the wall time it should have, as far as that is known.
     pub(super) fn check(&mut self, stamp: Stamp) -> Stamp {
-        let trusted = stamp.trusted
-            && self.right.is_none_or(|right| !has_jumped(right, stamp))
-            && self.doubtful.is_none_or(|doubtful| doubtful.boot != stamp.boot || has_jumped(doubtful, stamp));
-        if trusted {
-            *self = Steadiness { right: Some(stamp), doubtful: None };
+        let trusted = stamp.trusted && !self.doubtful.is_some_and(|doubtful| goes_on(doubtful, stamp));
+        let checked = match self.right {
+            Some(right) if right.boot == stamp.boot && !(trusted && goes_on(right, stamp)) => {
+                let passed_ms = stamp.monotonic_ms.saturating_sub(right.monotonic_ms);
+                Stamp { wall: right.wall.plus(passed_ms), trusted: true, ..stamp }
+            }
+            _ => Stamp { trusted, ..stamp },
+        };
+        if checked.trusted {
+            *self = Steadiness { right: Some(checked), doubtful: None };
         }
-        Stamp { trusted, ..stamp }
+        checked
     }
 }
 
-/// Whether the wall clock was set between two instants of one start of the machine.
-fn has_jumped(earlier: Stamp, later: Stamp) -> bool {
+/// Whether the wall clock moved as the monotonic clock did, within one start of the machine.
+fn goes_on(earlier: Stamp, later: Stamp) -> bool {
     let monotonic = i128::from(later.monotonic_ms) - i128::from(earlier.monotonic_ms);
     let wall = i128::from(later.wall.0) - i128::from(earlier.wall.0);
-    later.boot == earlier.boot && (wall - monotonic).unsigned_abs() > JUMP_MIN_MS
+    later.boot == earlier.boot && (wall - monotonic).unsigned_abs() <= JUMP_MIN_MS
 }
 
 /// A wall clock that moves by more than this against the monotonic clock has jumped.

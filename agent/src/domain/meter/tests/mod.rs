@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod gate;
+mod generated;
 mod watch;
 
 use proptest::prelude::*;
