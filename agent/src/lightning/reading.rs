@@ -120,9 +120,10 @@ pub fn listed(kind: ServiceKind, direction: Direction, answer: &HttpAnswer) -> R
             Ok(rows.iter().filter(|row| row.state == lnbits::answers::State::Success).map(|row| row.listed()).collect())
         }
         ServiceKind::Lnd => {
-            let (name, read): (_, fn(&serde_json::Value) -> Result<Option<Listed>, ServiceFault>) = match direction {
-                Direction::Out => ("payments", lists::payment),
-                Direction::In => ("invoices", lists::invoice),
+            let name = if direction == Direction::Out { "payments" } else { "invoices" };
+            let read = |item| match direction {
+                Direction::Out => lists::payment(item),
+                Direction::In => lists::invoice(item),
             };
             let page = lnd_answer(answer)?.map_err(|refusal| refusal.fault())?;
             let items = page[name].as_array().ok_or_else(|| silence(kind))?;

@@ -24,9 +24,13 @@ enum Mood {
 /// The devices on a line by unit, and what was asked of them.
 #[derive(Clone, Default)]
 struct Shelf {
-    devices: Arc<Mutex<BTreeMap<u8, (Arc<Profile>, Mood)>>>,
-    asked: Arc<Mutex<Vec<(Instant, u8, u16, u16)>>>,
+    devices: Arc<Mutex<Devices>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
+
+type Devices = BTreeMap<u8, (Arc<Profile>, Mood)>;
+/// When, whom, from which register on, and how many.
+type Asked = (Instant, u8, u16, u16);
 
 impl Shelf {
     fn put(&self, unit: u8, profile: &str, mood: Mood) -> Device {
