@@ -89,7 +89,10 @@ impl Story {
         let looks_over = state.raw.0 >= modulus - modulus / 100 && value <= modulus / 100;
         // A counter that fell and has counted past where it fell from is a new one, whatever it does later.
         let is_past = |former: Former| value + 2 * self.counter.quantum(value) >= former.raw.0;
+        // While a new counter waits to be confirmed, a run of lower values may be confirmed in its place.
+        let is_lower = value < raw && self.agent.gate.suspicion().is_some() && self.bad.samples == 0;
         match self.mask {
+            Mask::Same(_) | Mask::WrongOrder if is_lower && self.hidden => None,
             Mask::NearNoise => Some(value).filter(|_| self.clean.samples > 0),
             Mask::RolledBack(_) => (!looks_over && !state.evidence.fallen_from.is_some_and(is_past)).then_some(value),
             _ => (!looks_over && !is_possible).then_some(value),
