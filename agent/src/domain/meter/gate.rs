@@ -14,6 +14,8 @@ pub struct Gate {
     state: Option<MeterState>,
     /// A plausible sample that no other has confirmed yet.
     pending: Option<Sample>,
+    /// Samples that were not believed since `pending` was read.
+    doubted_since_pending: u32,
     /// Something was too high since `pending` was read.
     too_high_since_pending: bool,
     suspect: Option<Suspect>,
@@ -36,6 +38,7 @@ impl Gate {
             limits,
             state: stored,
             pending: None,
+            doubted_since_pending: 0,
             too_high_since_pending: false,
             suspect: None,
             clock: Steadiness::new(last_read),
@@ -158,6 +161,7 @@ impl Gate {
     /// Counts up to the lower of two samples that agree: one alone may be a wrong value that happens to be possible.
     fn count(&mut self, state: MeterState, sample: Sample) -> Verdict {
         let pending = self.pending.replace(sample);
+        self.doubted_since_pending = 0;
         let Some(earlier) = pending.filter(|earlier| self.follows(earlier, &sample)) else {
             self.too_high_since_pending = false;
             return Verdict::Pending;
@@ -199,6 +203,10 @@ impl Gate {
             _ => Suspect::new(suspicion, sample),
         };
         self.suspect = Some(suspect);
+        self.doubted_since_pending = self.doubted_since_pending.saturating_add(1);
+        if self.doubted_since_pending >= DOUBTS_AGAINST_ONE {
+            self.pending = None;
+        }
         if matches!(suspicion, Suspicion::TooFast | Suspicion::TimeUnknown) {
             self.mark(state, &sample);
         }
@@ -316,6 +324,8 @@ fn jitter(sample: &Sample) -> u64 {
     sample.quantum.0.saturating_mul(2)
 }
 
+/// One plausible sample among so many doubtful ones is not confirmed by a later one.
+const DOUBTS_AGAINST_ONE: u32 = 2;
 const MILLIS_PER_HOUR: u128 = 3_600_000;
 /// A counter that rolls over was within 1 % of its end before and is within 1 % of its beginning after.
 const ROLLOVER_PART: u64 = 100;

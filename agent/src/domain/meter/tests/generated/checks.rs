@@ -36,7 +36,7 @@ impl Story {
             let state = self.agent.gate.state();
             format!("poll {}, {:?}, raw {raw}, shown {shown}, {verdict:?}: {what}; {state:?}", self.polls, self.mask)
         };
-        self.check_energy(used).and_then(|()| self.check_doubt(raw, verdict)).map_err(context)?;
+        self.check_energy(used).and_then(|()| self.check_doubt(raw)).map_err(context)?;
         self.total_before = self.agent.total();
         self.stored_before = self.agent.stored.map_or(0, |state| state.total.0);
         Ok(())
@@ -89,7 +89,10 @@ impl Story {
         let looks_over = state.raw.0 >= modulus - modulus / 100 && value <= modulus / 100;
         // A counter that fell and has counted past where it fell from is a new one, whatever it does later.
         let is_past = |former: Former| value + 2 * self.counter.quantum(value) >= former.raw.0;
+        // While a new counter waits to be confirmed, a run of lower values may be confirmed in its place.
+        let is_lower = value < raw && self.agent.gate.suspicion().is_some() && self.bad.samples == 0;
         match self.mask {
+            Mask::Same(_) | Mask::WrongOrder if is_lower && self.hidden => None,
             Mask::NearNoise => Some(value).filter(|_| self.clean.samples > 0),
             Mask::RolledBack(_) => (!looks_over && !state.evidence.fallen_from.is_some_and(is_past)).then_some(value),
             _ => (!looks_over && !is_possible).then_some(value),
@@ -136,7 +139,7 @@ impl Story {
         }
         let is_rolled_back = matches!(self.mask, Mask::RolledBack(_));
         self.hidden |= is_rolled_back && !matches!(verdict, Verdict::Quarantined(_));
-        let doubted = is_clean && !shows_zero && self.agent.gate.suspicion().is_some();
+        let doubted = is_clean && !shows_zero && matches!(verdict, Verdict::Quarantined(_));
         self.doubt = if doubted { self.doubt.and(now_ms) } else { Run::default() };
         self.hidden |= verdict == Verdict::Baseline && !is_clean;
         match verdict {
@@ -163,8 +166,8 @@ impl Story {
         if shrank { Err("the total shrank".to_owned()) } else { Ok(()) }
     }
 
-    fn check_doubt(&self, raw: u64, verdict: Verdict) -> Result<(), String> {
-        let Some(suspicion) = self.agent.gate.suspicion().filter(|_| raw > 0 && verdict != Verdict::Pending) else {
+    fn check_doubt(&self, raw: u64) -> Result<(), String> {
+        let Some(suspicion) = self.agent.gate.suspicion().filter(|_| raw > 0) else {
             return Ok(());
         };
         let other_start = self.agent.gate.state().is_some_and(|state| state.evidence.read.boot != self.clock.boot);

@@ -242,6 +242,9 @@ impl Story {
             _ => {
                 let step = self.random.pick(&[90_000, 86_400_000, 31_536_000_000]);
                 self.clock.wall_error_ms = self.random.pick(&[0, step, -step]);
+                // Nobody has read a right clock since the machine started.
+                let unread = self.agent.gate.state().is_none_or(|state| state.evidence.read.boot != self.clock.boot);
+                self.hidden |= self.clock.wall_error_ms != 0 && unread;
             }
         }
         (self.clean, self.doubt) = (Run::default(), Run::default());
