@@ -242,9 +242,7 @@ impl Story {
             _ => {
                 let step = self.random.pick(&[90_000, 86_400_000, 31_536_000_000]);
                 self.clock.wall_error_ms = self.random.pick(&[0, step, -step]);
-                // Nobody has read a right clock since the machine started.
-                let unread = self.agent.gate.state().is_none_or(|state| state.evidence.read.boot != self.clock.boot);
-                self.hidden |= self.clock.wall_error_ms != 0 && unread;
+                self.hidden |= self.is_clock_wrong_for_good();
             }
         }
         (self.clean, self.doubt) = (Run::default(), Run::default());
@@ -255,6 +253,13 @@ impl Story {
         let crashed = self.random.chance(50);
         self.agent.restart(crashed);
         self.total_before = self.agent.total();
+        self.hidden |= self.is_clock_wrong_for_good();
+    }
+
+    /// It is wrong, and nobody knows when it was right since the machine started.
+    fn is_clock_wrong_for_good(&self) -> bool {
+        let is_other_start = |state: MeterState| state.evidence.read.boot != self.clock.boot;
+        self.clock.synchronised && self.clock.wall_error_ms != 0 && self.agent.gate.state().is_none_or(is_other_start)
     }
 
     fn reboot(&mut self, tally: &mut Tally) {
