@@ -1,13 +1,13 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
 mod gpio;
+mod meters;
 mod wallet;
 
-use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
 
-use gpio::pulse_meter_status;
 pub use gpio::{InputStatus, RelayStatus};
+pub use meters::MeterStatus;
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::domain::money::Msat;
 use crate::domain::window::Period;
 use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
-use crate::latest::{Health, Latest, STOP_BUTTON, Table, Value};
+use crate::latest::{Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
 use crate::tasks::{EngineGone, EngineHandle, GpioHandle, Unanswered};
@@ -86,32 +86,6 @@ pub struct StopButtonStatus {
     pub state: String,
     /// Why it does not work, in one sentence.
     pub fault: Option<String>,
-}
-
-/// One meter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MeterStatus {
-    /// Its id.
-    pub id: String,
-    /// Maker and model.
-    pub title: String,
-    /// `good`, `doubtful`, `missing`, `stale` or `waiting`. What is stale is older than three poll periods.
-    pub state: String,
-    /// What is wrong, in one sentence.
-    pub fault: Option<String>,
-    /// What is to be known of how it is read, in one sentence.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Power now; `None` when no reading is young enough to say.
-    pub power_mw: Option<i64>,
-    /// The counter at the last reading; `age_ms` says when that was.
-    pub energy_mwh: Option<i64>,
-    /// Since the last good reading.
-    pub age_ms: Option<u64>,
-    /// Readings that worked.
-    pub reads: u64,
-    /// Readings that failed.
-    pub faults: u64,
 }
 
 /// One agreement.
@@ -333,7 +307,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         wallet_fault: None,
         wallet_age_ms: None,
         lightning,
-        meters: meters(config, latest, now.monotonic),
+        meters: meters::all(config, latest, now.monotonic),
         inputs: config.inputs.iter().map(|input| InputStatus::new(input, latest)).collect(),
         relays: Vec::new(),
         agreements: agreements.collect(),
@@ -356,60 +330,8 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
     }
 }
 
-fn meters(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterStatus> {
-    let read = config.meters.iter().map(|meter| {
-        let billed = meter.model.profile().and_then(|profile| profile.billed);
-        let counter = billed.unwrap_or(Quantity::ENERGY_IMPORT);
-        meter_status(&meter.id, meter.title(), counter, meter.poll_interval_ms, latest, uptime_ms)
-    });
-    let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
-    read.chain(counted).collect()
-}
-
-/// An inverter is billed by what passes the grid, so its power is the grid's too.
-fn meter_status(
-    id: &str,
-    title: &str,
-    counter: Quantity,
-    poll_interval_ms: u64,
-    latest: &Table,
-    uptime_ms: u64,
-) -> MeterStatus {
-    let health = latest.health.get(id).cloned().unwrap_or_default();
-    let value = |point: &str| latest.points.get(&format!("{id}.{point}"));
-    let Health { fault, doubtful, alarm, reads, faults, good_ms } = health;
-    let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
-    // Three missed polls make a value too old to rely on.
-    let age_max_ms = poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS);
-    let is_stale = age_ms.is_none_or(|age| age > age_max_ms);
-    let state = match (&fault, is_stale) {
-        (None, true) if reads == 0 => "waiting",
-        (Some(_), _) if doubtful => "doubtful",
-        (Some(_), _) => "missing",
-        (None, true) => "stale",
-        (None, false) if alarm.is_some() => "doubtful",
-        (None, false) => "good",
-    };
-    let power = value(&Quantity::POWER.at(counter.subject).name())
-        .filter(|value| uptime_ms.saturating_sub(value.at_ms) <= age_max_ms);
-    MeterStatus {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        state: state.to_owned(),
-        fault: fault.or(alarm),
-        note: None,
-        power_mw: power.map(|value| value.milli),
-        energy_mwh: value(&counter.name()).map(|value| value.milli),
-        age_ms,
-        reads,
-        faults,
-    }
-}
-
 fn points_of(latest: &Table, source: &str) -> Vec<(String, Value)> {
     let prefix = format!("{source}.");
     let own = latest.points.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
     own.filter_map(|(key, value)| Some((key.strip_prefix(&prefix)?.to_owned(), value.clone()))).collect()
 }
-
-const STALE_GRACE_MS: u64 = 2_000;

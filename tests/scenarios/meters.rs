@@ -12,11 +12,13 @@ use kilosat::demo::chain::Chain;
 use kilosat::demo::esplora;
 use kilosat::domain::money::UnixMillis;
 use kilosat::status::Status;
-use kilosat_drivers::modbus::{Device, Framing, Line, Model, Reader, RoundFault};
+use kilosat_drivers::modbus::{Bus, Device, Framing, Heard, Line, Model, Reader, RoundFault};
 use kilosat_drivers::profiles::{self, Profile};
 use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
+use kilosat_drivers::serial::SerialSettings;
 use sim::meter::{Fault, MeterSim};
 use sim::peer::Pymodbus;
+use sim::serial::SerialPort;
 use sim::wait;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -161,4 +163,45 @@ async fn pymodbus_is_read_as_its_values_change() {
     assert!(matches!(other.read().await, Err(RoundFault::Value(_))));
     drop(peer);
     assert!(meter.read().await.is_err());
+}
+
+#[tokio::test]
+async fn pymodbus_on_a_serial_line_is_read_and_found_again_after_the_adapter_was_pulled_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("adapter");
+    let mut peer = Pymodbus::start_rtu();
+    let port = SerialPort::plug(&path, peer.port());
+    let line = Line::Serial { path: path.clone(), settings: SerialSettings::default() };
+    let model = Model::Known(profiles::find("eastron-sdm630").unwrap());
+    let (period, answer_max) = (Duration::from_millis(200), Duration::from_secs(1));
+    let (bus, mut meters) = Bus::new(line, vec![Device { unit: 1, model, period, answer_max }], || 0);
+    let running = tokio::spawn(bus.run());
+    let energy = |heard: &Heard| {
+        heard
+            .round
+            .readings
+            .iter()
+            .find(|reading| reading.quantity == Quantity::ENERGY_IMPORT)
+            .and_then(Reading::energy)
+    };
+    let heard = meters[0].next().await.unwrap();
+    assert_eq!((heard.fault.as_deref(), energy(&heard)), (None, Some(MilliwattHours(1_234_500_000))));
+    drop(port);
+    let heard = loop {
+        let heard = meters[0].next().await.unwrap();
+        if heard.fault.is_some() {
+            break heard;
+        }
+    };
+    assert_eq!(energy(&heard), None, "nothing old is shown as new");
+    peer.order("energy 1235.25");
+    let _port = SerialPort::plug(&path, peer.port());
+    let heard = loop {
+        let heard = meters[0].next().await.unwrap();
+        if heard.fault.is_none() {
+            break heard;
+        }
+    };
+    assert_eq!(energy(&heard), Some(MilliwattHours(1_235_250_000)));
+    running.abort();
 }

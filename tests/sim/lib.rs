@@ -9,5 +9,6 @@ pub mod house;
 pub mod hub;
 pub mod meter;
 pub mod peer;
+pub mod serial;
 pub mod wait;
 pub mod wallets;

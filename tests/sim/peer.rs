@@ -18,10 +18,23 @@ impl Pymodbus {
     /// # Panics
     /// When it does not start.
     pub fn start() -> Pymodbus {
+        Self::start_with(&[])
+    }
+
+    /// The same, in the frames of a serial line.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_rtu() -> Pymodbus {
+        Self::start_with(&["--rtu"])
+    }
+
+    fn start_with(options: &[&str]) -> Pymodbus {
         let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/pymodbus_meter.py");
         let mut child = Command::new(python)
             .arg(script)
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -204,4 +204,4 @@ pub(super) fn check_billed(root: &Section<'_>, config: &Config) {
 }
 
 /// The name of devices that say themselves what they measure.
-const SUNSPEC: &str = "sunspec";
+pub(super) const SUNSPEC: &str = "sunspec";

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use kilosat_drivers::profiles::{self, Evidence, OwnProfile, Profile, ProfileFault, Role};
 use serde::Serialize;
 
+use super::meter::SUNSPEC;
+
 /// Every profile that a `[[meter]]` section may name.
 #[derive(Clone, Debug, Default)]
 pub struct Profiles {
@@ -65,6 +67,7 @@ impl Profiles {
             let billed = if billed.is_none() { ", for watching only" } else { "" };
             let _ = writeln!(text, "{name:<28} {title} ({evidence}{billed}{own})");
         }
+        let _ = writeln!(text, "{SUNSPEC:<28} Any device that speaks SunSpec and says itself what it measures");
         text.push_str("\nEverything about one of them: kilosat profiles NAME");
         text
     }

@@ -294,10 +294,9 @@ impl Demo {
     /// Freezes the house, reads the meter once more, pays what is owed, and draws the account.
     async fn settle(&mut self, narrator: &dyn Narrator) -> Result<Account, DemoError> {
         self.time.freeze();
-        let simulated = self.time.simulated_ms();
         let metered = {
             let mut house = self.house.lock().unwrap_or_else(PoisonError::into_inner);
-            house.advance_to(simulated);
+            house.advance_to(self.time.simulated_ms());
             house.metered()
         };
         let source = self.agent.status().clone();

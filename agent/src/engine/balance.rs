@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Step;
 use super::bills::signed;
 use super::wallet::{Mark, OPENING};
-use crate::domain::money::Msat;
+use crate::domain::money::{MSAT_PER_SAT, Msat};
 use crate::domain::reconcile::{Finding, compare, tolerance};
 use crate::store::{Posting, StoreError};
 
@@ -82,10 +82,11 @@ impl Step<'_> {
     }
 
     /// The roundings of a wallet are booked, so that many small ones do not become a large one; but no more of them within
-    /// a day than one comparison forgives, so that nothing drains away unseen.
+    /// a day than one comparison forgives, so that nothing drains away unseen. Less than a satoshi is none: some wallets
+    /// count in whole ones only.
     fn round_off(&mut self, account: &str, wallet: i64, ledger: i64) -> Result<(), StoreError> {
         let difference = wallet.saturating_sub(ledger);
-        if difference == 0 {
+        if difference.unsigned_abs() < MSAT_PER_SAT {
             return Ok(());
         }
         let key = format!("{ROUNDED}:{}", self.rules.service);

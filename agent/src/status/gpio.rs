@@ -4,7 +4,7 @@ use kilosat_drivers::gpio::relay::Contact;
 use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
 
-use super::{MeterStatus, meter_status};
+use super::meters::{MeterStatus, meter_status};
 use crate::config::{ContactInput, PulseMeter};
 use crate::latest::Table;
 use crate::tasks::{ACTIVE, GpioHandle, LOST_EDGES, RelayView};

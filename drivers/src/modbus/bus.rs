@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
+use super::counts::{Counts, Pauses};
 use super::fault::{LinkFault, RoundFault};
 use super::line::Line;
-use super::link::{Counts, Link, Pauses};
+use super::link::Link;
 use super::station::{Device, Round, Station};
 use crate::profiles::{self, Profile};
 

@@ -7,6 +7,7 @@
 
 mod backoff;
 mod bus;
+mod counts;
 mod fault;
 mod frame;
 mod line;
@@ -21,10 +22,11 @@ mod wires;
 
 pub use backoff::Backoff;
 pub use bus::{Bus, Heard, Meter};
+pub use counts::{Counts, Pauses};
 pub use fault::{LinkFault, RoundFault};
 pub use frame::{Ask, Framing, Wrong};
 pub use line::Line;
-pub use link::{Counts, Link, Pauses};
+pub use link::Link;
 pub use planner::{Span, Splits, plan};
 pub use reader::Reader;
 pub use station::{Device, Model, Round};

@@ -1,8 +1,9 @@
 //! One device read on demand, for whoever wants its values once: a scan, a look from the command line.
 
+use super::counts::{Counts, Pauses};
 use super::fault::{LinkFault, RoundFault};
 use super::line::Line;
-use super::link::{Counts, Link, Pauses};
+use super::link::Link;
 use super::station::{Device, Round, Station};
 
 /// A device alone on its line.
@@ -27,7 +28,7 @@ impl Reader {
     /// [`RoundFault`].
     pub async fn read(&mut self) -> Result<Round, RoundFault> {
         let mut round = Round::default();
-        self.station.begin();
+        self.station.begin_all();
         while let Some(ask) = self.station.ask() {
             match self.link.read(ask, self.station.patience.wait(), &mut self.words).await {
                 Ok(latency) => {

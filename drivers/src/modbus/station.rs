@@ -123,7 +123,17 @@ impl Station {
             let rounds = wait.as_millis() / self.device.period.as_millis().max(1);
             self.rounds.is_multiple_of(u64::try_from(rounds).unwrap_or(u64::MAX).max(1))
         };
-        self.answers.kind = if every(STATIC_EVERY) { ALL } else { usize::from(every(SLOW_EVERY)) };
+        let kind = if every(STATIC_EVERY) { ALL } else { usize::from(every(SLOW_EVERY)) };
+        self.begin_kind(kind);
+    }
+
+    /// Begins a round that asks for everything.
+    pub(super) fn begin_all(&mut self) {
+        self.begin_kind(ALL);
+    }
+
+    fn begin_kind(&mut self, kind: usize) {
+        self.answers.kind = kind;
         if self.answers.kind == ALL && !self.refused.is_empty() {
             // It may have another firmware by now.
             self.refused.clear();

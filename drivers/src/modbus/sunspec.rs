@@ -241,84 +241,77 @@ impl Value {
 
 /// What is known of a model, as far as it is long enough.
 fn values(model: Model) -> impl Iterator<Item = Value> {
-    let ac = |measure: Measure, total: u16, phases: u16, step: u16, kind: Kind, power: Option<u16>| {
-        let all = Quantity::of(measure);
-        let places = [
-            (all, total),
-            (all.on(Phase::L1), phases),
-            (all.on(Phase::L2), phases + step),
-            (all.on(Phase::L3), phases + 2 * step),
-        ];
-        let scale = if measure == Measure::PowerFactor && power.is_some() { 10 } else { 1_000 };
-        let known = move |(quantity, offset): (Quantity, u16)| Value {
-            quantity,
-            offset,
-            kind,
-            power,
-            scale,
-            invalid: invalid(kind, measure),
-        };
-        // Voltage has no total: there the first place is 0.
-        places.into_iter().filter(|(_, offset)| *offset > 0).map(known).collect::<Vec<_>>()
-    };
-    let one = |quantity: Quantity, offset: u16, kind: Kind, power: Option<u16>| {
-        vec![Value { quantity, offset, kind, power, scale: 1_000, invalid: invalid(kind, quantity.measure) }]
-    };
-    let sum = Quantity::of;
     let known = match model.id {
-        101..=103 => vec![
-            ac(Measure::Current, 2, 3, 1, Kind::U16, Some(6)),
-            ac(Measure::Voltage, 0, 10, 1, Kind::U16, Some(13)),
-            one(sum(Measure::Power), 14, Kind::I16, Some(15)),
-            one(sum(Measure::Frequency), 16, Kind::U16, Some(17)),
-            one(sum(Measure::EnergyExport), 24, Kind::U32, Some(26)),
-            one(sum(Measure::Power).at(Subject::Pv), 31, Kind::I16, Some(32)),
-        ],
-        111..=113 => vec![
-            ac(Measure::Current, 2, 4, 2, Kind::F32, None),
-            ac(Measure::Voltage, 0, 16, 2, Kind::F32, None),
-            one(sum(Measure::Power), 22, Kind::F32, None),
-            one(sum(Measure::Frequency), 24, Kind::F32, None),
-            one(sum(Measure::EnergyExport), 32, Kind::F32, None),
-            one(sum(Measure::Power).at(Subject::Pv), 38, Kind::F32, None),
-        ],
-        201..=204 => vec![
-            ac(Measure::Current, 2, 3, 1, Kind::I16, Some(6)),
-            ac(Measure::Voltage, 7, 8, 1, Kind::I16, Some(15)),
-            one(sum(Measure::Frequency), 16, Kind::I16, Some(17)),
-            ac(Measure::Power, 18, 19, 1, Kind::I16, Some(22)),
-            ac(Measure::PowerFactor, 33, 34, 1, Kind::I16, Some(37)),
-            ac(Measure::EnergyExport, 38, 40, 2, Kind::U32, Some(54)),
-            ac(Measure::EnergyImport, 46, 48, 2, Kind::U32, Some(54)),
-        ],
-        211..=214 => vec![
-            ac(Measure::Current, 2, 4, 2, Kind::F32, None),
-            ac(Measure::Voltage, 10, 12, 2, Kind::F32, None),
-            one(sum(Measure::Frequency), 26, Kind::F32, None),
-            ac(Measure::Power, 28, 30, 2, Kind::F32, None),
-            ac(Measure::EnergyExport, 60, 62, 2, Kind::F32, None),
-            ac(Measure::EnergyImport, 68, 70, 2, Kind::F32, None),
-        ],
-        124 => vec![one(sum(Measure::Soc).at(Subject::Battery), 8, Kind::U16, Some(22))],
-        701 => vec![
-            one(sum(Measure::Power), 10, Kind::I16, Some(116)),
-            one(sum(Measure::Frequency), 17, Kind::U32, Some(115)),
-            one(sum(Measure::EnergyExport), 19, Kind::U64, Some(120)),
-            one(sum(Measure::EnergyImport), 23, Kind::U64, Some(120)),
-        ],
-        713 => vec![one(sum(Measure::Soc).at(Subject::Battery), 4, Kind::U16, Some(8))],
-        802 => vec![
-            one(sum(Measure::Soc).at(Subject::Battery), 11, Kind::U16, Some(56)),
-            one(sum(Measure::Power).at(Subject::Battery), 47, Kind::I16, Some(63)),
-        ],
-        160 => (0..(model.length.saturating_sub(8) / 20).min(4))
+        101..=103 | 111..=113 => of_inverter(model.id >= 111),
+        201..=204 | 211..=214 => of_meter(model.id >= 211),
+        160 => (0..model.length.saturating_sub(8) / 20)
             .zip([Subject::Pv1, Subject::Pv2, Subject::Pv3, Subject::Pv4])
-            .map(|(block, subject)| one(sum(Measure::Power).at(subject), 21 + 20 * block, Kind::U16, Some(4)))
+            .map(|(block, subject)| one(Quantity::POWER.at(subject), 21 + 20 * block, Kind::U16, Some(4)))
             .collect(),
+        124 => vec![one(BATTERY_SOC, 8, Kind::U16, Some(22))],
+        713 => vec![one(BATTERY_SOC, 4, Kind::U16, Some(8))],
+        802 => vec![
+            one(BATTERY_SOC, 11, Kind::U16, Some(56)),
+            one(Quantity::POWER.at(Subject::Battery), 47, Kind::I16, Some(63)),
+        ],
+        701 => vec![
+            one(Quantity::POWER, 10, Kind::I16, Some(116)),
+            one(Quantity::FREQUENCY, 17, Kind::U32, Some(115)),
+            one(Quantity::ENERGY_EXPORT, 19, Kind::U64, Some(120)),
+            one(Quantity::ENERGY_IMPORT, 23, Kind::U64, Some(120)),
+        ],
         _ => Vec::new(),
     };
-    let fits = move |value: &Value| value.offset + value.kind.words() <= model.length.saturating_add(2);
-    known.into_iter().flatten().filter(fits)
+    known.into_iter().filter(move |value| value.offset + value.kind.words() <= model.length.saturating_add(2))
+}
+/// Models 101 to 103 count in integers with scale factors, 111 to 113 in floats.
+fn of_inverter(floats: bool) -> Vec<Value> {
+    let (whole, signed) = if floats { (Kind::F32, Kind::F32) } else { (Kind::U16, Kind::I16) };
+    let counter = if floats { Kind::F32 } else { Kind::U32 };
+    let at = |integer: u16, float: u16| if floats { float } else { integer };
+    let power = |offset: u16| (!floats).then_some(offset);
+    let mut values = phases(Measure::Current, Some(2), at(3, 4), whole, power(6));
+    values.extend(phases(Measure::Voltage, None, at(10, 16), whole, power(13)));
+    values.extend([
+        one(Quantity::POWER, at(14, 22), signed, power(15)),
+        one(Quantity::FREQUENCY, at(16, 24), whole, power(17)),
+        one(Quantity::ENERGY_EXPORT, at(24, 32), counter, power(26)),
+        one(Quantity::POWER.at(Subject::Pv), at(31, 38), signed, power(32)),
+    ]);
+    values
+}
+
+/// Models 201 to 204 count in integers with scale factors, 211 to 214 in floats.
+fn of_meter(floats: bool) -> Vec<Value> {
+    let signed = if floats { Kind::F32 } else { Kind::I16 };
+    let counter = if floats { Kind::F32 } else { Kind::U32 };
+    let at = |integer: u16, float: u16| if floats { float } else { integer };
+    let power = |offset: u16| (!floats).then_some(offset);
+    let mut values = phases(Measure::Current, Some(2), at(3, 4), signed, power(6));
+    values.extend(phases(Measure::Voltage, Some(at(7, 10)), at(8, 12), signed, power(15)));
+    values.push(one(Quantity::FREQUENCY, at(16, 26), signed, power(17)));
+    values.extend(phases(Measure::Power, Some(at(18, 28)), at(19, 30), signed, power(22)));
+    if !floats {
+        values.extend(phases(Measure::PowerFactor, Some(33), 34, signed, power(37)));
+    }
+    values.extend(phases(Measure::EnergyExport, Some(at(38, 60)), at(40, 62), counter, power(54)));
+    values.extend(phases(Measure::EnergyImport, Some(at(46, 68)), at(48, 70), counter, power(54)));
+    values
+}
+
+/// One value for all phases, where there is one, and one for each, one after the other.
+fn phases(measure: Measure, all: Option<u16>, first: u16, kind: Kind, power: Option<u16>) -> Vec<Value> {
+    let quantity = Quantity::of(measure);
+    let each = [Phase::L1, Phase::L2, Phase::L3].into_iter().zip((first..).step_by(usize::from(kind.words())));
+    let all = all.into_iter().map(|offset| (quantity, offset));
+    let places = all.chain(each.map(|(phase, offset)| (quantity.on(phase), offset)));
+    places.map(|(quantity, offset)| one(quantity, offset, kind, power)).collect()
+}
+
+fn one(quantity: Quantity, offset: u16, kind: Kind, power: Option<u16>) -> Value {
+    // Power factors are in percent, and here in thousandths of one.
+    let scale = if quantity.measure == Measure::PowerFactor { 10 } else { 1_000 };
+    Value { quantity, offset, kind, power, scale, invalid: invalid(kind, quantity.measure) }
 }
 
 /// What a device sends that has no such value. Lifetime counters of 0 may mean either; they count from the first step on.
@@ -345,6 +338,8 @@ fn text(words: &[u16], from: usize, registers: usize) -> String {
         .to_owned()
 }
 
+/// What a battery holds.
+const BATTERY_SOC: Quantity = Quantity::of(Measure::Soc).at(Subject::Battery);
 /// Where devices begin their list.
 const BASES: [u16; 3] = [40_000, 50_000, 0];
 /// "SunS".

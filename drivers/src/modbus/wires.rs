@@ -9,9 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::counts::Pauses;
 use super::frame::{Framing, crc};
 use super::line::{Line, Wire};
-use super::link::{Link, Open, Opening, Pauses};
+use super::link::{Link, Open, Opening};
 use crate::serial::SerialSettings;
 
 /// Gives every connection of the link to the device at the other end.

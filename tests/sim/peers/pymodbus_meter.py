@@ -1,8 +1,9 @@
 """An Eastron SDM630 played by pymodbus: a second implementation of the protocol for our client to talk to.
 
-Usage: pymodbus_meter.py [PORT]
+Usage: pymodbus_meter.py [--rtu] [PORT]
 
-Serves 127.0.0.1 at PORT, or at a free port, as unit 1 and prints "listening PORT". Every line on standard input
+Serves 127.0.0.1 at PORT, or at a free port, as unit 1 and prints "listening PORT"; with --rtu in the frames of a
+serial line, as a transparent gateway passes them on. Every line on standard input
 changes a value and is answered with "ok": "energy KWH" or "power WATTS". Ends at the end of input.
 Registers: SDM630 protocol document, input registers, IEEE 754 floats with the high word first.
 
@@ -13,6 +14,7 @@ import asyncio
 import struct
 import sys
 
+from pymodbus import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -74,8 +76,8 @@ def obey(line):
             sys.exit(f"expected 'energy KWH' or 'power WATTS', got {line!r}")
 
 
-async def main(port):
-    server = ModbusTcpServer(device(), address=("127.0.0.1", port))
+async def main(port, framer):
+    server = ModbusTcpServer(device(), framer=framer, address=("127.0.0.1", port))
     await server.serve_forever(background=True)
     try:
         print("listening", server.transport.sockets[0].getsockname()[1], flush=True)
@@ -87,4 +89,6 @@ async def main(port):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
+    rtu = "--rtu" in sys.argv
+    ports = [argument for argument in sys.argv[1:] if argument != "--rtu"]
+    asyncio.run(main(int(ports[0]) if ports else 0, FramerType.RTU if rtu else FramerType.SOCKET))

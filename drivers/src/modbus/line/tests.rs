@@ -17,8 +17,9 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::super::LinkFault;
+use super::super::counts::Pauses;
 use super::super::frame::{Ask, crc};
-use super::super::link::{Link, Pauses};
+use super::super::link::Link;
 use super::super::wires::truth;
 use super::*;
 use crate::profiles::Space;

@@ -1,0 +1,176 @@
+//! What the engine is told, and what it asks for: the words between it and the tasks.
+
+use super::wallet::Comparison;
+use crate::domain::invoice::{PaymentHash, Preimage};
+use crate::domain::l402::{Challenge, Credential};
+use crate::domain::meter::{self, MeterState};
+use crate::domain::money::Msat;
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A meter's interval closed.
+    Interval {
+        /// The meter's id.
+        meter: String,
+        /// The virtual meter at the close.
+        state: MeterState,
+        /// Good samples since the last close.
+        samples: u32,
+    },
+    /// A meter's values began or ceased to be doubtful; the text goes to the journal.
+    MeterDoubt {
+        /// The meter's id.
+        meter: String,
+        /// What happened, in one sentence.
+        text: String,
+        /// The lowest counter that was too high to be believed; kept, so that a restart does not forget it.
+        too_high: Option<meter::Mark>,
+    },
+    /// An input or a relay changed; goes to the journal.
+    Switched {
+        /// Its id.
+        device: String,
+        /// Active, or on.
+        on: bool,
+        /// Why, in a few words.
+        why: String,
+    },
+    /// A payee answered with an invoice.
+    Bill {
+        /// The purchase it is for.
+        purchase: i64,
+        /// As received.
+        bolt11: String,
+    },
+    /// A payee did not answer with an invoice.
+    NoBill {
+        /// The purchase it was for.
+        purchase: i64,
+        /// Why, in one sentence.
+        fault: String,
+        /// The amounts the payee takes, when that is why.
+        range: Option<(Msat, Msat)>,
+    },
+    /// The service answered a pay call, or reported later.
+    Outcome {
+        /// Which payment.
+        hash: PaymentHash,
+        /// What became of it.
+        outcome: PayOutcome,
+    },
+    /// The service answered a look-up.
+    Found {
+        /// Which payment.
+        hash: PaymentHash,
+        /// What it knows.
+        found: Found,
+    },
+    /// A data seller answered.
+    Fetched {
+        /// The feed's id.
+        feed: String,
+        /// With what.
+        answer: FeedAnswer,
+    },
+    /// Money came in.
+    Received {
+        /// Its payment hash.
+        hash: PaymentHash,
+        /// What arrived, after the LSP's fee.
+        amount: Msat,
+    },
+    /// The wallet can pay again; whatever waited for that is tried now.
+    WalletReady,
+    /// The stop button cannot be read, which the text explains, or can be read again.
+    Interlock(Option<String>),
+    /// The wallet told its history and its balance.
+    Compared(Comparison),
+    /// The wallet did not tell them; the text says why.
+    NotCompared(String),
+    /// The owner wants everything owed paid now, however little.
+    SettleUp,
+    /// Time passed; sent about twice a second.
+    Tick,
+}
+
+/// What a pay call led to. Only `Failed` and `NotSent` say that no money can move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayOutcome {
+    /// Done, with its proof.
+    Paid {
+        /// The proof; checked by the engine.
+        preimage: Preimage,
+        /// Paid for routing, if the service said.
+        fee: Option<Msat>,
+    },
+    /// The service says of this hash that it failed for good.
+    Failed(String),
+    /// The request certainly never reached the service.
+    NotSent(String),
+    /// On its way.
+    InFlight,
+    /// The service has this hash already: look it up.
+    AlreadyKnown,
+    /// Anything else.
+    Unknown(String),
+}
+
+/// What a look-up by payment hash found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A final or unfinished state that the service states clearly.
+    Outcome(PayOutcome),
+    /// The service answered that it does not know the hash.
+    NotFound,
+    /// The look-up itself failed; this changes nothing.
+    Unavailable(String),
+}
+
+/// A data seller's answer, read by the task that fetched it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FeedAnswer {
+    /// The data; its points are in the latest-value table.
+    Data,
+    /// 402 without or instead of a ticket.
+    PaymentRequired(Challenge),
+    /// The ticket that was shown is not accepted; perhaps a new offer came with it.
+    TicketRefused(Option<Challenge>),
+    /// No usable answer.
+    Fault(String),
+}
+
+/// Something is to be done by a task, which answers with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the agreement's payee for an invoice.
+    RequestBill {
+        /// The purchase it is for.
+        purchase: i64,
+        /// The agreement, which names the payee.
+        agreement: String,
+        /// Due.
+        amount: Msat,
+    },
+    /// Hand an invoice to the service. The row behind it is durable and says `sending`.
+    Send {
+        /// What to look it up by.
+        hash: PaymentHash,
+        /// The invoice.
+        bolt11: String,
+        /// The routing fee limit.
+        fee_max: Msat,
+    },
+    /// Ask the service what became of a payment.
+    LookUp {
+        /// Which payment.
+        hash: PaymentHash,
+    },
+    /// Ask a data seller, with the ticket if there is one.
+    Fetch {
+        /// The feed's id.
+        feed: String,
+        /// A ticket that was paid for.
+        ticket: Option<Credential>,
+    },
+}

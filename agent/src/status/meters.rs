@@ -1,0 +1,86 @@
+//! What is said of each meter.
+
+use kilosat_drivers::reading::Quantity;
+use serde::{Deserialize, Serialize};
+
+use super::gpio::pulse_meter_status;
+use crate::config::Config;
+use crate::latest::{Health, Table};
+
+/// One meter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeterStatus {
+    /// Its id.
+    pub id: String,
+    /// Maker and model.
+    pub title: String,
+    /// `good`, `doubtful`, `missing`, `stale` or `waiting`. What is stale is older than three poll periods.
+    pub state: String,
+    /// What is wrong, in one sentence.
+    pub fault: Option<String>,
+    /// What is to be known of how it is read, in one sentence.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Power now; `None` when no reading is young enough to say.
+    pub power_mw: Option<i64>,
+    /// The counter at the last reading; `age_ms` says when that was.
+    pub energy_mwh: Option<i64>,
+    /// Since the last good reading.
+    pub age_ms: Option<u64>,
+    /// Readings that worked.
+    pub reads: u64,
+    /// Readings that failed.
+    pub faults: u64,
+}
+
+pub(super) fn all(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterStatus> {
+    let read = config.meters.iter().map(|meter| {
+        let billed = meter.model.profile().and_then(|profile| profile.billed);
+        let counter = billed.unwrap_or(Quantity::ENERGY_IMPORT);
+        meter_status(&meter.id, meter.title(), counter, meter.poll_interval_ms, latest, uptime_ms)
+    });
+    let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
+    read.chain(counted).collect()
+}
+
+/// An inverter is billed by what passes the grid, so its power is the grid's too.
+pub(super) fn meter_status(
+    id: &str,
+    title: &str,
+    counter: Quantity,
+    poll_interval_ms: u64,
+    latest: &Table,
+    uptime_ms: u64,
+) -> MeterStatus {
+    let health = latest.health.get(id).cloned().unwrap_or_default();
+    let value = |point: &str| latest.points.get(&format!("{id}.{point}"));
+    let Health { fault, doubtful, alarm, reads, faults, good_ms } = health;
+    let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
+    // Three missed polls make a value too old to rely on.
+    let age_max_ms = poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS);
+    let is_stale = age_ms.is_none_or(|age| age > age_max_ms);
+    let state = match (&fault, is_stale) {
+        (None, true) if reads == 0 => "waiting",
+        (Some(_), _) if doubtful => "doubtful",
+        (Some(_), _) => "missing",
+        (None, true) => "stale",
+        (None, false) if alarm.is_some() => "doubtful",
+        (None, false) => "good",
+    };
+    let power = value(&Quantity::POWER.at(counter.subject).name())
+        .filter(|value| uptime_ms.saturating_sub(value.at_ms) <= age_max_ms);
+    MeterStatus {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        state: state.to_owned(),
+        fault: fault.or(alarm),
+        note: None,
+        power_mw: power.map(|value| value.milli),
+        energy_mwh: value(&counter.name()).map(|value| value.milli),
+        age_ms,
+        reads,
+        faults,
+    }
+}
+
+const STALE_GRACE_MS: u64 = 2_000;
