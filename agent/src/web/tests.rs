@@ -4,6 +4,7 @@
 mod browser;
 #[cfg(not(feature = "node"))]
 pub(crate) mod served;
+mod wallet;
 
 use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
@@ -277,31 +278,6 @@ fn the_button_to_stop_is_not_in_the_part_that_is_exchanged() {
 }
 
 #[test]
-fn how_old_the_wallets_answer_is_stands_beside_it() {
-    let page = |wallet_fault: Option<&str>, wallet_age_ms| {
-        let status = Status { wallet_fault: wallet_fault.map(str::to_owned), wallet_age_ms, stopped: true, ..full() };
-        (text_of(&html(&status)), status.as_text())
-    };
-    let (html, text) = page(Some("LND did not answer."), Some(125_000));
-    shows(&html, &["balance is not known now. LND did not answer. What you see of it below is 2 min old."]);
-    shows(&html, &["190 002 sat", "4 of 5 channels ready, 2 min ago", "The wallet said so 2 min ago"]);
-    shows(&text, &["Wallet: LND did not answer.", "Wallet, 125 s ago: 190002 sat to spend, 4 of 5 channels ready"]);
-    let (html, text) = page(Some("LND did not answer."), None);
-    shows(&html, &["balance is not known. LND did not answer.", "The wallet has not answered yet."]);
-    assert!(!html.contains("190 002 sat") && !text.contains("to spend"), "nothing is made up:\n{html}\n{text}");
-    let (html, text) = page(None, None);
-    shows(&html, &["the wallet has not answered yet"]);
-    shows(&text, &["Wallet: it has not answered yet"]);
-    shows(&page(None, Some(0)).0, &["4 of 5 channels ready, 0 s ago"]);
-}
-
-#[test]
-fn payments_that_wait_for_the_comparison_say_so() {
-    let ledger = WalletSnapshot { waits: true, fault: Some("LND cannot be reached.".to_owned()), ..full().ledger };
-    shows(&text_of(&html(&Status { ledger, ..full() })), &["Payments wait. At every start", "LND cannot be reached."]);
-}
-
-#[test]
 fn a_month_is_shown_whole() {
     let line = StatementLine {
         rule: "electricity".to_owned(),
@@ -376,18 +352,6 @@ fn an_empty_house_is_told_what_to_do() {
     }
     let feed = FeedStatus { id: "f".to_owned(), url: String::new(), points: Vec::new(), notices: Vec::new() };
     shows(&text_of(&html(&Status { feeds: vec![feed], ..Status::default() })), &["No data yet."]);
-}
-
-#[test]
-fn of_a_wallet_that_does_not_tell_of_channels_nothing_is_said_about_them() {
-    let mut status = full();
-    (status.lightning.channels, status.lightning.channels_usable) = (None, None);
-    (status.lightning.block_height, status.wallet_fault) = (0, None);
-    let (page, lines) = (text_of(&html(&status)), status.as_text());
-    assert!(lines.contains(" ago: 190002 sat to spend\n"), "{lines}");
-    for said in [page, lines] {
-        assert!(!said.to_lowercase().contains("channel"), "{said}");
-    }
 }
 
 #[test]
