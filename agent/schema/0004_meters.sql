@@ -15,6 +15,8 @@ ALTER TABLE meters ADD COLUMN too_high_at_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE meters ADD COLUMN too_high_boot INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE meters ADD COLUMN too_high_monotonic_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE meters ADD COLUMN too_high_trusted INTEGER NOT NULL DEFAULT 0 CHECK (too_high_trusted IN (0, 1));
+-- It cannot have come there, whatever the time.
+ALTER TABLE meters ADD COLUMN too_high_impossible INTEGER NOT NULL DEFAULT 0 CHECK (too_high_impossible IN (0, 1));
 -- Where the counter stood before it fell for good, and what had been counted by then.
 ALTER TABLE meters ADD COLUMN fallen_from_mwh INTEGER;
 ALTER TABLE meters ADD COLUMN fallen_from_total_mwh INTEGER NOT NULL DEFAULT 0;

@@ -28,7 +28,7 @@ impl Tx<'_> {
     pub fn meter(&self, meter: &str) -> Result<Option<MeterState>, StoreError> {
         let sql = "SELECT generation, raw_mwh, at_ms, total_mwh, boot, monotonic_ms, trusted, serial,
                           too_high_mwh, too_high_at_ms, too_high_boot, too_high_monotonic_ms, too_high_trusted,
-                          fallen_from_mwh, fallen_from_total_mwh, has_counted
+                          fallen_from_mwh, fallen_from_total_mwh, has_counted, too_high_impossible
                    FROM meters WHERE meter = ?1";
         optional(self.prepared(sql)?.query_row([meter], meter_row))
     }
@@ -100,7 +100,7 @@ impl Tx<'_> {
         let read = mark.map_or(Stamp::default(), |mark| mark.read);
         self.prepared(
             "UPDATE meters SET too_high_mwh = ?2, too_high_at_ms = ?3, too_high_boot = ?4,
-                     too_high_monotonic_ms = ?5, too_high_trusted = ?6
+                     too_high_monotonic_ms = ?5, too_high_trusted = ?6, too_high_impossible = ?7
                  WHERE meter = ?1",
         )?
         .execute(params![
@@ -109,7 +109,8 @@ impl Tx<'_> {
             read.wall.0,
             read.boot,
             read.monotonic_ms,
-            read.trusted
+            read.trusted,
+            mark.is_some_and(|mark| mark.impossible)
         ])?;
         Ok(())
     }
@@ -169,7 +170,7 @@ fn meter_row(row: &Row<'_>) -> rusqlite::Result<MeterState> {
         })
     };
     let (too_high, fallen_from): (Option<u64>, Option<u64>) = (row.get(8)?, row.get(13)?);
-    let too_high_read = stamp(9, 10, 11, 12)?;
+    let (too_high_read, impossible) = (stamp(9, 10, 11, 12)?, row.get(16)?);
     let total_then = MilliwattHours(row.get(14)?);
     Ok(MeterState {
         generation: row.get(0)?,
@@ -180,7 +181,7 @@ fn meter_row(row: &Row<'_>) -> rusqlite::Result<MeterState> {
             read: stamp(2, 4, 5, 6)?,
             serial: row.get(7)?,
             has_counted: row.get(15)?,
-            too_high: too_high.map(|raw| Mark { raw: MilliwattHours(raw), read: too_high_read }),
+            too_high: too_high.map(|raw| Mark { raw: MilliwattHours(raw), read: too_high_read, impossible }),
             fallen_from: fallen_from.map(|raw| Former { raw: MilliwattHours(raw), total: total_then }),
             unobserved_ms: 0,
         },

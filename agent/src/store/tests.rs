@@ -200,7 +200,7 @@ fn a_file_that_is_not_a_database_is_left_alone() {
 fn what_a_meter_is_judged_by_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let read = |ms: u64| Stamp { wall: UnixMillis(1_000 + ms), trusted: ms == 5, boot: 77, monotonic_ms: ms };
-    let too_high = Some(Mark { raw: MilliwattHours(99), read: read(6) });
+    let too_high = Some(Mark { raw: MilliwattHours(99), read: read(6), impossible: true });
     let fallen_from = Some(Former { raw: MilliwattHours(40), total: MilliwattHours(30) });
     let evidence =
         Evidence { read: read(5), serial: Some(12), has_counted: true, too_high, fallen_from, unobserved_ms: 0 };

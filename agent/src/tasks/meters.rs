@@ -200,6 +200,8 @@ impl<'a> Watcher<'a> {
         self.compare_power(&sample, power).await?;
         match verdict {
             Verdict::Baseline | Verdict::RolledOver(_) | Verdict::Rebased(_) => self.close().await,
+            // A number that was read for the first time must survive a crash, or a swapped meter is not noticed.
+            _ if self.is_number_new() => self.close().await,
             _ if self.is_due(sample.read) => self.close_if_grown().await,
             _ => Ok(()),
         }
@@ -279,6 +281,11 @@ impl<'a> Watcher<'a> {
     async fn record(&self, text: String) -> Result<(), EngineGone> {
         let (meter, too_high) = (self.meter.id.clone(), self.too_high);
         self.engine.submit(Event::MeterDoubt { meter, text, too_high }).await
+    }
+
+    fn is_number_new(&self) -> bool {
+        let number = |state: Option<MeterState>| state.and_then(|state| state.evidence.serial);
+        number(self.gate.state()) != number(self.closed)
     }
 
     fn is_due(&self, now: Stamp) -> bool {

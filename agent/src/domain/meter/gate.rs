@@ -19,6 +19,8 @@ pub struct Gate {
     /// Something was too high since `pending` was read.
     too_high_since_pending: bool,
     suspect: Option<Suspect>,
+    /// The last number that was read is another meter's.
+    is_other: bool,
     clock: Steadiness,
     last_read: Option<Stamp>,
     unobserved_ms: u64,
@@ -41,6 +43,7 @@ impl Gate {
             doubted_since_pending: 0,
             too_high_since_pending: false,
             suspect: None,
+            is_other: false,
             clock: Steadiness::new(last_read),
             last_read,
             unobserved_ms: 0,
@@ -75,12 +78,19 @@ impl Gate {
         let Some(state) = self.state else {
             return self.begin(sample);
         };
+        if let Some((known, read)) = state.evidence.serial.zip(sample.serial) {
+            self.is_other = known != read;
+        }
         match self.object(&state, &sample) {
             None => self.count(state, sample),
             Some(Objection::Jitter) => {
                 self.suspect = None;
                 // A higher value that nothing has confirmed is contradicted.
                 self.pending = self.pending.filter(|pending| self.follows(pending, &sample));
+                if sample.raw.0 > 0 {
+                    let evidence = Evidence { read: sample.read, ..state.evidence };
+                    self.state = Some(MeterState { at: sample.read.wall, evidence, ..state });
+                }
                 Verdict::Jitter
             }
             Some(Objection::Doubt(suspicion)) => self.quarantine(suspicion, sample, state),
@@ -106,11 +116,7 @@ impl Gate {
     }
 
     fn object(&self, state: &MeterState, sample: &Sample) -> Option<Objection> {
-        if state.evidence.serial.zip(sample.serial).is_some_and(|(known, read)| known != read) {
-            return Some(Objection::Doubt(Suspicion::OtherMeter));
-        }
-        let other = self.suspect.filter(|suspect| suspect.is_other_meter() && sample.serial.is_none());
-        if other.is_some_and(|suspect| self.follows(&suspect.last, sample)) {
+        if self.is_other {
             return Some(Objection::Doubt(Suspicion::OtherMeter));
         }
         match state.raw.0.checked_sub(sample.raw.0) {
@@ -132,6 +138,10 @@ impl Gate {
         let mark = state.evidence.too_high?;
         if sample.raw.0.saturating_add(jitter(sample)) < mark.raw.0 {
             return None;
+        }
+        if mark.impossible {
+            // It was judged by a state that a crash may have lost.
+            return Some(Suspicion::TooFast);
         }
         let since = mark.read.corrected(sample.read).since(state.evidence.read);
         self.possible(mark.raw.0.saturating_sub(state.raw.0), since, jitter(sample)).err()
@@ -208,7 +218,7 @@ impl Gate {
             self.pending = None;
         }
         if matches!(suspicion, Suspicion::TooFast | Suspicion::TimeUnknown) {
-            self.mark(state, &sample);
+            self.mark(state, &sample, suspicion == Suspicion::TooFast);
         }
         if !suspect.is_confirmed() {
             return Verdict::Quarantined(suspicion);
@@ -229,10 +239,10 @@ impl Gate {
         }
     }
 
-    fn mark(&mut self, state: MeterState, sample: &Sample) {
+    fn mark(&mut self, state: MeterState, sample: &Sample, impossible: bool) {
         self.too_high_since_pending = true;
         if state.evidence.too_high.is_none_or(|mark| sample.raw < mark.raw) {
-            let too_high = Some(Mark { raw: sample.raw, read: sample.read });
+            let too_high = Some(Mark { raw: sample.raw, read: sample.read, impossible });
             self.state = Some(MeterState { evidence: Evidence { too_high, ..state.evidence }, ..state });
         }
     }
@@ -296,6 +306,7 @@ impl Gate {
         let has_counted = generation == state.generation;
         self.pending = None;
         self.too_high_since_pending = false;
+        self.is_other = false;
         self.suspect = None;
         self.state = Some(MeterState {
             generation,

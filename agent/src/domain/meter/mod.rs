@@ -52,13 +52,15 @@ pub struct Evidence {
     pub unobserved_ms: u64,
 }
 
-/// A raw counter and when it was read.
+/// A raw counter that was too high to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The raw counter.
     pub raw: MilliwattHours,
     /// When it was read.
     pub read: Stamp,
+    /// It cannot have come there, whatever the time; otherwise it is judged when the time is known.
+    pub impossible: bool,
 }
 
 /// Where a counter stood before it was replaced by a lower one.

@@ -30,10 +30,6 @@ impl Suspect {
         }
     }
 
-    pub(super) fn is_other_meter(&self) -> bool {
-        self.suspicion == Suspicion::OtherMeter
-    }
-
     /// Whether `sample` can come from the same counter. Zeros may be those of a meter that starts; what follows them is
     /// judged on its own.
     pub(super) fn can_go_on_with(&self, sample: &Sample) -> bool {

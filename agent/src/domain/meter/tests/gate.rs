@@ -184,6 +184,10 @@ fn a_counter_that_rolls_over_loses_and_invents_nothing() {
     starting.case(0, 10, Verdict::Quarantined(Suspicion::Zero));
     starting.case(0, 20, Verdict::Quarantined(Suspicion::Zero));
     starting.insist(4_000, 30, BACKWARDS, Verdict::RolledOver(MilliwattHours(10_000)));
+    let mut too_early = Bench::with(MeterLimits { modulus, ..LIMITS }, None, 63_999_000);
+    too_early.case(64_000_000, 2, Verdict::Pending);
+    too_early.case(64_000_000, 3, counted(1_000));
+    too_early.insist(4_000, 3_600, BACKWARDS, Verdict::Rebased(Rebase::Fallen));
     let mut elsewhere = Bench::with(MeterLimits { modulus, ..LIMITS }, None, 64_000_000);
     elsewhere.insist(4_000, 10, BACKWARDS, Verdict::Rebased(Rebase::Fallen));
     let mut never_counted = Bench::with(MeterLimits { modulus, ..LIMITS }, None, 65_535_000);

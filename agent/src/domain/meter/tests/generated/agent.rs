@@ -34,7 +34,9 @@ impl Agent {
             (Some(state), Some(stored)) => state.total.0 - stored.total.0 >= self.close_every_mwh,
             _ => true,
         };
-        let must = matches!(verdict, Verdict::Baseline | Verdict::RolledOver(_) | Verdict::Rebased(_));
+        let number = |state: Option<MeterState>| state.and_then(|state| state.evidence.serial);
+        let must = matches!(verdict, Verdict::Baseline | Verdict::RolledOver(_) | Verdict::Rebased(_))
+            || number(self.gate.state()) != number(self.stored);
         if must || (grown && matches!(verdict, Verdict::Counted(_))) {
             self.stored = self.gate.close();
         }

@@ -20,8 +20,9 @@ impl Story {
         }
         let rounds = self.counter.modulus().map(|modulus| self.counter.counted(used) / modulus);
         self.hidden |= self.mask == Mask::NearNoise && (self.going_over || rounds != self.rounds);
+        let first = std::mem::take(&mut self.restarted);
         let read_serial =
-            self.serial_every > 0 && self.polls.is_multiple_of(self.serial_every) && self.mask != Mask::Zero;
+            self.serial_every > 0 && (first || self.polls.is_multiple_of(self.serial_every)) && self.mask != Mask::Zero;
         let verdict = self.agent.read(Sample {
             raw: MilliwattHours(shown),
             read: self.stamp(),
@@ -99,7 +100,7 @@ impl Story {
         }
     }
 
-    fn through_fuse(&self, ms: u64) -> u64 {
+    pub(super) fn through_fuse(&self, ms: u64) -> u64 {
         u64::try_from(u128::from(self.power_max_mw) * u128::from(ms) * 11 / 10 / 3_600_000).unwrap()
     }
 

@@ -74,6 +74,8 @@ pub(super) struct Story {
     pub(super) mask: Mask,
     pub(super) mask_polls: u64,
     pub(super) polls: u64,
+    /// The number on the label is read first.
+    pub(super) restarted: bool,
     /// Something happened that hides energy from every observer.
     pub(super) hidden: bool,
     pub(super) used_at_baseline: Option<u64>,
@@ -143,6 +145,7 @@ impl Story {
             mask: Mask::Clean,
             mask_polls: 0,
             polls: 0,
+            restarted: true,
             hidden: false,
             used_at_baseline: None,
             rounds: None,
@@ -252,6 +255,7 @@ impl Story {
         tally.restarts += 1;
         let crashed = self.random.chance(50);
         self.agent.restart(crashed);
+        self.restarted = true;
         self.total_before = self.agent.total();
         self.hidden |= self.is_clock_wrong_for_good();
     }
@@ -285,14 +289,19 @@ impl Story {
         let used = self.house.used_mwh();
         let raw = self.counter.raw(used);
         let modulus = self.counter.modulus().unwrap_or(u64::MAX);
-        let near_end = |state: MeterState| state.raw.0 > modulus / 10 * 9;
+        let near_end = |state: MeterState| state.raw.0 > modulus / 10 * 9 || state.raw.0 > raw;
         let settled = self.clean.samples >= 3 && self.agent.gate.suspicion().is_none();
         if !settled || raw > modulus / 10 * 9 || self.going_over || self.agent.gate.state().is_none_or(near_end) {
             return;
         }
         let is_told = serial != self.counter.serial && self.serial_every == 1;
-        let start_mwh = match self.random.below(3) {
+        // What the fuse lets through until the next poll, and somewhat more.
+        let ahead = 2 * self.through_fuse(4 * self.poll_ms) + 4 * self.counter.quantum(raw);
+        let start_mwh = match self.random.below(4) {
             0 => 0,
+            2 if raw > 4 * self.counter.quantum(raw) && raw + 2 * ahead < modulus / 10 * 9 => {
+                raw + ahead + self.random.below(ahead)
+            }
             1 if is_told => self.random.below(modulus.min(2 * raw + KWH)),
             _ => self.random.below(raw.saturating_sub(3 * self.counter.quantum(raw))),
         };
