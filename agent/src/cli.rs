@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::gpio_commands::GpioCommand;
+use crate::scan_command::ScanCommand;
 
 /// Pays for electricity and data over Lightning, within limits you set.
 #[derive(Parser)]
@@ -104,6 +105,12 @@ pub enum Command {
         /// Print the list as JSON.
         #[arg(long, conflicts_with = "name")]
         json: bool,
+    },
+    /// Find the devices on a serial port or at an address, show what they say, and print what to write into kilosat.toml;
+    /// nothing is changed on any device.
+    Scan {
+        #[command(subcommand)]
+        command: ScanCommand,
     },
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {

@@ -16,6 +16,7 @@ pub mod keys; // one mnemonic, separate keys
 pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
 pub mod payees; // LNURL and L402
+pub mod scan; // which devices there are, and what to write into kilosat.toml
 pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other
 pub mod tasks; // perform effects, answer with events

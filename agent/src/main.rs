@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 mod cli;
 mod gpio_commands;
+mod scan_command;
 
 #[cfg(feature = "node")]
 use cli::DemoOptions;
@@ -83,6 +84,10 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Gpio(command) => {
             say(&command.perform().await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Scan { command } => {
+            command.perform().await?;
             Ok(ExitCode::SUCCESS)
         }
         #[cfg(feature = "node")]

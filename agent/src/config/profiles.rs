@@ -50,7 +50,13 @@ impl Profiles {
         own.or_else(|| profiles::find(name)).ok_or_else(|| self.unknown(name))
     }
 
-    /// All of them: the built-in ones first.
+    /// All of them, to be read with: the built-in ones first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Profile>> {
+        profiles::all().into_iter().chain(self.own.iter().map(|own| Arc::clone(&own.profile))).collect()
+    }
+
+    /// All of them, described: the built-in ones first.
     #[must_use]
     pub fn list(&self) -> Vec<Listed> {
         let built_in = profiles::all().into_iter().map(|profile| listed(&profile, false));

@@ -4,6 +4,7 @@
 //! 1. [`Bus`]: one task for one line, every device in its turn.
 //! 2. [`Link`]: one exchange at a time, and never a late answer for a new request.
 //! 3. [`Device`]: what is read of a device, in which requests.
+//! 4. [`search`]: which devices there are.
 
 mod backoff;
 mod bus;
@@ -14,6 +15,7 @@ mod line;
 mod link;
 mod planner;
 mod reader;
+pub mod search;
 mod station;
 pub mod sunspec;
 mod timing;

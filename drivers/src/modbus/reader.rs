@@ -1,10 +1,13 @@
 //! One device read on demand, for whoever wants its values once: a scan, a look from the command line.
 
+use std::sync::Arc;
+
 use super::counts::{Counts, Pauses};
 use super::fault::{LinkFault, RoundFault};
 use super::line::Line;
 use super::link::Link;
 use super::station::{Device, Round, Station};
+use crate::profiles::Profile;
 
 /// A device alone on its line.
 pub struct Reader {
@@ -44,6 +47,12 @@ impl Reader {
         }
         self.station.finish(&mut round)?;
         Ok(round)
+    }
+
+    /// What the device is, once that is known.
+    #[must_use]
+    pub fn profile(&self) -> Option<Arc<Profile>> {
+        self.station.profile().cloned()
     }
 
     /// What happened on the line so far.

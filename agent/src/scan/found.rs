@@ -1,0 +1,167 @@
+//! A device that was found: its values for people, and its section of the configuration.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use kilosat_drivers::modbus::{Framing, Line, Model, Round, RoundFault};
+use kilosat_drivers::profiles::{Profile, Role};
+use kilosat_drivers::reading::{Measure, MilliwattHours, Milliwatts, Phase, Quantity, Reading};
+
+/// A device that answered.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it is.
+    pub line: Line,
+    /// Its number there.
+    pub unit: u8,
+    /// What it can be, each as it was read; the likeliest first. Empty where no profile knows it.
+    pub looks: Vec<Look>,
+}
+
+/// A device read as one model.
+#[derive(Debug)]
+pub struct Look {
+    /// Which.
+    pub model: Model,
+    /// Its profile; of a device that says itself what it is, once that was read.
+    pub profile: Option<Arc<Profile>>,
+    /// Its values.
+    pub round: Result<Round, RoundFault>,
+}
+
+impl Found {
+    /// What is there, with its values and what to check, for people. `number` counts what was found, from 1.
+    #[must_use]
+    pub fn as_text(&self, number: usize) -> String {
+        let mut text = format!("{}, unit {}: ", self.line, self.unit);
+        let Some((look, others)) = self.looks.split_first() else {
+            text.push_str(
+                "a device answers, but none of the profiles that can recognise one fits.\nChoose its profile by hand, \
+                 kilosat profiles lists them, or write one for it (drivers/profiles/README.md).\n",
+            );
+            return text + &self.section(number, None);
+        };
+        let _ = writeln!(text, "{}", look.title());
+        let others: Vec<&str> = others.iter().map(Look::title).collect();
+        if !others.is_empty() {
+            let _ = writeln!(text, "It could also be: {}. Compare the values with its display.", others.join(", "));
+        }
+        match &look.round {
+            Ok(round) => {
+                text.push('\n');
+                for reading in &round.readings {
+                    let name = reading.quantity.to_string().replace('_', " ");
+                    let _ = writeln!(text, "  {name:<28} {:>16}", look.shown(reading));
+                }
+                text.push_str(look.check(round));
+            }
+            Err(fault) => {
+                let _ = writeln!(text, "It was not read: {fault}.");
+            }
+        }
+        for (at, sentence) in look.profile.iter().flat_map(|profile| &profile.setup).enumerate() {
+            let _ = writeln!(text, "{}- {sentence}", if at == 0 { "\nOn the device itself:\n" } else { "" });
+        }
+        text + &self.section(number, Some(look))
+    }
+
+    /// What to paste into kilosat.toml.
+    fn section(&self, number: usize, look: Option<&Look>) -> String {
+        let role = look.and_then(|look| look.profile.as_ref()).map_or(Role::Meter, |profile| profile.role);
+        let id = match role {
+            Role::Meter => "meter",
+            Role::Inverter => "inverter",
+            Role::Battery => "battery",
+            Role::Charger => "charger",
+            Role::Relays => "relays",
+        };
+        let mut text = format!("\nFor kilosat.toml:\n\n[[meter]]\nid = \"{id}-{number}\"\n");
+        let _ = match look.map(Look::name) {
+            Some(name) => writeln!(text, "profile = {name:?}"),
+            None => writeln!(text, "profile = \"\"            # put in the name of its profile"),
+        };
+        match &self.line {
+            Line::Serial { path, settings } => {
+                let _ = writeln!(text, "serial = {path:?}\nserial_settings = \"{settings}\"");
+            }
+            Line::Network { host, port, framing, .. } => {
+                let _ = writeln!(text, "host = {host:?}\nport = {port}");
+                if *framing == Framing::Rtu {
+                    text.push_str("transport = \"rtu-over-tcp\"\n");
+                }
+            }
+        }
+        let (watts, sum) = if look.is_some_and(Look::has_three_phases) {
+            (17_250, "3 x 25 A x 230 V")
+        } else {
+            (5_750, "25 A x 230 V")
+        };
+        let _ = writeln!(text, "unit = {}", self.unit);
+        let _ = writeln!(text, "power_max_w = {watts}   # what the fuse lets through, here {sum}: put in yours");
+        text
+    }
+}
+
+impl Look {
+    /// The name in configuration.
+    fn name(&self) -> &str {
+        match &self.model {
+            Model::Known(profile) => &profile.name,
+            Model::SunSpec => "sunspec",
+        }
+    }
+
+    fn title(&self) -> &str {
+        self.profile.as_ref().map_or("a SunSpec device", |profile| &profile.title)
+    }
+
+    fn has_three_phases(&self) -> bool {
+        let second = |measure| Quantity::of(measure).on(Phase::L2);
+        let is_live = |reading: &Reading| {
+            reading.milli != 0 && [second(Measure::Voltage), second(Measure::Current)].contains(&reading.quantity)
+        };
+        self.round.as_ref().is_ok_and(|round| round.readings.iter().any(is_live))
+    }
+
+    /// A value as its display has it.
+    fn shown(&self, reading: &Reading) -> String {
+        if let Some(energy) = reading.energy() {
+            return match reading.quantity.unit() {
+                "Wh" => energy.to_string(),
+                unit => format!("{} k{unit}", decimal(reading.milli, MilliwattHours(1_000_000).0)),
+            };
+        }
+        if reading.quantity.measure.is_plain() {
+            let point = self.profile.as_ref().and_then(|profile| profile.point(reading.quantity));
+            let text = point.and_then(|point| point.text(&reading.raw));
+            return text.map_or_else(|| reading.milli.to_string(), |text| crate::text::cleaned(&text, TEXT_CHARS_MAX));
+        }
+        format!("{} {}", decimal(reading.milli, 1_000), reading.quantity.unit()).trim_end().to_owned()
+    }
+
+    /// What the owner has to look at before anything is billed by it.
+    fn check(&self, round: &Round) -> &'static str {
+        let is_meter = self.profile.as_ref().is_some_and(|profile| profile.role == Role::Meter);
+        let power = round.readings.iter().find(|reading| reading.quantity == Quantity::POWER).and_then(Reading::power);
+        match power {
+            Some(Milliwatts(power)) if is_meter && power < 0 => NEGATIVE,
+            Some(_) if is_meter => POSITIVE,
+            _ => "\nCompare these values with the device's display.\n",
+        }
+    }
+}
+
+/// Thousandths as a number with as many decimals as it needs; `one` is what counts as one.
+fn decimal(value: i64, one: u64) -> String {
+    let digits = one.ilog10() as usize;
+    let (whole, part) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
+    let sign = if value < 0 { "-" } else { "" };
+    let text = format!("{sign}{whole}.{part:0digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+const TEXT_CHARS_MAX: usize = 40;
+const NEGATIVE: &str = "\nThe power is negative: electricity is fed in. If the house uses electricity now, the meter is \
+                        wired the other way round.\n";
+const POSITIVE: &str = "\nCompare these values with the display. Switch on something large and scan again: the power must \
+                        rise; if it falls, the meter is wired the other way round.\n";
