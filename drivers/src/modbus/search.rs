@@ -206,10 +206,10 @@ pub fn units(profiles: &[Arc<Profile>], line: &Line, all: bool) -> Vec<u8> {
         false => link.tcp_port.is_some(),
     });
     let delivered = fitting.flat_map(|link| link.units_to_try.iter().copied().chain([link.unit]));
-    let every = if all { 1..=UNIT_MAX } else { 1..=0 };
-    for unit in delivered.chain(every) {
-        // On a serial line 0 is everybody, and nobody answers.
-        if !found.contains(&unit) && !(is_serial && unit == 0) {
+    // On a serial line 0 is everybody, and nobody answers.
+    let is_somebody = |unit: &u8| !is_serial || *unit > 0;
+    for unit in delivered.chain((1..=UNIT_MAX).filter(|_| all)).filter(is_somebody) {
+        if !found.contains(&unit) {
             found.push(unit);
         }
     }
