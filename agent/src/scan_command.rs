@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use kilosat::config::{Config, MeterLine, Profiles};
 use kilosat::control;
 use kilosat::scan::{Place, ScanError, Step, scan};
+use kilosat_drivers::modbus::{Framing, Line};
 use kilosat_drivers::profiles::ProfileFault;
 use kilosat_drivers::serial::SerialSettings;
 
@@ -55,7 +56,8 @@ pub enum ScanCommandError {
     #[error(transparent)]
     Scan(#[from] ScanError),
     #[error(
-        "the running Kilosat reads {0} itself; stop it first, with systemctl stop kilosat, so that neither disturbs the other"
+        "the running Kilosat reads {0} itself; stop it first, with systemctl stop kilosat, so that neither disturbs the \
+         other"
     )]
     Busy(String),
     #[error("no serial port is plugged in ({SERIAL_BY_ID} is empty); plug the adapter in, or name the port")]
@@ -75,7 +77,14 @@ impl ScanCommand {
         let progress = Progress { live: stderr().is_terminal() };
         let mut number = 0;
         let mut tell = |step: Step<'_>| match step {
-            Step::Way(line, count) => progress.line(&format!("Looking on {line} ({count} unit numbers) ...")),
+            Step::Way(line, count) => {
+                let way = match line {
+                    Line::Serial { .. } => "",
+                    Line::Network { framing: Framing::Tcp, .. } => " as Modbus TCP",
+                    Line::Network { framing: Framing::Rtu, .. } => " as RTU over TCP",
+                };
+                progress.line(&format!("Looking on {line}{way}, {count} unit number(s) ..."));
+            }
             Step::Unit(unit, (at, of)) => progress.now(&format!("unit {unit} ({at} of {of})")),
             Step::Answers(unit) => progress.line(&format!("Unit {unit} answers.")),
             Step::Found(found) => {

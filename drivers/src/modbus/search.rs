@@ -55,8 +55,12 @@ impl Search {
     /// [`LinkFault::NotOpened`] and [`LinkFault::Busy`]: there is nothing to be looked for here.
     pub async fn probe(&mut self, unit: u8) -> Result<Presence, LinkFault> {
         let mut presence = Presence::Silent;
-        // Some devices are silent about a table that they do not have, and some only wake up at the first question.
-        for space in [Space::Holding, Space::Input] {
+        // On a serial line some are silent about a table that they do not have, or only wake up at the first question.
+        let questions: &[Space] = match self.link.line() {
+            Line::Serial { .. } => &[Space::Holding, Space::Input],
+            Line::Network { .. } => &[Space::Holding],
+        };
+        for space in questions.iter().copied() {
             let ask = Ask { unit, space, address: 0, quantity: 2 };
             match self.link.read(ask, self.wait(), &mut self.words).await {
                 Err(LinkFault::Exception(DEVICE_FAILURE | GATEWAY_PATH | GATEWAY_TARGET)) => {
@@ -128,7 +132,7 @@ impl Search {
         Ok(walk.profile().is_ok())
     }
 
-    /// The registers, or `None` where the device does not give them. Each is asked for once, and once more after silence.
+    /// The registers, or `None` where the device does not give them. Each is asked for once, and again after silence.
     async fn read(&mut self, unit: u8, part: Part, known: &mut Known) -> Result<Option<Vec<u16>>, LinkFault> {
         if let Some(words) = known.get(&part) {
             return Ok(words.clone());
@@ -216,7 +220,7 @@ pub fn units(profiles: &[Arc<Profile>], line: &Line, all: bool) -> Vec<u8> {
     found
 }
 
-/// How sure one can be when the marks of a profile fit: a code of the maker's is worth more than a voltage that can be one.
+/// How sure one can be when the marks of a profile fit: a code of the maker's is worth more than a possible voltage.
 fn certainty(profile: &Profile) -> usize {
     let is_code = |mark: &&Identify| match mark.expected {
         Expected::Range(first, last) => last < first.saturating_add(first / 4),
