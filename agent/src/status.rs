@@ -357,3 +357,6 @@ fn points_of(latest: &Table, source: &str) -> Vec<(String, Value)> {
 }
 
 const STALE_GRACE_MS: u64 = 2_000;
+
+#[cfg(test)]
+mod tests;

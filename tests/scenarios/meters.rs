@@ -13,7 +13,7 @@ use kilosat::domain::money::UnixMillis;
 use kilosat::status::Status;
 use kilosat_drivers::modbus::{ModbusMeter, ReadFault, Target, Timeouts};
 use kilosat_drivers::profiles;
-use kilosat_drivers::reading::{MilliwattHours, Quantity, Reading};
+use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity, Reading};
 use sim::meter::{Fault, MeterSim};
 use sim::peer::Pymodbus;
 use sim::wait;
@@ -90,6 +90,7 @@ async fn a_sick_meter_is_named_never_billed_and_forgiven() {
     let mut servers = JoinSet::new();
     let mut meter = MeterSim::start(profiles::find("schneider-iem3155").unwrap()).await.unwrap();
     meter.set_energy(START);
+    meter.set_power(Milliwatts(300_000));
     let agent = agent(directory.path(), &meter, &mut servers).await;
     until(&agent, "the first reading", meter_is("good")).await;
     meter.set_energy(MilliwattHours(START.0 + 5_000));

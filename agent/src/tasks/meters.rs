@@ -239,3 +239,6 @@ fn random() -> u64 {
 const FAULT_WAIT_MIN: Duration = Duration::from_secs(1);
 /// A meter is unobserved when so many polls brought nothing.
 const SILENT_POLLS: u64 = 3;
+
+#[cfg(test)]
+mod tests;
