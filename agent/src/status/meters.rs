@@ -84,3 +84,6 @@ pub(super) fn meter_status(
 }
 
 const STALE_GRACE_MS: u64 = 2_000;
+
+#[cfg(test)]
+mod tests;

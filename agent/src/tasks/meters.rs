@@ -28,17 +28,7 @@ pub async fn watch_meter(
     clock: Clock,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), EngineGone> {
-    let profile = meter.model.profile();
-    let terms = Terms {
-        id: meter.id.clone(),
-        power_max_mw: meter.power_max_mw,
-        interval_mwh: meter.interval_mwh,
-        interval_ms: meter.interval_ms,
-        poll_ms: meter.poll_interval_ms,
-        modulus: profile.as_ref().and_then(|profile| profile.rolls_over),
-        volatile: profile.is_some_and(|profile| profile.volatile),
-    };
-    let mut watcher = Watcher::begin(terms, &engine, latest, clock).await?;
+    let mut watcher = Watcher::begin(terms(&meter), &engine, latest, clock).await?;
     while !*stop.borrow() {
         let heard = tokio::select! {
             heard = rounds.next() => heard,
@@ -73,6 +63,19 @@ pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>) {
         watched.extend(group.into_iter().cloned().zip(rounds));
     }
     (buses, watched)
+}
+
+fn terms(meter: &Meter) -> Terms {
+    let profile = meter.model.profile();
+    Terms {
+        id: meter.id.clone(),
+        power_max_mw: meter.power_max_mw,
+        interval_mwh: meter.interval_mwh,
+        interval_ms: meter.interval_ms,
+        poll_ms: meter.poll_interval_ms,
+        modulus: profile.as_ref().and_then(|profile| profile.rolls_over),
+        volatile: profile.is_some_and(|profile| profile.volatile),
+    }
 }
 
 fn device(meter: &Meter) -> Device {
@@ -324,3 +327,6 @@ fn random() -> u64 {
 
 /// A meter is unobserved when so many polls brought nothing.
 const SILENT_POLLS: u64 = 3;
+
+#[cfg(test)]
+mod tests;
