@@ -251,15 +251,12 @@ fn start_meters(
     stopped: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let mut meters = JoinSet::new();
-    let (buses, watched) = lines(&config.meters);
+    let (buses, watched, shared) = lines(&config.meters);
     for bus in buses {
-        let mut stopped = stopped.clone();
-        meters.spawn(async move {
-            tokio::select! {
-                () = bus.run() => {}
-                _ = stopped.wait_for(|stop| *stop) => {}
-            }
-        });
+        meters.spawn(until(stopped.clone(), bus.run()));
+    }
+    for line in shared {
+        meters.spawn(until(stopped.clone(), line.serve(latest.clone())));
     }
     for (meter, rounds) in watched {
         let watch = watch_meter(meter, rounds, engine.clone(), latest.clone(), clock.clone(), stopped.clone());
@@ -269,6 +266,14 @@ fn start_meters(
         });
     }
     meters
+}
+
+/// Lets `work` go on until `stopped` turns true.
+async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
 }
 
 /// The wallet outside this process, if the configuration names one; opens no connection.

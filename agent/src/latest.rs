@@ -25,6 +25,8 @@ pub struct Health {
     pub doubtful: bool,
     /// What contradicts itself, in one sentence, although readings work.
     pub alarm: Option<String>,
+    /// What is to be known of how it is read, in one sentence.
+    pub note: Option<String>,
     /// Readings that worked.
     pub reads: u64,
     /// Readings that failed.
@@ -81,6 +83,11 @@ impl Latest {
     /// Notes that readings of `source` contradict themselves, or no longer do.
     pub fn alarmed(&self, source: &str, alarm: Option<&str>) {
         self.lock().health.entry(source.to_owned()).or_default().alarm = alarm.map(str::to_owned);
+    }
+
+    /// Notes what is to be known of how `source` is read.
+    pub fn noted(&self, source: &str, note: String) {
+        self.lock().health.entry(source.to_owned()).or_default().note = Some(note);
     }
 
     /// Everything, at one instant.

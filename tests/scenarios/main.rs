@@ -6,3 +6,4 @@ mod crash;
 mod demo;
 mod meters;
 mod scan;
+mod share;

@@ -71,3 +71,16 @@ impl Drop for Pymodbus {
         let _ = self.child.wait();
     }
 }
+
+/// The lines that pymodbus, as a client of the server at `port`, prints of the float in the input registers at `address`
+/// of `unit`, and of its attempt to write.
+///
+/// # Panics
+/// When it does not run.
+pub fn pymodbus_reads(port: u16, unit: u8, address: u16) -> Vec<String> {
+    let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/pymodbus_client.py");
+    let arguments = [port.to_string(), unit.to_string(), address.to_string()];
+    let run = Command::new(python).arg(script).args(arguments).stderr(Stdio::null()).output().unwrap();
+    String::from_utf8(run.stdout).unwrap().lines().map(str::to_owned).collect()
+}

@@ -1,5 +1,6 @@
 //! A `[[meter]]` that is read over Modbus: which line it is on, and what it is.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use kilosat_drivers::modbus::{Framing, Line, Model};
@@ -24,6 +25,8 @@ pub struct Meter {
     pub line: MeterLine,
     /// Modbus unit id.
     pub unit: u8,
+    /// Where other programs may read what is on its line, on Modbus TCP.
+    pub share: Option<SocketAddr>,
     /// Time between two readings, in ms.
     pub poll_interval_ms: u64,
     /// How long an answer may take, in ms.
@@ -108,6 +111,7 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
     let unit = section.number("unit", 0..=255, Some(u64::from(profile.map_or(1, |profile| profile.link.unit))));
     let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
     let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
+    let share = read_share(section);
     let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
     let interval_wh = section.number("interval_wh", 1..=1_000_000, Some(100));
     let interval_s = section.number("interval_s", 1..=86_400, Some(900));
@@ -119,9 +123,22 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
         unit: u8::try_from(unit?).expect("at most 255"),
         poll_interval_ms: poll_interval_ms?,
         answer_timeout_ms: answer_timeout_ms?,
+        share: share?,
         power_max_mw: power_max_w?.saturating_mul(MILLI),
         interval_mwh: interval_wh?.saturating_mul(MILLI),
         interval_ms: interval_s?.saturating_mul(MILLI),
+    })
+}
+
+/// `Some(None)` means that its line is not shared.
+fn read_share(section: &Section<'_>) -> Option<Option<SocketAddr>> {
+    section.parsed("share", Means(""), |text| match text {
+        "" => Ok(None),
+        text => text.parse().ok().filter(|address: &SocketAddr| address.port() > 0).map(Some).ok_or_else(|| {
+            format!(
+                "{text:?} is not an address of this machine and a port such as \"127.0.0.1:5020\"; \"\" shares nothing"
+            )
+        }),
     })
 }
 
@@ -183,6 +200,11 @@ pub(super) fn check_meter_lines(root: &Section<'_>, config: &Config) {
                 key,
                 format!("differs from that of {:?} on the same line; all meters on it are set alike", other.id),
             );
+        }
+        let shares = |other: &&Meter| other.share.is_some() && other.share == meter.share;
+        if let Some(other) = config.meters.iter().take(place).find(shares) {
+            let text = format!("is also where {:?} is shared; name it once for each line", other.id);
+            section.wrong("share", text);
         }
         if let Some(other) = before().find(|other| other.unit == meter.unit) {
             let text = format!("is also that of {:?} on the same line; give each meter a number of its own", other.id);

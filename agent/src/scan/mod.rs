@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kilosat_drivers::modbus::search::{Presence, Search, network_ways, serial_settings, units};
-use kilosat_drivers::modbus::{Device, Framing, Line, LinkFault, Model, Reader};
+use kilosat_drivers::modbus::{Device, Framing, Line, LinkFault, Model, Reader, opening};
 use kilosat_drivers::profiles::Profile;
 use kilosat_drivers::serial::SerialSettings;
 
@@ -48,9 +48,17 @@ pub enum Step<'a> {
 /// What a scan that found nothing knows.
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
+    /// The port or the connection cannot be opened.
+    #[error("{line} cannot be opened: {advice}")]
+    NotOpened {
+        /// Which.
+        line: String,
+        /// What may be wrong.
+        advice: &'static str,
+    },
     /// The port or the connection cannot be used.
     #[error(transparent)]
-    Line(#[from] LinkFault),
+    Line(LinkFault),
     /// Something came, and never a whole answer.
     #[error(
         "something sends on {0}, but nothing that is a Modbus answer; check that the two wires are not swapped, that no \
@@ -110,6 +118,16 @@ pub async fn scan(
         _ if is_garbled => Err(ScanError::Garbled(place.name())),
         Some(fault) => Err(fault.into()),
         None => Err(ScanError::Silent { place: place.name(), hint: if all { "" } else { TRY_ALL } }),
+    }
+}
+
+impl From<LinkFault> for ScanError {
+    fn from(fault: LinkFault) -> ScanError {
+        match fault {
+            // A scan does not try again by itself.
+            LinkFault::NotOpened { line, cause } => ScanError::NotOpened { line, advice: opening(&cause) },
+            fault => ScanError::Line(fault),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use kilosat_drivers::profiles::Profile;
 use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity, Reading};
 use tokio::sync::watch;
 
+use super::shared_line::SharedLine;
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
 use crate::config::{Meter, MeterLine};
@@ -47,8 +48,9 @@ pub async fn watch_meter(
     watcher.close_if_grown().await
 }
 
-/// The lines the meters are on, each with the meters on it: one task reads a line.
-pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>) {
+/// The lines the meters are on, each with the meters on it: one task reads a line. A meter that shares its line comes with
+/// the way in for other programs.
+pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>, Vec<SharedLine>) {
     let mut groups: Vec<(&MeterLine, Vec<&Meter>)> = Vec::new();
     for meter in meters {
         match groups.iter_mut().find(|(line, _)| **line == meter.line) {
@@ -56,13 +58,16 @@ pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>) {
             None => groups.push((&meter.line, vec![meter])),
         }
     }
-    let (mut buses, mut watched) = (Vec::new(), Vec::new());
+    let (mut buses, mut watched, mut shared) = (Vec::new(), Vec::new(), Vec::new());
     for (line, group) in groups {
         let (bus, rounds) = Bus::new(line.line(), group.iter().map(|meter| device(meter)).collect(), random);
+        for (meter, listen) in group.iter().filter_map(|meter| Some((meter.id.clone(), meter.share?))) {
+            shared.push(SharedLine { meter, listen, share: bus.share() });
+        }
         buses.push(bus);
         watched.extend(group.into_iter().cloned().zip(rounds));
     }
-    (buses, watched)
+    (buses, watched, shared)
 }
 
 fn terms(meter: &Meter) -> Terms {

@@ -7,6 +7,7 @@ mod meters;
 mod performer;
 mod pulse_meters;
 mod relays;
+mod shared_line;
 mod stop_button;
 mod wallet;
 

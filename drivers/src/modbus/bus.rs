@@ -7,14 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::backoff::Backoff;
 use super::counts::{Counts, Pauses};
 use super::fault::{LinkFault, RoundFault};
 use super::line::Line;
 use super::link::Link;
+use super::share::{GATEWAY_PATH, GATEWAY_TARGET, Question, Share, share};
 use super::station::{Device, Round, Station};
 use crate::profiles::{self, Profile};
 
@@ -24,6 +25,9 @@ pub struct Bus {
     seats: Vec<Seat>,
     random: fn() -> u64,
     reopen: Reopen,
+    share: Share,
+    /// What other programs ask; never at its end, as `share` is its other end.
+    questions: mpsc::Receiver<Question>,
 }
 
 /// What a device says, round by round.
@@ -108,22 +112,37 @@ impl Bus {
             })
             .unzip();
         let reopen = Reopen { attempts: 0, at: now, fault: None };
-        (Bus { link, seats, random, reopen }, meters)
+        let (share, questions) = share();
+        (Bus { link, seats, random, reopen, share, questions }, meters)
+    }
+
+    /// The way in for other programs.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        self.share.clone()
     }
 
     /// Reads the devices until nobody listens to any of them, or the future is dropped between two requests.
     pub async fn run(mut self) {
         let (mut words, mut next) = (Vec::new(), 0);
+        let (mut question, mut was_guest) = (None, false);
         while self.seats.iter().any(|seat| !seat.heard.is_closed()) {
             let now = Instant::now();
-            match self.due(next, now) {
-                Some(place) => {
+            question = question.or_else(|| self.questions.try_recv().ok());
+            match (self.due(next, now), question.take()) {
+                // After a guest comes one of our own, if it is due.
+                (Some(place), waiting) if waiting.is_none() || was_guest => {
+                    (question, was_guest) = (waiting, false);
                     next = place + 1;
                     self.serve(place, now, &mut words).await;
                 }
-                None => {
+                (_, Some(asked)) => {
+                    was_guest = true;
+                    self.answer(asked, now, &mut words).await;
+                }
+                (_, None) => {
                     let first = self.seats.iter().map(|seat| seat.due).min().unwrap_or(now);
-                    sleep_until(first.min(now + LOOK_EVERY)).await;
+                    question = timeout_at(first.min(now + LOOK_EVERY), self.questions.recv()).await.ok().flatten();
                 }
             }
         }
@@ -137,7 +156,7 @@ impl Bus {
 
     /// One request of a device, or the word that its line is down.
     async fn serve(&mut self, place: usize, now: Instant, words: &mut Vec<u16>) {
-        let Bus { link, seats, random, reopen } = self;
+        let Bus { link, seats, random, reopen, .. } = self;
         let Some(seat) = seats.get_mut(place) else { return };
         if let Some(fault) = reopen.fault.as_ref().filter(|_| now < reopen.at) {
             let (fault, wait) = (fault.clone(), reopen.at);
@@ -170,6 +189,28 @@ impl Bus {
                 seat.on_fault(&fault, link.counts(), random);
             }
         }
+    }
+
+    /// One request of another program: only devices that are read here, and none that fails just now.
+    async fn answer(&mut self, Question { ask, answer }: Question, now: Instant, words: &mut Vec<u16>) {
+        let Bus { link, seats, random, reopen, .. } = self;
+        let seat = seats.iter().find(|seat| seat.station.device.unit == ask.unit && !seat.failing);
+        let outcome = match seat {
+            _ if answer.is_closed() => return,
+            _ if reopen.fault.is_some() && now < reopen.at => Err(GATEWAY_PATH),
+            None => Err(GATEWAY_TARGET),
+            Some(seat) => match link.read(ask, seat.station.patience.wait(), words).await {
+                Ok(_) => Ok(words.clone()),
+                Err(LinkFault::Exception(code)) => Err(code),
+                Err(LinkFault::NotOpened { line, cause }) => {
+                    reopen.failed(&LinkFault::NotOpened { line, cause }.to_string(), random());
+                    Err(GATEWAY_PATH)
+                }
+                Err(_) => Err(GATEWAY_TARGET),
+            },
+        };
+        // A client that left does not want it any more.
+        let _ = answer.send(outcome);
     }
 }
 

@@ -63,7 +63,9 @@ pub enum RoundFault {
     Value(ValueFault),
 }
 
-fn opening(cause: &io::Error) -> &'static str {
+/// What an owner can do about a line that cannot be opened.
+#[must_use]
+pub fn opening(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::NotFound => "it is not there, check that the adapter is plugged in or that the name is right",
         io::ErrorKind::PermissionDenied => {

@@ -66,4 +66,21 @@ fn a_line_that_cannot_be_is_explained() {
     let other = format!("{PORT}\nunit = 2\nserial_settings = \"9600 8N1\"");
     case(&two(&other), "meter.serial_settings", "differs from that of \"one\" on the same line");
     assert_eq!(Config::parse(&two(&format!("{PORT}\nunit = 2"))).unwrap().meters.len(), 2);
+    let shared = format!("{PORT}\nshare = \"127.0.0.1:5020\"");
+    case(
+        &(meter("one", &shared) + &meter("two", &format!("{shared}\nunit = 2"))),
+        "meter.share",
+        "where \"one\" is shared",
+    );
+    for wrong in ["5020", "localhost:5020", "127.0.0.1:0"] {
+        case(&meter("m", &format!("{PORT}\nshare = {wrong:?}")), "meter.share", "such as \"127.0.0.1:5020\"");
+    }
+}
+
+#[test]
+fn a_line_is_shared_only_where_the_owner_says() {
+    let share = |lines: &str| Config::parse(&meter("m", lines)).unwrap().meters.pop().unwrap().share;
+    assert_eq!(share(PORT), None);
+    assert_eq!(share(&format!("{PORT}\nshare = \"\"")), None);
+    assert_eq!(share(&format!("{PORT}\nshare = \"[::]:5020\"")), Some("[::]:5020".parse().unwrap()));
 }

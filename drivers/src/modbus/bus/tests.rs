@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::wires::{Request, link, network, serial};
 use super::*;
-use crate::modbus::{Framing, Model};
+use crate::modbus::{Ask, Framing, Model};
 use crate::profiles::{Profile, Space, find};
 use crate::reading::Quantity;
 
@@ -77,11 +77,16 @@ impl Shelf {
     }
 
     fn start(&self, framing: Framing, devices: Vec<Device>) -> Vec<Meter> {
+        self.start_shared(framing, devices).0
+    }
+
+    fn start_shared(&self, framing: Framing, devices: Vec<Device>) -> (Vec<Meter>, Share) {
         let shelf = self.clone();
         let line = if framing == Framing::Rtu { serial() } else { network(framing) };
         let (bus, meters) = Bus::on(link(line, move |request| shelf.answer(request)), devices, || 0);
+        let share = bus.share();
         tokio::spawn(bus.run());
-        meters
+        (meters, share)
     }
 }
 
@@ -273,4 +278,37 @@ async fn a_device_that_says_itself_what_it_is_is_read_like_any_other() {
     assert_eq!(milli(Quantity::ENERGY_IMPORT), Some(7_000_000));
     assert_eq!(milli(Quantity::POWER), Some(1_500_000));
     assert_eq!(heard.profile.unwrap().billed, Some(Quantity::ENERGY_IMPORT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greedy_guest_gets_every_second_request_and_none_of_a_device_that_is_dead_or_not_read() {
+    let shelf = Shelf::default();
+    let devices = vec![shelf.put(1, "eastron-sdm630", Mood::Works), shelf.put(2, "eastron-sdm630", Mood::Silent)];
+    let (mut meters, share) = shelf.start_shared(Framing::Rtu, devices);
+    let power = |unit| Ask { unit, space: Space::Input, address: 52, quantity: 2 };
+    assert!(meters[1].next().await.unwrap().fault.is_some());
+    let asked = shelf.asked_of(2).len();
+    assert_eq!(share.ask(power(2)).await, Err(0x0B), "dead");
+    assert_eq!(share.ask(power(9)).await, Err(0x0B), "not read here");
+    assert_eq!(shelf.asked_of(9), [], "nobody was asked");
+    assert!(shelf.asked_of(2).len() <= asked + 1, "no more than its own next try");
+
+    let guest = tokio::spawn({
+        let share = share.clone();
+        async move {
+            loop {
+                assert!(share.ask(power(1)).await.unwrap().len() == 2);
+            }
+        }
+    });
+    let mut before = meters[0].next().await.unwrap().at.unwrap();
+    for _ in 0..60 {
+        let at = meters[0].next().await.unwrap().at.unwrap();
+        // Its own second, a wait for the dead one, and no more requests of the guest than of its own.
+        assert!(at - before < Duration::from_millis(2_900), "{:?}", at - before);
+        before = at;
+    }
+    let guests = shelf.asked_of(1).iter().filter(|(_, address, quantity)| (*address, *quantity) == (52, 2)).count();
+    assert!(guests > 600, "{guests} answers for the guest: it has what the meters leave");
+    guest.abort();
 }
