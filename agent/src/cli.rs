@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::gpio_commands::GpioCommand;
 use crate::scan_command::ScanCommand;
+use crate::sim_command::SimOptions;
 
 /// Pays for electricity and data over Lightning, within limits you set.
 #[derive(Parser)]
@@ -112,6 +113,8 @@ pub enum Command {
         #[command(subcommand)]
         command: ScanCommand,
     },
+    /// Be a device: the registers of a profile with a simulated house behind it, to try an installation without hardware.
+    Sim(SimOptions),
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
         /// How much, in satoshis.

@@ -82,7 +82,7 @@ impl GpioCommand {
 }
 
 /// Kilowatt-hours with at most six decimals, exactly.
-fn read_kwh(text: &str) -> Result<MilliwattHours, String> {
+pub fn read_kwh(text: &str) -> Result<MilliwattHours, String> {
     let wrong = || format!("{text:?} is not what a meter shows, such as 12345.6");
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let is_number =

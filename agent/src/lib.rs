@@ -17,6 +17,7 @@ pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
 pub mod payees; // LNURL and L402
 pub mod scan; // which devices there are, and what to write into kilosat.toml
+pub mod sim; // simulated devices: any profile, a house behind it, and faults
 pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other
 pub mod tasks; // perform effects, answer with events

@@ -19,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 mod cli;
 mod gpio_commands;
 mod scan_command;
+mod sim_command;
 
 #[cfg(feature = "node")]
 use cli::DemoOptions;
@@ -84,6 +85,10 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Gpio(command) => {
             say(&command.perform().await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Sim(options) => {
+            options.perform().await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Scan { command } => {

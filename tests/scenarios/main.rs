@@ -7,3 +7,4 @@ mod demo;
 mod meters;
 mod scan;
 mod share;
+mod simulated;

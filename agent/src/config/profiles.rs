@@ -44,8 +44,11 @@ impl Profiles {
         Ok(Self { own: profiles::load_folder(&folder)? })
     }
 
-    /// The profile with this name; otherwise a sentence for the owner.
-    pub(super) fn find(&self, name: &str) -> Result<Arc<Profile>, String> {
+    /// The profile with this name.
+    ///
+    /// # Errors
+    /// A sentence for the owner, when there is none.
+    pub fn find(&self, name: &str) -> Result<Arc<Profile>, String> {
         let own = self.own.iter().find(|own| own.profile.name == name).map(|own| Arc::clone(&own.profile));
         own.or_else(|| profiles::find(name)).ok_or_else(|| self.unknown(name))
     }

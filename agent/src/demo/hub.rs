@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::house;
+use super::meter;
 use super::miner::Miner;
 use super::town::Town;
 use crate::config::ChainSource;
@@ -31,9 +31,9 @@ pub fn config(
         port = port,
         lsp = town.lsp.peer(),
         chain = chain,
-        meter_profile = house::PROFILE,
+        meter_profile = meter::PROFILE,
         meter_port = meter_port,
-        meter_unit = house::UNIT,
+        meter_unit = meter::UNIT,
         utility = utility,
         weather = weather,
         weather_origin = weather_origin,

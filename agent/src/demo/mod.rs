@@ -6,8 +6,8 @@
 mod account;
 pub mod chain;
 pub mod esplora;
-pub mod house;
 mod hub;
+mod meter;
 pub mod miner;
 pub mod seller_gate;
 pub mod shops;
@@ -32,9 +32,9 @@ use crate::config::{Config, Problem};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
 use crate::lightning::{Balance, InvoiceRequest, LightningService, ServiceFault};
+use crate::sim::House;
 use crate::status::Status;
 use crate::tasks::EngineGone;
-use house::House;
 use miner::Miner;
 use time::{HouseTime, Kept, NEW_HOUSE};
 use town::Town;
@@ -158,16 +158,8 @@ impl Demo {
         let town = Town::open(directory, &miner, &mut servers, &say).await?;
 
         let time = HouseTime::new(clock.clone());
-        let house = Arc::new(Mutex::new(House::new(kept.second_of_day, options.speed, kept.counter)));
-        let meter = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let meter_port = meter.local_addr()?.port();
-        let house_time = time.clone();
-        let served = house::serve(meter, Arc::clone(&house), move || house_time.simulated_ms(), std::future::pending());
-        servers.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the simulated meter stopped");
-            }
-        });
+        let house = Arc::new(Mutex::new(House::new(kept.second_of_day, kept.counter)));
+        let meter_port = meter::open(Arc::clone(&house), time.clone(), &mut servers).await?;
         let utility = shops::open_utility(town.utility.clone(), &mut servers).await?;
         let seller = TcpListener::bind(("127.0.0.1", 0)).await?;
         let weather = shops::weather_url(&seller)?;

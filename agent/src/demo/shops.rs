@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::DemoError;
-use super::house::{House, solar_at};
 use super::seller_gate::TicketOffice;
 use super::town::{TownNode, on_thread};
 use crate::clock::Clock;
 use crate::domain::l402::TicketOutcome;
+use crate::sim::{House, solar_at};
 
 /// Opens the utility's Lightning address server; returns `host:port`.
 ///

@@ -39,7 +39,7 @@ impl Found {
                 "a device answers, but none of the profiles that can recognise one fits.\nChoose its profile by hand, \
                  kilosat profiles lists them, or write one for it (drivers/profiles/README.md).\n",
             );
-            return text + &self.section(number, None);
+            return text + "\nFor kilosat.toml:\n\n" + &self.section(number);
         };
         let _ = writeln!(text, "{}", look.title());
         let others: Vec<&str> = others.iter().map(Look::title).collect();
@@ -62,11 +62,13 @@ impl Found {
         for (at, sentence) in look.profile.iter().flat_map(|profile| &profile.setup).enumerate() {
             let _ = writeln!(text, "{}- {sentence}", if at == 0 { "\nOn the device itself:\n" } else { "" });
         }
-        text + &self.section(number, Some(look))
+        text + "\nFor kilosat.toml:\n\n" + &self.section(number)
     }
 
     /// What to paste into kilosat.toml.
-    fn section(&self, number: usize, look: Option<&Look>) -> String {
+    #[must_use]
+    pub fn section(&self, number: usize) -> String {
+        let look = self.looks.first();
         let role = look.and_then(|look| look.profile.as_ref()).map_or(Role::Meter, |profile| profile.role);
         let id = match role {
             Role::Meter => "meter",
@@ -75,7 +77,7 @@ impl Found {
             Role::Charger => "charger",
             Role::Relays => "relays",
         };
-        let mut text = format!("\nFor kilosat.toml:\n\n[[meter]]\nid = \"{id}-{number}\"\n");
+        let mut text = format!("[[meter]]\nid = \"{id}-{number}\"\n");
         let _ = match look.map(Look::name) {
             Some(name) => writeln!(text, "profile = {name:?}"),
             None => writeln!(text, "profile = \"\"            # put in the name of its profile"),

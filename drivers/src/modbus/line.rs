@@ -102,14 +102,14 @@ async fn connect(host: &str, port: u16, tls: Option<&Arc<ClientConfig>>) -> io::
 }
 
 /// A serial port that no other program may use at the same time: two of them would take each other's answers.
-struct Port {
+pub(super) struct Port {
     port: SerialPort,
     /// Holds the lock until the port is closed.
     _lock: OwnedFd,
 }
 
 impl Port {
-    fn open(path: &Path, settings: SerialSettings) -> io::Result<Port> {
+    pub(super) fn open(path: &Path, settings: SerialSettings) -> io::Result<Port> {
         let lock = open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| io::ErrorKind::ResourceBusy)?;
         let port = SerialPort::open(path, |mut raw: Settings| {

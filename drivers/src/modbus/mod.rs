@@ -17,6 +17,7 @@ mod planner;
 mod question;
 mod reader;
 pub mod search;
+pub mod server;
 mod share;
 mod station;
 pub mod sunspec;

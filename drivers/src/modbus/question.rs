@@ -3,6 +3,7 @@
 //! Modbus Application Protocol V1.1b3 (functions 1 to 4), Modbus over Serial Line V1.02 and Messaging on TCP/IP V1.0b.
 
 use super::frame::{Ask, Framing, crc};
+use super::server::Spoiling;
 use crate::profiles::{REGISTERS_MAX, Space};
 
 /// What the bytes received so far are.
@@ -90,8 +91,8 @@ fn understand(data: &[u8], envelope: Envelope) -> Parsed {
 
 impl Envelope {
     /// Writes the answer with these registers; bits are registers of 0 and 1.
-    pub(super) fn answer(&self, space: Space, words: &[u16], out: &mut Vec<u8>) {
-        let data: Vec<u8> = if space.is_bits() {
+    pub(super) fn answer(&self, words: &[u16], out: &mut Vec<u8>) {
+        let data: Vec<u8> = if self.function <= READ_BITS_LAST {
             let pack = |bits: &[u16]| bits.iter().rev().fold(0, |byte, bit| (byte << 1) | u8::from(*bit != 0));
             words.chunks(8).map(pack).collect()
         } else {
@@ -99,6 +100,22 @@ impl Envelope {
         };
         let count = u8::try_from(data.len()).expect("a read is bounded to what one byte counts");
         self.write(&[&[self.unit, self.function, count], data.as_slice()].concat(), out);
+    }
+
+    /// Writes the answer as it arrives over a bad line or from a bad device.
+    pub(super) fn spoil(&self, words: &[u16], spoiling: Spoiling, out: &mut Vec<u8>) {
+        match spoiling {
+            Spoiling::OtherUnit => Self { unit: self.unit.wrapping_add(1), ..*self }.answer(words, out),
+            Spoiling::Short => {
+                self.answer(words, out);
+                out.truncate(out.len() / 2);
+            }
+            Spoiling::Damaged => {
+                self.answer(words, out);
+                // On TCP nothing but the header tells; there this is the number of the protocol.
+                out.iter_mut().skip(2).take(1).for_each(|byte| *byte ^= 1);
+            }
+        }
     }
 
     /// Writes the answer that refuses.
@@ -128,6 +145,8 @@ impl Envelope {
 const MBAP_BYTES: usize = 7;
 /// The largest value of the length field: unit and 253 bytes.
 const LENGTH_MAX: usize = 254;
+/// Functions up to this read bits, those above registers.
+const READ_BITS_LAST: u8 = 2;
 /// The most bits one request may read.
 const BITS_MAX: u16 = 2_000;
 const ADDRESSES: u32 = 1 << 16;
@@ -158,7 +177,7 @@ mod tests {
                 for cut in 0..request.len() {
                     assert_eq!(parse(framing, &request[..cut]), Parsed::Incomplete, "{cut} of {request:02X?}");
                 }
-                envelope.answer(ask.space, &words, &mut answer);
+                envelope.answer(&words, &mut answer);
                 let frame::Parsed::Answer { data, end } = ask.parse(framing, 0x0102, &answer) else {
                     panic!("{answer:02X?}")
                 };
@@ -169,6 +188,22 @@ mod tests {
                 let refused = ask.parse(framing, 0x0102, &answer);
                 assert_eq!(refused, frame::Parsed::Exception { code: 2, end: answer.len() });
             }
+        }
+    }
+
+    #[test]
+    fn a_spoilt_answer_is_noticed_by_the_client() {
+        for framing in [Framing::Tcp, Framing::Rtu] {
+            let (mut request, mut answer) = (Vec::new(), Vec::new());
+            READ.write(framing, 7, &mut request);
+            let Parsed::Read(_, envelope) = parse(framing, &request) else { panic!("{request:02X?}") };
+            let mut seen = |spoiling| {
+                envelope.spoil(&[0x43AC, 0xE000], spoiling, &mut answer);
+                READ.parse(framing, 7, &answer)
+            };
+            assert!(matches!(seen(Spoiling::Damaged), frame::Parsed::Wrong(_) | frame::Parsed::Incomplete));
+            assert_eq!(seen(Spoiling::Short), frame::Parsed::Incomplete);
+            assert_eq!(seen(Spoiling::OtherUnit), frame::Parsed::Wrong(frame::Wrong::Unit(8)));
         }
     }
 

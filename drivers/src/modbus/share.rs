@@ -4,16 +4,12 @@
 //! gets every second request of the line at most, and only units that the bus reads itself.
 
 use std::io;
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
 
-use super::frame::{Ask, FRAME_MAX, Framing};
-use super::question::{Parsed, parse};
+use super::frame::{Ask, Framing};
+use super::server::{Answers, CLIENTS_MAX, Reply, serve};
 
 /// The way into a bus for other programs.
 #[derive(Debug, Clone)]
@@ -36,24 +32,12 @@ pub(super) fn share() -> (Share, mpsc::Receiver<Question>) {
 }
 
 impl Share {
-    /// Serves at most [`CLIENTS_MAX`] clients at a time until the future is dropped; one that is silent for
-    /// [`IDLE_MAX`] is dismissed.
+    /// Serves other programs until the future is dropped.
     ///
     /// # Errors
     /// When the system no longer accepts connections.
     pub async fn serve(&self, listener: &TcpListener) -> io::Result<()> {
-        let mut clients = JoinSet::new();
-        loop {
-            tokio::select! {
-                Some(_) = clients.join_next() => {}
-                accepted = listener.accept() => {
-                    let (stream, _) = accepted?;
-                    if clients.len() < CLIENTS_MAX {
-                        clients.spawn(client(stream, self.clone()));
-                    }
-                }
-            }
-        }
+        serve(listener, Framing::Tcp, self.clone()).await
     }
 
     /// The registers, or the exception code a client is to get.
@@ -65,41 +49,12 @@ impl Share {
     }
 }
 
-/// Serves one client until it leaves, falls silent or sends what is no request.
-async fn client(mut stream: TcpStream, share: Share) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let (mut input, mut output) = (Vec::with_capacity(FRAME_MAX), Vec::with_capacity(FRAME_MAX));
-    loop {
-        let envelope = match parse(Framing::Tcp, &input) {
-            Parsed::Broken => return Ok(()),
-            Parsed::Incomplete => {
-                let read = timeout(IDLE_MAX, stream.read_buf(&mut input)).await.map_err(|_| io::ErrorKind::TimedOut)?;
-                if read? == 0 {
-                    return Ok(());
-                }
-                continue;
-            }
-            Parsed::Refused(code, envelope) => {
-                envelope.refuse(code, &mut output);
-                envelope
-            }
-            Parsed::Read(ask, envelope) => {
-                match share.ask(ask).await {
-                    Ok(words) => envelope.answer(ask.space, &words, &mut output),
-                    Err(code) => envelope.refuse(code, &mut output),
-                }
-                envelope
-            }
-        };
-        input.drain(..envelope.end);
-        timeout(IDLE_MAX, stream.write_all(&output)).await.map_err(|_| io::ErrorKind::TimedOut)??;
+impl Answers for Share {
+    async fn answer(&self, ask: Ask) -> Reply {
+        self.ask(ask).await.map_or_else(Reply::Refusal, Reply::Registers)
     }
 }
 
-/// Clients served at a time; more are sent away.
-pub const CLIENTS_MAX: usize = 8;
-/// How long a client may be silent.
-pub const IDLE_MAX: Duration = Duration::from_secs(300);
 /// The line cannot be reached.
 pub(super) const GATEWAY_PATH: u8 = 0x0A;
 /// The device did not answer.

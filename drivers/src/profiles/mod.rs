@@ -189,7 +189,8 @@ impl Profile {
     /// The registers such a device would answer with, for simulated devices; `None` where it has none and would refuse.
     ///
     /// `milli` gives each quantity in the thousandths of [`Reading::milli`]. What is computed from points is turned
-    /// back into those: the first part carries everything. A device that allows holes answers zeros in them.
+    /// back into those: the first part carries everything. Marks by which a scan knows the model are there too. A device
+    /// that allows holes answers zeros in them.
     #[must_use]
     pub fn answer(
         &self,
@@ -210,8 +211,11 @@ impl Profile {
         let here = |point: &&Point| point.parts.iter().any(|part| part.space == space);
         let (plain, scaled): (Vec<_>, Vec<_>) = self.points.iter().filter(here).partition(|point| point.is_plain());
         // What scales other values comes last, so that a point in the same register does not change them.
-        for point in plain.into_iter().chain(scaled) {
-            let words = encode(point, self.simulated(point.quantity, &milli));
+        let values = plain.into_iter().chain(scaled);
+        let values = values.map(|point| (point, encode(point, self.simulated(point.quantity, &milli))));
+        // A value in the place of a mark is of the same device and fits it.
+        let marks = self.identify.iter().map(|mark| (&mark.point, mark.example()));
+        for (point, words) in marks.chain(values) {
             let mut words = words.into_iter();
             for part in &point.parts {
                 for (offset, word) in (0..part.count).zip(words.by_ref()) {

@@ -241,6 +241,19 @@ impl Identify {
             Expected::Text(start) => self.point.text(words).is_some_and(|text| text.starts_with(start)),
         }
     }
+
+    /// Registers that are those of this model, for simulated devices.
+    #[must_use]
+    pub fn example(&self) -> Vec<u16> {
+        match &self.expected {
+            // A whole number in the middle.
+            Expected::Range(first, last) => {
+                super::registers::encode(&self.point, i64::midpoint(*first, *last) / 1_000 * 1_000)
+            }
+            Expected::OneOf(numbers) => super::registers::encode(&self.point, numbers.first().copied().unwrap_or(0)),
+            Expected::Text(start) => super::registers::spell_text(&self.point, start),
+        }
+    }
 }
 
 impl Kind {

@@ -109,6 +109,17 @@ pub fn encode(point: &Point, milli: i64) -> Vec<u16> {
     words
 }
 
+/// The registers of a text, filled up with zeros.
+pub(super) fn spell_text(point: &Point, text: &str) -> Vec<u16> {
+    let mut bytes = text.bytes().chain(std::iter::repeat(0));
+    let mut next = || u16::from(bytes.next().unwrap_or(0));
+    let registers = 0..point.kind.words();
+    match point.kind {
+        Kind::Chars(_) => registers.map(|_| next()).collect(),
+        _ => registers.map(|_| reordered(next() << 8 | next(), point.order)).collect(),
+    }
+}
+
 /// What a point with the scale one says, in thousandths and without regard to ranges.
 pub(super) fn thousandths(point: &Point, words: &[u16]) -> Option<i64> {
     value(point, words).ok().flatten().and_then(|milli| i64::try_from(milli).ok())

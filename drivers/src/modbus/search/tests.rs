@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::super::wires::{Request, link, network, serial};
 use super::*;
-use crate::profiles::{Point, all, encode};
+use crate::profiles::{Point, all};
 
 type Registers = BTreeMap<(Space, u16), u16>;
 
@@ -43,16 +43,7 @@ fn put(registers: &mut Registers, point: &Point, words: Vec<u16>) {
 fn marked(profile: &Profile) -> Registers {
     let mut registers = Registers::new();
     for mark in &profile.identify {
-        let words = match &mark.expected {
-            Expected::Range(first, last) => encode(&mark.point, i64::midpoint(*first, *last) / 1_000 * 1_000),
-            Expected::OneOf(numbers) => encode(&mark.point, numbers[0]),
-            Expected::Text(start) => {
-                let bytes = start.bytes().chain(std::iter::repeat(0)).take(usize::from(mark.point.kind.words()) * 2);
-                let bytes: Vec<u8> = bytes.collect();
-                bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
-            }
-        };
-        put(&mut registers, &mark.point, words);
+        put(&mut registers, &mark.point, mark.example());
     }
     registers
 }
@@ -66,6 +57,7 @@ async fn every_model_with_a_mark_is_recognised_and_one_with_a_code_comes_first()
     let profiles = all();
     let mut recognised = 0;
     for profile in profiles.iter().filter(|profile| !profile.identify.is_empty()) {
+        assert!(profile.identify.iter().all(|mark| mark.matches(&mark.example())), "{}", profile.name);
         let mut search = device(serial(), 7, marked(profile));
         let fits = search.recognise(7, &profiles).await.unwrap();
         let names = names(&fits);

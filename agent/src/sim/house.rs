@@ -1,49 +1,37 @@
-//! The simulated house of `kilosat demo`: a day of loads and solar power behind a Schneider iEM3155.
+//! A house over the day: loads, solar power, and counters at its connection to the grid.
 //!
 //! All arithmetic is in integers and every second of the day is fixed, so that what the meter shows at the end can be
 //! compared to the last milliwatt-hour with what was billed.
 
 mod day;
-mod meter;
 
-pub use day::{NOON, SECONDS_PER_DAY, load_at, solar_at};
-pub use meter::{CONNECTIONS_MAX, IDLE_MAX, PROFILE, UNIT, serve};
+pub use day::{SECONDS_PER_DAY, load_at, solar_at};
 
-use std::time::Duration;
-
-use kilosat_drivers::reading::{Measure, MilliwattHours, Milliwatts, Phase, Quantity};
+use kilosat_drivers::reading::{MilliwattHours, Milliwatts};
 
 /// A house that uses, makes and counts electricity as simulated time goes on.
 #[derive(Debug)]
 pub struct House {
     start_second: u32,
-    speed: u32,
     elapsed_ms: u64,
     initial: MilliwattHours,
     drawn: Energy,
     fed_in: Energy,
+    made: Energy,
 }
 
 impl House {
     /// A house at `start_second_of_day` with an import counter that already shows `initial_counter`.
-    ///
-    /// `speed` is how many simulated seconds pass in a real one, see [`House::simulated_ms`].
     #[must_use]
-    pub fn new(start_second_of_day: u32, speed: u32, initial_counter: MilliwattHours) -> Self {
+    pub fn new(start_second_of_day: u32, initial_counter: MilliwattHours) -> Self {
         Self {
             start_second: start_second_of_day % SECONDS_PER_DAY,
-            speed,
             elapsed_ms: 0,
             initial: initial_counter,
             drawn: Energy::default(),
             fed_in: Energy::default(),
+            made: Energy::default(),
         }
-    }
-
-    /// How much simulated time has passed after so much real time, in milliseconds.
-    #[must_use]
-    pub fn simulated_ms(&self, elapsed: Duration) -> u64 {
-        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).saturating_mul(u64::from(self.speed))
     }
 
     /// Lets simulated time go on to so many milliseconds after the start, and the counters with it.
@@ -53,9 +41,10 @@ impl House {
         let days = simulated_ms_since_start.saturating_sub(self.elapsed_ms) / MS_PER_DAY;
         if days > 0 {
             // Any 24 hours hold every second of the day once, so whole days need not be walked through.
-            let (drawn, fed_in) = whole_day();
+            let [drawn, fed_in, made] = whole_day();
             self.drawn.add(drawn, days);
             self.fed_in.add(fed_in, days);
+            self.made.add(made, days);
             self.elapsed_ms += days * MS_PER_DAY;
         }
         // Less than a day is left: at most one step for each of its seconds, and one for a second begun earlier.
@@ -63,9 +52,10 @@ impl House {
             let end_of_second = (self.elapsed_ms / MS_PER_SECOND + 1).saturating_mul(MS_PER_SECOND);
             let end = end_of_second.min(simulated_ms_since_start);
             let ms = end - self.elapsed_ms;
-            let (drawn, fed_in) = directions(net_at(self.second_of_day()));
+            let [drawn, fed_in, made] = flows(self.second_of_day());
             self.drawn.add(u128::from(drawn), ms);
             self.fed_in.add(u128::from(fed_in), ms);
+            self.made.add(u128::from(made), ms);
             self.elapsed_ms = end;
         }
     }
@@ -95,22 +85,28 @@ impl House {
         u32::try_from(seconds % u64::from(SECONDS_PER_DAY)).expect("a day has few seconds")
     }
 
-    /// One phase carries everything.
-    pub(super) fn milli(&self, quantity: Quantity) -> i64 {
-        let counter = |energy: MilliwattHours| i64::try_from(energy.0).unwrap_or(i64::MAX);
-        if matches!(quantity.phase, Phase::L2 | Phase::L3) && quantity.measure != Measure::Voltage {
-            return 0;
-        }
-        match quantity.measure {
-            Measure::EnergyImport => counter(self.metered()),
-            Measure::EnergyExport => counter(self.exported()),
-            Measure::Power => self.power().0,
-            Measure::ApparentPower => self.power().0.abs(),
-            Measure::Current => self.power().0.abs() / VOLTS,
-            Measure::Voltage => VOLTS * MILLI,
-            Measure::Frequency => HERTZ * MILLI,
-            _ => 0,
-        }
+    /// What the panels have made, to the milliwatt-hour, rounded down.
+    #[must_use]
+    pub fn made(&self) -> MilliwattHours {
+        self.made.whole()
+    }
+
+    /// What the house uses now.
+    #[must_use]
+    pub fn load(&self) -> Milliwatts {
+        load_at(self.second_of_day())
+    }
+
+    /// What the panels give now.
+    #[must_use]
+    pub fn solar(&self) -> Milliwatts {
+        solar_at(self.second_of_day())
+    }
+
+    /// The counters begin again at zero, as those of another meter.
+    pub fn reset_counters(&mut self) {
+        self.initial = MilliwattHours(0);
+        (self.drawn, self.fed_in, self.made) = Default::default();
     }
 }
 
@@ -132,23 +128,22 @@ fn net_at(second_of_day: u32) -> i64 {
     load_at(second_of_day).0 - solar_at(second_of_day).0
 }
 
-/// What is drawn and what is fed in, of which one is zero.
-fn directions(net: i64) -> (u64, u64) {
+/// What is drawn, fed in and made at a second of the day, in mW; of the first two one is zero.
+fn flows(second_of_day: u32) -> [u64; 3] {
+    let net = net_at(second_of_day);
     let drawn = u64::try_from(net).unwrap_or(0);
-    (drawn, if net < 0 { net.unsigned_abs() } else { 0 })
+    let fed_in = if net < 0 { net.unsigned_abs() } else { 0 };
+    [drawn, fed_in, solar_at(second_of_day).0.unsigned_abs()]
 }
 
-fn whole_day() -> (u128, u128) {
-    let seconds = (0..SECONDS_PER_DAY).map(|second| directions(net_at(second)));
-    seconds.fold((0, 0), |(all_drawn, all_fed_in), (drawn, fed_in)| {
-        let of_second = |milliwatts: u64| u128::from(milliwatts) * u128::from(MS_PER_SECOND);
-        (all_drawn + of_second(drawn), all_fed_in + of_second(fed_in))
+fn whole_day() -> [u128; 3] {
+    let of_second = |milliwatts: u64| u128::from(milliwatts) * u128::from(MS_PER_SECOND);
+    (0..SECONDS_PER_DAY).map(flows).fold([0; 3], |[drawn, fed_in, made], second| {
+        let [more_drawn, more_fed_in, more_made] = second.map(of_second);
+        [drawn + more_drawn, fed_in + more_fed_in, made + more_made]
     })
 }
 
-const VOLTS: i64 = 230;
-const HERTZ: i64 = 50;
-const MILLI: i64 = 1_000;
 const MS_PER_SECOND: u64 = 1_000;
 const MS_PER_HOUR: u128 = 3_600_000;
 const MS_PER_DAY: u64 = 86_400_000;
@@ -162,11 +157,11 @@ mod tests {
 
     #[test]
     fn ten_hours_of_the_day_draw_about_eight_kilowatt_hours() {
-        let mut house = House::new(at(6, 0), 1, MilliwattHours(0));
+        let mut house = House::new(at(6, 0), MilliwattHours(0));
         house.advance_to(14 * HOUR_MS);
         let average = house.metered().watt_hours() / 14;
         assert!((750..900).contains(&average), "{average} W");
-        let mut house = House::new(at(9, 0), 1, MilliwattHours(0));
+        let mut house = House::new(at(9, 0), MilliwattHours(0));
         house.advance_to(10 * HOUR_MS);
         let drawn = house.metered().watt_hours();
         assert!((7_500..8_500).contains(&drawn), "{drawn} Wh");
@@ -177,9 +172,9 @@ mod tests {
     fn the_counters_do_not_depend_on_how_time_is_cut() {
         let start = at(11, 59) + 17;
         let end = 3 * MS_PER_DAY + 7 * HOUR_MS + 1_234;
-        let mut at_once = House::new(start, 1, MilliwattHours(0));
+        let mut at_once = House::new(start, MilliwattHours(0));
         at_once.advance_to(end);
-        let mut in_steps = House::new(start, 1, MilliwattHours(0));
+        let mut in_steps = House::new(start, MilliwattHours(0));
         for step in (0..=end).step_by(77_777) {
             in_steps.advance_to(step);
             in_steps.advance_to(step / 2);
@@ -190,18 +185,17 @@ mod tests {
         assert_eq!(in_steps.second_of_day(), at_once.second_of_day());
         let mut by_the_second = Energy::default();
         for second in 0..60 {
-            let (drawn, _) = directions(net_at(start + second));
+            let [drawn, ..] = flows(start + second);
             by_the_second.add(u128::from(drawn), MS_PER_SECOND);
         }
-        let mut minute = House::new(start, 1, MilliwattHours(5));
+        let mut minute = House::new(start, MilliwattHours(5));
         minute.advance_to(60_000);
         assert_eq!(minute.metered().0, 5 + by_the_second.whole().0);
     }
 
     #[test]
     fn a_clock_gone_wrong_neither_hangs_nor_overflows() {
-        let mut house = House::new(0, u32::MAX, MilliwattHours(u64::MAX));
-        assert_eq!(house.simulated_ms(Duration::MAX), u64::MAX);
+        let mut house = House::new(0, MilliwattHours(u64::MAX));
         house.advance_to(u64::MAX);
         assert_eq!(house.metered(), MilliwattHours(u64::MAX));
         house.advance_to(0);
