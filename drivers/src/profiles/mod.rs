@@ -213,9 +213,12 @@ impl Profile {
         // What scales other values comes last, so that a point in the same register does not change them.
         let values = plain.into_iter().chain(scaled);
         let values = values.map(|point| (point, encode(point, self.simulated(point.quantity, &milli))));
-        // A value in the place of a mark is of the same device and fits it.
-        let marks = self.identify.iter().map(|mark| (&mark.point, mark.example()));
-        for (point, words) in marks.chain(values) {
+        // A value is within the range of a mark in its place, but is not the maker's code or name.
+        let is_range = |mark: &&Identify| matches!(mark.expected, Expected::Range(..));
+        let (ranges, codes): (Vec<_>, Vec<_>) = self.identify.iter().partition(is_range);
+        let ranges = ranges.into_iter().map(|mark| (&mark.point, mark.example()));
+        let codes = codes.into_iter().map(|mark| (&mark.point, mark.example()));
+        for (point, words) in ranges.chain(values).chain(codes) {
             let mut words = words.into_iter();
             for part in &point.parts {
                 for (offset, word) in (0..part.count).zip(words.by_ref()) {

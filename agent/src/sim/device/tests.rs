@@ -2,6 +2,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use kilosat_drivers::modbus::search::Search;
 use kilosat_drivers::modbus::server::{CLIENTS_MAX, serve};
 use kilosat_drivers::modbus::{Device as Asked, Framing, Line, LinkFault, Model, Reader, RoundFault};
 use kilosat_drivers::profiles::{all, find};
@@ -78,6 +79,11 @@ async fn every_profile_has_a_device_that_gives_every_value_by_day_and_by_night()
             bench.now.store(HOUR_MS, Ordering::SeqCst);
             let round = bench.reader(1).read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
             assert_eq!(round.missing, [], "{}", profile.name);
+            let line =
+                Line::Network { host: "127.0.0.1".to_owned(), port: bench.port, framing: bench.framing, tls: None };
+            let mut search = Search::new(line);
+            let fits = search.recognise(1, &[Arc::clone(&profile)]).await.unwrap();
+            assert_eq!(fits.len(), usize::from(!profile.identify.is_empty()), "a scan knows {}", profile.name);
         }
     }
 }
