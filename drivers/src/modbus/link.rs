@@ -205,8 +205,17 @@ impl Link {
         if self.unit_before.is_some_and(|before| before != unit) {
             self.free_at = self.free_at.max(Instant::now() + self.pauses.on_change_of_unit);
         }
-        self.receive_more(self.free_at).await?;
-        sleep_until(self.free_at).await;
+        if Instant::now() < self.free_at {
+            self.receive_more(self.free_at).await?;
+            sleep_until(self.free_at).await;
+        } else {
+            // A timer would take a whole millisecond to say that nothing needs to be waited for.
+            tokio::select! {
+                biased;
+                received = self.receive_more(self.free_at) => { received?; }
+                () = std::future::ready(()) => {}
+            }
+        }
         if self.input.is_empty() {
             return Ok(());
         }
