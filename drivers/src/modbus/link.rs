@@ -34,6 +34,8 @@ pub struct Link {
     busy: Option<Ask>,
     /// Not before this may the next byte be sent.
     free_at: Instant,
+    /// When the last byte came.
+    heard_at: Instant,
     unit_before: Option<u8>,
     pauses: Pauses,
     counts: Counts,
@@ -73,6 +75,7 @@ impl Link {
             noisy: false,
             busy: None,
             free_at: Instant::now(),
+            heard_at: Instant::now(),
             unit_before: None,
             pauses,
             counts: Counts::default(),
@@ -183,9 +186,10 @@ impl Link {
         let due = sent + on_wire + wait + self.wire_time(ask.answer_bytes(framing));
         let outcome = self.receive(ask, due, wait, words).await;
         self.unit_before = Some(ask.unit);
-        self.free_at = Instant::now() + self.silent_interval().max(self.pauses.between_requests);
+        // The silence after the answer was listened to already.
+        self.free_at = self.heard_at.max(sent) + self.silent_interval().max(self.pauses.between_requests);
         outcome?;
-        Ok(Instant::now().saturating_duration_since(sent + on_wire))
+        Ok(self.heard_at.saturating_duration_since(sent + on_wire))
     }
 
     async fn connect(&mut self) -> Result<(), LinkFault> {
@@ -334,6 +338,7 @@ impl Link {
         match timeout_at(until, wire.read(&mut chunk)).await {
             Err(_) => Ok(false),
             Ok(Ok(read)) if read > 0 => {
+                self.heard_at = Instant::now();
                 // Two frames are more than any answer; an endless one is cut off here.
                 let room = (FRAME_MAX * 2).saturating_sub(self.input.len());
                 self.input.extend_from_slice(&chunk[..read.min(room)]);
