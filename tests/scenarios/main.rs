@@ -4,6 +4,7 @@
 mod cli;
 mod crash;
 mod demo;
+mod libmodbus;
 mod meters;
 mod scan;
 mod share;

@@ -7,6 +7,7 @@ pub mod fuzzing;
 pub mod gpio;
 pub mod house;
 pub mod hub;
+pub mod libmodbus;
 pub mod meter;
 pub mod peer;
 pub mod serial;
