@@ -47,7 +47,9 @@ async fn read(line: Line, profile: &Arc<Profile>) {
     let mut reader = Reader::new(line, Device { unit: 1, model, period: second, answer_max: second });
     let round = reader.read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
     assert!(round.missing.is_empty(), "{}: {:?}", profile.name, round.missing);
-    for (quantity, milli) in expected(profile) {
+    let expected = expected(profile);
+    assert!(!expected.is_empty(), "{}", profile.name);
+    for (quantity, milli) in expected {
         let read = round.readings.iter().find(|reading| reading.quantity == quantity).map(|reading| reading.milli);
         assert_eq!(read, Some(milli), "{} {quantity}", profile.name);
     }
