@@ -14,13 +14,15 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, MeterTlsError};
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::latest::Latest;
 use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Waits};
 use crate::status::{StatusSource, WalletView};
 use crate::store::{Store, StoreError};
-use crate::tasks::{EngineHandle, Gpio, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter};
+use crate::tasks::{
+    Devices, EngineHandle, Gpio, Lines, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter,
+};
 use crate::{control, keys, web};
 
 /// Why the agent did not start or could not go on.
@@ -47,6 +49,9 @@ pub enum AgentError {
     #[cfg(feature = "node")]
     #[error(transparent)]
     Node(#[from] crate::lightning::node::NodeFault),
+    /// TLS to a meter cannot be set up.
+    #[error(transparent)]
+    MeterTls(#[from] MeterTlsError),
     /// The wallet's credential cannot be read.
     #[error(
         "the wallet's secret file {path} cannot be read ({source}). Nothing was started; put the credential there, \
@@ -114,6 +119,7 @@ impl Agent {
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let wallet = wallet(&config, &clock)?;
+        let lines = lines(&config.meters)?;
         let rules = rules(&config, wallet.as_ref());
         let latest = Latest::default();
         let mut engine = Engine::new(store, rules);
@@ -122,7 +128,7 @@ impl Agent {
         let mut servers = JoinSet::new();
         button.map(|button| servers.spawn(button.watch(engine.clone())));
         let (stop, stopped) = watch::channel(false);
-        let mut meters = start_meters(&config, &engine, &latest, &clock, &stopped);
+        let (mut meters, devices) = start_meters(lines, &engine, &latest, &clock, &stopped);
         let (around_engine, around_latest) = (engine.clone(), latest.clone());
         let around = Surroundings { engine: around_engine, latest: around_latest, clock: clock.clone(), stop: stopped };
         gpio.start(&config, &around, &mut meters, &mut servers);
@@ -133,7 +139,7 @@ impl Agent {
         };
         let wallet = WalletView::new(lightning.clone(), clock.clone());
         let gpio_handle = gpio.handle();
-        let parts = StatusSource { config, engine, latest, lightning, wallet, clock, gpio: gpio_handle };
+        let parts = StatusSource { config, engine, latest, lightning, wallet, clock, gpio: gpio_handle, devices };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
         let servers = start_servers(servers, &parts, web, socket);
@@ -244,14 +250,14 @@ pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules
 }
 
 fn start_meters(
-    config: &Config,
+    lines: Lines,
     engine: &EngineHandle,
     latest: &Latest,
     clock: &Clock,
     stopped: &watch::Receiver<bool>,
-) -> JoinSet<()> {
+) -> (JoinSet<()>, Devices) {
     let mut meters = JoinSet::new();
-    let (buses, watched, shared) = lines(&config.meters);
+    let Lines { buses, watched, shared, devices } = lines;
     for bus in buses {
         meters.spawn(until(stopped.clone(), bus.run()));
     }
@@ -265,7 +271,7 @@ fn start_meters(
             let _ = watch.await;
         });
     }
-    meters
+    (meters, devices)
 }
 
 /// Lets `work` go on until `stopped` turns true.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
 use crate::scan_command::ScanCommand;
 use crate::sim_command::SimOptions;
@@ -115,6 +116,9 @@ pub enum Command {
     },
     /// Be a device: the registers of a profile with a simulated house behind it, to try an installation without hardware.
     Sim(SimOptions),
+    /// Commands about one Modbus device.
+    #[command(flatten)]
+    Device(DeviceCommand),
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
         /// How much, in satoshis.

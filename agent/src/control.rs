@@ -152,6 +152,28 @@ pub async fn set_meter(path: &Path, meter: String, counter: MilliwattHours) -> R
     done(ask(path, &Question::SetMeter { meter, counter_mwh: counter.0 }, ANSWER_WAIT).await?)
 }
 
+/// Lets the running Kilosat read everything a Modbus device has; the answer is a list.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why it could not be read.
+pub async fn read_device(path: &Path, device: String) -> Result<String, ControlError> {
+    done(ask(path, &Question::ReadDevice { device }, ANSWER_WAIT).await?)
+}
+
+/// Lets the running Kilosat write a set point of a Modbus device, or without a value no longer renew it; the answer is one
+/// sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why it was not written, or that this is not known.
+pub async fn set_device(
+    path: &Path,
+    device: String,
+    point: String,
+    value: Option<String>,
+) -> Result<String, ControlError> {
+    done(ask(path, &Question::SetDevice { device, point, value }, ANSWER_WAIT).await?)
+}
+
 fn done(answer: Answer) -> Result<String, ControlError> {
     match answer {
         Answer::Done(text) => Ok(text),
@@ -170,6 +192,8 @@ enum Question {
     Events { after: u64 },
     Relay { relay: String, on: bool },
     SetMeter { meter: String, counter_mwh: u64 },
+    ReadDevice { device: String },
+    SetDevice { device: String, point: String, value: Option<String> },
 }
 
 /// What it is told.
@@ -255,6 +279,11 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
         Question::SetMeter { meter, counter_mwh } => {
             answered(source.gpio.correct(&meter, MilliwattHours(counter_mwh)).await)
         }
+        Question::ReadDevice { device } => answered(source.devices.look(&device).await),
+        Question::SetDevice { device, point, value: Some(value) } => {
+            answered(source.devices.set(&device, &point, &value, &source.engine).await)
+        }
+        Question::SetDevice { device, point, value: None } => answered(source.devices.release(&device, &point).await),
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })
 }

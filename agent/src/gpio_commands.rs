@@ -4,6 +4,7 @@ use clap::{Subcommand, ValueEnum};
 use kilosat::config::{Config, ConfigError};
 use kilosat::control::{ControlError, set_meter, socket_path, switch_relay};
 use kilosat::tasks::switch_relays_off;
+use kilosat::text::fixed_point;
 use kilosat_drivers::reading::MilliwattHours;
 
 use crate::cli::ConfigFile;
@@ -83,21 +84,14 @@ impl GpioCommand {
 
 /// Kilowatt-hours with at most six decimals, exactly.
 pub fn read_kwh(text: &str) -> Result<MilliwattHours, String> {
-    let wrong = || format!("{text:?} is not what a meter shows, such as 12345.6");
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    let is_number =
-        |digits: &str, most| (1..=most).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    if !is_number(whole, WHOLE_DIGITS_MAX) || !is_number(part, DECIMALS) {
-        return Err(wrong());
-    }
-    let digits = format!("{whole}{part:0<DECIMALS$}");
-    digits.parse().map(MilliwattHours).map_err(|_| wrong())
+    let counter = fixed_point(text, DECIMALS).filter(|counter| *counter < COUNTER_END_MWH);
+    counter.map(MilliwattHours).ok_or_else(|| format!("{text:?} is not what a meter shows, such as 12345.6"))
 }
 
 /// A kilowatt-hour has a million milliwatt-hours.
 const DECIMALS: usize = 6;
 /// 100 GWh, more than any building uses in the life of its meter.
-const WHOLE_DIGITS_MAX: usize = 8;
+const COUNTER_END_MWH: u64 = 100_000_000_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,8 @@ pub struct Health {
     pub alarm: Option<String>,
     /// What is to be known of how it is read, in one sentence.
     pub note: Option<String>,
+    /// What it was told and would forget, and could not be told again, in one sentence.
+    pub unrenewed: Option<String>,
     /// Readings that worked.
     pub reads: u64,
     /// Readings that failed.
@@ -88,6 +90,11 @@ impl Latest {
     /// Notes what is to be known of how `source` is read.
     pub fn noted(&self, source: &str, note: String) {
         self.lock().health.entry(source.to_owned()).or_default().note = Some(note);
+    }
+
+    /// Notes that `source` could not be told again what it forgets, or that it could.
+    pub fn unrenewed(&self, source: &str, fault: Option<String>) {
+        self.lock().health.entry(source.to_owned()).or_default().unrenewed = fault;
     }
 
     /// Everything, at one instant.

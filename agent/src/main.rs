@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 mod cli;
+mod device_commands;
 mod gpio_commands;
 mod scan_command;
 mod sim_command;
@@ -80,13 +81,10 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Receive { amount, config } => {
-            say(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?);
-            Ok(ExitCode::SUCCESS)
+            said(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?)
         }
-        Command::Gpio(command) => {
-            say(&command.perform().await?);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Gpio(command) => said(&command.perform().await?),
+        Command::Device(command) => said(&command.perform().await?),
         Command::Sim(options) => {
             options.perform().await?;
             Ok(ExitCode::SUCCESS)
@@ -98,6 +96,12 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "node")]
         Command::Demo(options) => demo(options).await,
     }
+}
+
+/// The end of a command that only says something.
+fn said(text: &str) -> anyhow::Result<ExitCode> {
+    say(text);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run(path: &Path) -> anyhow::Result<ExitCode> {

@@ -20,7 +20,7 @@ use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::latest::{Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
-use crate::tasks::{EngineGone, EngineHandle, GpioHandle, Unanswered};
+use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Unanswered};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +166,8 @@ pub struct StatusSource {
     pub clock: Clock,
     /// Relays, and meters whose counter the owner may set.
     pub gpio: GpioHandle,
+    /// Modbus devices, for whoever looks at one or changes a set point.
+    pub devices: Devices,
 }
 
 impl StatusSource {

@@ -1,4 +1,4 @@
-//! Strangers' words, made fit to show.
+//! Strangers' words, made fit to show, and numbers as people write them.
 
 /// A stranger's text made fit to show: one line, no invisible or direction-changing characters.
 ///
@@ -37,6 +37,19 @@ fn is_deceptive(character: char) -> bool {
     )
 }
 
+/// A number without sign and with at most `places` decimals, as a whole number of its last place; at most ten digits
+/// before the point.
+pub fn fixed_point(text: &str, places: usize) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_number =
+        |digits: &str, most| (1..=most).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let part_is_right = if text.contains('.') { is_number(part, places) } else { true };
+    let digits = format!("{whole}{part:0<places$}");
+    if is_number(whole, WHOLE_DIGITS_MAX) && part_is_right { digits.parse().ok() } else { None }
+}
+
+/// More than anything here counts.
+const WHOLE_DIGITS_MAX: usize = 10;
 /// Longest text shown anywhere; what is cut is not worth reading.
 const CLEANED_CHARS_READ_MAX: usize = 4096;
 

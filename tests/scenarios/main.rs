@@ -7,5 +7,7 @@ mod demo;
 mod libmodbus;
 mod meters;
 mod scan;
+mod set_points;
 mod share;
 mod simulated;
+mod tls;

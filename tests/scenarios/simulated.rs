@@ -1,51 +1,8 @@
 //! `kilosat sim`: a device without hardware, as an integrator tries an installation with it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process};
-use sim::hub::{kilosat, kilosat_exe};
+use sim::hub::kilosat;
 use sim::peer::pymodbus_reads;
-
-/// A running `kilosat sim`.
-struct Simulated {
-    child: Child,
-    said: BufReader<std::process::ChildStdout>,
-    /// What it said at first.
-    first: String,
-}
-
-impl Simulated {
-    fn start(arguments: &[&str]) -> Simulated {
-        let mut command = Command::new(kilosat_exe());
-        let mut child = command.arg("sim").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut first = String::new();
-        said.read_line(&mut first).unwrap();
-        Simulated { child, said, first }
-    }
-
-    fn port(&self) -> u16 {
-        let port = self.first.split("127.0.0.1:").nth(1).unwrap().split('.').next().unwrap();
-        port.parse().unwrap_or_else(|_| panic!("{}", self.first))
-    }
-
-    /// Ends it as Ctrl-C does; the rest of what it said.
-    fn interrupt(mut self) -> String {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-        let mut rest = String::new();
-        self.said.read_to_string(&mut rest).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{rest}");
-        rest
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use sim::simulated::Simulated;
 
 #[test]
 fn another_library_reads_the_simulated_meter_and_what_is_printed_can_be_pasted() {
@@ -54,7 +11,7 @@ fn another_library_reads_the_simulated_meter_and_what_is_printed_can_be_pasted()
     assert_eq!(pymodbus_reads(port, 1, 0), ["230.0", "1"], "a voltage, and a write that is refused");
     let counter: f32 = pymodbus_reads(port, 1, 72)[0].parse().unwrap();
     assert!((1234.4..1235.0).contains(&counter), "{counter} kWh");
-    assert_eq!(pymodbus_reads(port, 2, 0), ["refused", "1"], "nobody has this number");
+    assert_eq!(pymodbus_reads(port, 2, 0), ["refused", "11"], "nobody has this number");
     let rest = simulated.interrupt();
     let (section, end) = rest.split_once("The simulated device is gone.").unwrap();
     assert_eq!(end.trim(), "");

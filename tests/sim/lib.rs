@@ -11,5 +11,6 @@ pub mod libmodbus;
 pub mod meter;
 pub mod peer;
 pub mod serial;
+pub mod simulated;
 pub mod wait;
 pub mod wallets;

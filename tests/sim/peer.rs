@@ -29,6 +29,14 @@ impl Pymodbus {
         Self::start_with(&["--rtu"])
     }
 
+    /// The same in TLS, with the certificates in this folder, `server.pem` with its key and `client.pem`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_tls(folder: &Path) -> Pymodbus {
+        Self::start_with(&["--tls", folder.to_str().unwrap()])
+    }
+
     fn start_with(options: &[&str]) -> Pymodbus {
         let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/pymodbus_meter.py");

@@ -2,17 +2,21 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kilosat_drivers::modbus::{Framing, Line, Model};
 use kilosat_drivers::profiles::Profile;
+use kilosat_drivers::reading::Quantity;
 use kilosat_drivers::serial::SerialSettings;
+use rustls::ClientConfig;
 
 use super::Config;
 use super::lists::{MILLI, read_id};
 use super::profiles::Profiles;
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
-use super::sections::{read_host, read_port};
+use super::sections::{read_host, read_pins, read_port};
+use crate::http::{Fingerprint, Identity, pinned};
 
 /// A meter to read.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Meter {
     pub line: MeterLine,
     /// Modbus unit id.
     pub unit: u8,
+    /// What Kilosat may change on it when the owner says so.
+    pub settable: Vec<Quantity>,
     /// Where other programs may read what is on its line, on Modbus TCP.
     pub share: Option<SocketAddr>,
     /// Time between two readings, in ms.
@@ -57,16 +63,67 @@ pub enum MeterLine {
         port: u16,
         /// How frames are wrapped.
         framing: Framing,
+        /// Modbus/TCP Security.
+        tls: Option<MeterTls>,
     },
+}
+
+/// How both ends know each other in TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterTls {
+    /// The device's certificate, or several while it changes.
+    pub pins: Vec<Fingerprint>,
+    /// A PEM file with Kilosat's own certificate and key, where the device wants one.
+    pub identity_file: Option<PathBuf>,
+}
+
+/// Why TLS to a device cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum MeterTlsError {
+    /// The file cannot be read.
+    #[error(
+        "the file {path} with the certificate for a meter cannot be read ({source}). Nothing was started; check its \
+             path and who may read it"
+    )]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error(
+        "the file {0} does not hold a certificate and its private key, without a password, in PEM form. Nothing was \
+             started; put both into it"
+    )]
+    NoIdentity(String),
+}
+
+impl MeterTls {
+    fn client(&self) -> Result<ClientConfig, MeterTlsError> {
+        let Some(path) = &self.identity_file else {
+            return Ok(pinned(self.pins.clone(), None).expect("TLS without an identity of ours is always possible"));
+        };
+        let shown = || path.display().to_string();
+        let pem = std::fs::read(path).map_err(|source| MeterTlsError::Unreadable { path: shown(), source })?;
+        let identity = Identity::parse(&pem).ok_or_else(|| MeterTlsError::NoIdentity(shown()))?;
+        pinned(self.pins.clone(), Some(identity)).map_err(|_| MeterTlsError::NoIdentity(shown()))
+    }
 }
 
 impl MeterLine {
     /// As the driver opens it.
-    pub fn line(&self) -> Line {
-        match self.clone() {
+    ///
+    /// # Errors
+    /// [`MeterTlsError`].
+    pub fn line(&self) -> Result<Line, MeterTlsError> {
+        Ok(match self.clone() {
             MeterLine::Serial { path, settings } => Line::Serial { path, settings },
-            MeterLine::Network { host, port, framing } => Line::Network { host, port, framing, tls: None },
-        }
+            MeterLine::Network { host, port, framing, tls } => {
+                let tls = tls.map(|tls| tls.client().map(Arc::new)).transpose()?;
+                Line::Network { host, port, framing, tls }
+            }
+        })
     }
 
     /// Whether both are the same port or connection, however it is set.
@@ -108,10 +165,12 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
         true => read_serial(section, profile.as_deref()),
         false => read_network(section, profile.as_deref()),
     };
-    let unit = section.number("unit", 0..=255, Some(u64::from(profile.map_or(1, |profile| profile.link.unit))));
+    let unit =
+        section.number("unit", 0..=255, Some(u64::from(profile.as_ref().map_or(1, |profile| profile.link.unit))));
     let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
     let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
     let share = read_share(section);
+    let settable = read_settable(section, profile.as_deref());
     let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
     let interval_wh = section.number("interval_wh", 1..=1_000_000, Some(100));
     let interval_s = section.number("interval_s", 1..=86_400, Some(900));
@@ -124,9 +183,25 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
         poll_interval_ms: poll_interval_ms?,
         answer_timeout_ms: answer_timeout_ms?,
         share: share?,
+        settable: settable?,
         power_max_mw: power_max_w?.saturating_mul(MILLI),
         interval_mwh: interval_wh?.saturating_mul(MILLI),
         interval_ms: interval_s?.saturating_mul(MILLI),
+    })
+}
+
+/// Names of set points, apart by spaces.
+fn read_settable(section: &Section<'_>, profile: Option<&Profile>) -> Option<Vec<Quantity>> {
+    let set_points = profile.map_or(&[][..], |profile| &profile.set_points);
+    let known = || set_points.iter().map(|set_point| set_point.point.quantity);
+    section.parsed("set", Means(""), |text| {
+        let read = |name: &str| name.parse().ok().filter(|quantity| known().any(|known| known == *quantity));
+        let quantities = text.split_whitespace().map(|name| read(name).ok_or(name)).collect::<Result<_, _>>();
+        quantities.map_err(|name| match known().map(|quantity| quantity.to_string()).collect::<Vec<_>>().as_slice() {
+            [] => "names what may be changed on this device, but Kilosat knows nothing that can be; leave it out"
+                .to_owned(),
+            names => format!("{name:?} cannot be changed on this device; it has: {}", names.join(", ")),
+        })
     })
 }
 
@@ -143,20 +218,14 @@ fn read_share(section: &Section<'_>) -> Option<Option<SocketAddr>> {
 }
 
 fn read_serial(section: &Section<'_>, profile: Option<&Profile>) -> Option<MeterLine> {
-    for key in ["host", "port", "transport"] {
+    for key in ["host", "port", "transport", "certificate_sha256", "client_certificate"] {
         misplaced(
             section,
             key,
             "belongs to a meter in the network, and this one has a serial port; keep one of the two",
         );
     }
-    let path = section.parsed("serial", IsWrong("/dev/serial/by-id/usb-adapter"), |text| {
-        let path = PathBuf::from(text);
-        match path.is_absolute() {
-            true => Ok(path),
-            false => Err(format!("{text:?} is no path of a serial port, such as \"/dev/serial/by-id/usb-adapter\"")),
-        }
-    });
+    let path = section.parsed("serial", IsWrong(EXAMPLE_PORT), |text| read_path(text, EXAMPLE_PORT));
     let usual = profile.and_then(|profile| profile.link.serial).unwrap_or_default().to_string();
     let settings = section.parsed("serial_settings", Means(&usual), |text| {
         text.parse().map_err(|wrong| format!("{text:?} does not say how the line is set; {wrong}"))
@@ -168,16 +237,40 @@ fn read_network(section: &Section<'_>, profile: Option<&Profile>) -> Option<Mete
     let hint = "belongs to a serial port; say which with serial = \"/dev/serial/by-id/...\"";
     misplaced(section, "serial_settings", hint);
     let host = section.parsed("host", IsWrong("192.168.1.50"), read_host);
-    let port = read_port(section, u64::from(profile.and_then(|profile| profile.link.tcp_port).unwrap_or(502)));
-    let framing = section.parsed("transport", Means("tcp"), |text| match text {
-        "tcp" => Ok(Framing::Tcp),
-        "rtu-over-tcp" => Ok(Framing::Rtu),
+    let transport = section.parsed("transport", Means("tcp"), |text| match text {
+        "tcp" => Ok((Framing::Tcp, false)),
+        "rtu-over-tcp" => Ok((Framing::Rtu, false)),
+        "tls" => Ok((Framing::Tcp, true)),
         _ => Err(format!(
-            "{text:?} is not a way to a meter; write \"tcp\", or \"rtu-over-tcp\" for a gateway that passes bytes on as \
-             they are"
+            "{text:?} is not a way to a meter; write \"tcp\", \"rtu-over-tcp\" for a gateway that passes bytes on as they \
+             are, or \"tls\""
         )),
     });
-    Some(MeterLine::Network { host: host?, port: port?, framing: framing? })
+    let (framing, is_tls) = transport?;
+    let tls = if is_tls { Some(read_tls(section)?) } else { no_tls(section) };
+    let usual = if is_tls { TLS_PORT } else { profile.and_then(|profile| profile.link.tcp_port).unwrap_or(502) };
+    let port = read_port(section, u64::from(usual));
+    Some(MeterLine::Network { host: host?, port: port?, framing, tls })
+}
+
+fn read_tls(section: &Section<'_>) -> Option<MeterTls> {
+    let example = "AB:CD:...";
+    let pins = section.parsed("certificate_sha256", IsWrong(example), read_pins);
+    let identity_file = section.optional("client_certificate", |text| read_path(text, "/etc/kilosat/meter.pem"));
+    Some(MeterTls { pins: pins?, identity_file: identity_file? })
+}
+
+fn no_tls(section: &Section<'_>) -> Option<MeterTls> {
+    for key in ["certificate_sha256", "client_certificate"] {
+        misplaced(section, key, "belongs to a meter with transport = \"tls\"");
+    }
+    None
+}
+
+fn read_path(text: &str, example: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let wrong = || format!("{text:?} is no whole path, such as {example:?}");
+    if path.is_absolute() { Ok(path) } else { Err(wrong()) }
 }
 
 /// A key that is known, but not beside the others.
@@ -227,3 +320,6 @@ pub(super) fn check_billed(root: &Section<'_>, config: &Config) {
 
 /// The name of devices that say themselves what they measure.
 pub(super) const SUNSPEC: &str = "sunspec";
+const EXAMPLE_PORT: &str = "/dev/serial/by-id/usb-adapter";
+/// Modbus/TCP Security, MB-TCP-Security-v36.
+const TLS_PORT: u16 = 802;

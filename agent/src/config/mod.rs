@@ -24,7 +24,7 @@ use url::Url;
 use gpio::check_lines;
 pub use gpio::{ContactInput, PulseMeter, RelaySettings};
 use lists::{check_payees, check_references};
-pub use meter::{Meter, MeterLine};
+pub use meter::{Meter, MeterLine, MeterTls, MeterTlsError};
 use meter::{check_billed, check_meter_lines};
 pub use profiles::{Listed, Profiles};
 pub use reader::Problem;

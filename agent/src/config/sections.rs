@@ -186,7 +186,7 @@ fn read_wallet_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn read_pins(text: &str) -> Result<Vec<Fingerprint>, String> {
+pub(super) fn read_pins(text: &str) -> Result<Vec<Fingerprint>, String> {
     let pins: Option<Vec<_>> = text.split_whitespace().map(Fingerprint::parse).collect();
     pins.filter(|pins| (1..=2).contains(&pins.len())).ok_or_else(|| {
         "write one or two SHA-256 fingerprints of 64 hex digits, as this prints: openssl x509 -in tls.cert -noout \

@@ -36,6 +36,13 @@ pub enum Event {
         /// Why, in a few words.
         why: String,
     },
+    /// A set point of a device was written, or may have been; goes to the journal.
+    Set {
+        /// The device's id.
+        device: String,
+        /// What was written and what became of it, in one sentence.
+        text: String,
+    },
     /// A payee answered with an invoice.
     Bill {
         /// The purchase it is for.

@@ -19,7 +19,7 @@ mod socket;
 
 pub use address::{OwnNetworks, is_in_the_house, is_public};
 pub use fault::HttpFault;
-pub use pin::Fingerprint;
+pub use pin::{Fingerprint, Identity, pinned};
 pub use request::{Body, LineBuffer, Lines, Request};
 pub use socket::{Heard, Socket};
 
@@ -157,7 +157,7 @@ impl StrictClient {
         let mut builder = builder(&limits);
         let mut tls = None;
         if !pins.is_empty() {
-            let pinned = pin::pinned(pins.to_vec()).map_err(|_| HttpFault::NotPrepared { host: host.clone() })?;
+            let pinned = pin::pinned(pins.to_vec(), None).map_err(|_| HttpFault::NotPrepared { host: host.clone() })?;
             builder = builder.use_preconfigured_tls(pinned.clone());
             tls = Some(Arc::new(pinned));
         }

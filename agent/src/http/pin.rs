@@ -1,4 +1,4 @@
-//! TLS to the owner's own server: exactly the certificates the owner named are accepted, whoever signed them.
+//! TLS to the owner's own server or device: exactly the certificates the owner named are accepted, whoever signed them.
 //!
 //! LND's certificate is marked as an authority and used as the server's own, which the usual check refuses
 //! (`lightning-backends`, section 3). So the certificate is compared byte for byte by its SHA-256, and the handshake's
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bitcoin::hashes::{Hash as _, sha256};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 /// The SHA-256 of a certificate in DER form, as `openssl x509 -fingerprint -sha256` prints it.
@@ -24,15 +25,37 @@ impl Fingerprint {
     }
 }
 
+/// What Kilosat shows of itself to a server that wants to know: certificates, its own first, and the key.
+#[derive(Debug)]
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Reads a PEM file's content: one certificate or more, and a private key without a password.
+    pub fn parse(pem: &[u8]) -> Option<Identity> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+        let key = PrivateKeyDer::from_pem_slice(pem).ok()?;
+        (!chain.is_empty()).then_some(Identity { chain, key })
+    }
+}
+
 /// A TLS set-up that accepts only servers with one of these certificates.
-pub(super) fn pinned(fingerprints: Vec<Fingerprint>) -> Result<ClientConfig, Error> {
+///
+/// # Errors
+/// When key and certificate of `identity` do not belong together.
+pub fn pinned(fingerprints: Vec<Fingerprint>, identity: Option<Identity>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(PinnedCertificate { fingerprints, provider: Arc::clone(&provider) });
-    Ok(ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
+        .with_custom_certificate_verifier(verifier);
+    match identity {
+        Some(Identity { chain, key }) => builder.with_client_auth_cert(chain, key),
+        None => Ok(builder.with_no_client_auth()),
+    }
 }
 
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kilosat_drivers::modbus::{Framing, Line, Model, Round, RoundFault};
 use kilosat_drivers::profiles::{Profile, Role};
-use kilosat_drivers::reading::{Measure, MilliwattHours, Milliwatts, Phase, Quantity, Reading};
+use kilosat_drivers::reading::{Measure, Milliwatts, Phase, Quantity, Reading};
 
 /// A device that answered.
 #[derive(Debug)]
@@ -127,18 +127,13 @@ impl Look {
 
     /// A value as its display has it.
     fn shown(&self, reading: &Reading) -> String {
-        if let Some(energy) = reading.energy() {
-            return match reading.quantity.unit() {
-                "Wh" => energy.to_string(),
-                unit => format!("{} k{unit}", decimal(reading.milli, MilliwattHours(1_000_000).0)),
-            };
-        }
         if reading.quantity.measure.is_plain() {
             let point = self.profile.as_ref().and_then(|profile| profile.point(reading.quantity));
-            let text = point.and_then(|point| point.text(&reading.raw));
-            return text.map_or_else(|| reading.milli.to_string(), |text| crate::text::cleaned(&text, TEXT_CHARS_MAX));
+            if let Some(text) = point.and_then(|point| point.text(&reading.raw)) {
+                return crate::text::cleaned(&text, TEXT_CHARS_MAX);
+            }
         }
-        format!("{} {}", decimal(reading.milli, 1_000), reading.quantity.unit()).trim_end().to_owned()
+        reading.quantity.shown(reading.milli)
     }
 
     /// What the owner has to look at before anything is billed by it.
@@ -151,15 +146,6 @@ impl Look {
             _ => "\nCompare these values with the device's display.\n",
         }
     }
-}
-
-/// Thousandths as a number with as many decimals as it needs; `one` is what counts as one.
-fn decimal(value: i64, one: u64) -> String {
-    let digits = one.ilog10() as usize;
-    let (whole, part) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
-    let sign = if value < 0 { "-" } else { "" };
-    let text = format!("{sign}{whole}.{part:0digits$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 const TEXT_CHARS_MAX: usize = 40;

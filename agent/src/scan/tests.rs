@@ -20,7 +20,7 @@ fn found(line: Line, profile: &str, values: &[(&str, i64)]) -> Found {
         let quantity: Quantity = name.parse().unwrap();
         Reading { quantity, milli: *milli, raw: vec![0, 0] }
     });
-    let round = Ok(Round { readings: readings.collect(), missing: Vec::new() });
+    let round = Ok(Round { readings: readings.collect(), missing: Vec::new(), settings: Vec::new() });
     let look = Look { model: Model::Known(Arc::clone(&profile)), profile: Some(profile), round };
     Found { line, unit: 7, looks: vec![look] }
 }
@@ -38,7 +38,7 @@ fn what_is_printed_can_be_pasted_for_every_kind_of_line() {
         let text = found(line, "eastron-sdm630", &[]).as_text(3);
         let config = pasted(&text);
         let meter = config.meters.first().unwrap();
-        assert_eq!((meter.id.as_str(), meter.unit, meter.line.line().to_string()), ("meter-3", 7, expected));
+        assert_eq!((meter.id.as_str(), meter.unit, meter.line.line().unwrap().to_string()), ("meter-3", 7, expected));
     }
     let battery = found(network(Framing::Tcp), "deye-hybrid-3p-lv", &[]).as_text(1);
     assert_eq!(pasted(&battery).meters.first().unwrap().id, "inverter-1");

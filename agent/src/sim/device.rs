@@ -1,10 +1,11 @@
 //! A simulated device: the registers of a profile, filled from a house.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kilosat_drivers::modbus::Ask;
-use kilosat_drivers::modbus::server::{Answers, Reply, Spoiling};
+use kilosat_drivers::modbus::server::{Answers, Change, Reply, Spoiling};
 use kilosat_drivers::profiles::{Profile, Role, decode, encode};
 use kilosat_drivers::reading::{Measure, MilliwattHours, Phase, Quantity, Subject};
 
@@ -19,6 +20,8 @@ pub struct Device {
     /// Simulated milliseconds since the house began.
     clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     faults: Arc<Mutex<Faults>>,
+    /// What was written to it, and when in simulated milliseconds.
+    settings: Arc<Mutex<BTreeMap<Quantity, (i64, u64)>>>,
     /// Nobody on a serial line says that a unit is missing.
     is_alone: bool,
 }
@@ -32,7 +35,8 @@ impl Device {
         clock: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Device {
         let faults = Arc::new(Mutex::new(Faults::default()));
-        Device { profile, unit, house, clock: Arc::new(clock), faults, is_alone: false }
+        let settings = Arc::default();
+        Device { profile, unit, house, clock: Arc::new(clock), faults, settings, is_alone: false }
     }
 
     /// The same, with what goes wrong.
@@ -47,40 +51,82 @@ impl Device {
         Device { is_alone: true, ..self }
     }
 
+    /// What was written to it and is not forgotten yet.
+    fn settings(&self) -> BTreeMap<Quantity, i64> {
+        let now = (self.clock)();
+        let lasts_ms = |quantity: &Quantity| {
+            let set_point = self.profile.set_points.iter().find(|set_point| set_point.point.quantity == *quantity);
+            set_point.and_then(|set_point| set_point.refresh_s).map_or(u64::MAX, |seconds| u64::from(seconds) * 1_000)
+        };
+        let mut settings = lock(&self.settings);
+        settings.retain(|quantity, (_, at_ms)| now.saturating_sub(*at_ms) < lasts_ms(quantity));
+        settings.iter().map(|(quantity, (milli, _))| (*quantity, *milli)).collect()
+    }
+
     fn registers(&self, ask: Ask, fault: Option<Fault>) -> Option<Vec<u16>> {
         let mut house = lock(&self.house);
         house.advance_to((self.clock)());
         if fault == Some(Fault::Reset) {
             house.reset_counters();
         }
-        let milli = |quantity: Quantity| match fault {
-            Some(Fault::Zeros) => 0,
-            Some(Fault::Jump) if quantity.measure.is_energy() => value(&self.profile, &house, quantity) + JUMP_MWH,
-            _ => value(&self.profile, &house, quantity),
+        let settings = self.settings();
+        let milli = |quantity: Quantity| match (settings.get(&quantity), fault) {
+            (Some(setting), _) => *setting,
+            (None, Some(Fault::Zeros)) => 0,
+            (None, Some(Fault::Jump)) if quantity.measure.is_energy() => {
+                value(&self.profile, &house, quantity) + JUMP_MWH
+            }
+            (None, _) => value(&self.profile, &house, quantity),
         };
         self.profile.answer(ask.space, ask.address, ask.quantity, milli)
+    }
+
+    /// What is said to a request for another unit.
+    fn to_another(&self) -> Reply {
+        if self.is_alone { Reply::Silence } else { Reply::Refusal(GATEWAY_TARGET) }
     }
 }
 
 impl Answers for Device {
     async fn answer(&self, ask: Ask) -> Reply {
         if ask.unit != self.unit {
-            return if self.is_alone { Reply::Silence } else { Reply::Refusal(GATEWAY_TARGET) };
+            return self.to_another();
         }
         let fault = lock(&self.faults).next();
         let Some(registers) = self.registers(ask, fault) else { return Reply::Refusal(ILLEGAL_ADDRESS) };
-        match fault {
-            Some(Fault::Silent) => Reply::Silence,
-            Some(Fault::Busy) => Reply::Refusal(BUSY),
-            Some(Fault::Damaged) => Reply::Spoilt(registers, Spoiling::Damaged),
-            Some(Fault::Short) => Reply::Spoilt(registers, Spoiling::Short),
-            Some(Fault::OtherUnit) => Reply::Spoilt(registers, Spoiling::OtherUnit),
-            Some(Fault::Late) => {
-                tokio::time::sleep(LATE).await;
-                Reply::Registers(registers)
-            }
-            Some(Fault::Zeros | Fault::Jump | Fault::Reset) | None => Reply::Registers(registers),
+        spoilt(registers, fault).await
+    }
+
+    async fn write(&self, change: Change) -> Reply {
+        if change.unit != self.unit {
+            return self.to_another();
         }
+        let fault = lock(&self.faults).next();
+        let Change { space, address, words, .. } = change;
+        let Some((set_point, milli)) = self.profile.written(space, address, &words) else {
+            let can_write = !self.profile.set_points.is_empty();
+            return Reply::Refusal(if can_write { ILLEGAL_ADDRESS } else { ILLEGAL_FUNCTION });
+        };
+        if fault != Some(Fault::Busy) {
+            lock(&self.settings).insert(set_point.point.quantity, (milli, (self.clock)()));
+        }
+        spoilt(words, fault).await
+    }
+}
+
+/// The answer as it arrives with this fault.
+async fn spoilt(registers: Vec<u16>, fault: Option<Fault>) -> Reply {
+    match fault {
+        Some(Fault::Silent) => Reply::Silence,
+        Some(Fault::Busy) => Reply::Refusal(BUSY),
+        Some(Fault::Damaged) => Reply::Spoilt(registers, Spoiling::Damaged),
+        Some(Fault::Short) => Reply::Spoilt(registers, Spoiling::Short),
+        Some(Fault::OtherUnit) => Reply::Spoilt(registers, Spoiling::OtherUnit),
+        Some(Fault::Late) => {
+            tokio::time::sleep(LATE).await;
+            Reply::Registers(registers)
+        }
+        Some(Fault::Zeros | Fault::Jump | Fault::Reset) | None => Reply::Registers(registers),
     }
 }
 
@@ -148,6 +194,7 @@ const MILLI: i64 = 1_000;
 const JUMP_MWH: i64 = 1_000_000_000_000;
 /// Longer than a meter is waited for.
 const LATE: Duration = Duration::from_millis(2_500);
+const ILLEGAL_FUNCTION: u8 = 1;
 const ILLEGAL_ADDRESS: u8 = 2;
 const BUSY: u8 = 6;
 const GATEWAY_TARGET: u8 = 0x0B;

@@ -54,7 +54,7 @@ pub(super) fn meter_status(
 ) -> MeterStatus {
     let health = latest.health.get(id).cloned().unwrap_or_default();
     let value = |point: &str| latest.points.get(&format!("{id}.{point}"));
-    let Health { fault, doubtful, alarm, note, reads, faults, good_ms } = health;
+    let Health { fault, doubtful, alarm, note, unrenewed, reads, faults, good_ms } = health;
     let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
     // Three missed polls make a value too old to rely on.
     let age_max_ms = poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS);
@@ -74,7 +74,7 @@ pub(super) fn meter_status(
         title: title.to_owned(),
         state: state.to_owned(),
         fault: fault.or(alarm),
-        note,
+        note: unrenewed.or(note),
         power_mw: power.map(|value| value.milli),
         energy_mwh: value(&counter.name()).map(|value| value.milli),
         age_ms,

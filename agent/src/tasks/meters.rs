@@ -7,10 +7,11 @@ use kilosat_drivers::profiles::Profile;
 use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity, Reading};
 use tokio::sync::watch;
 
+use super::devices::Devices;
 use super::shared_line::SharedLine;
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
-use crate::config::{Meter, MeterLine};
+use crate::config::{Meter, MeterLine, MeterTlsError};
 use crate::domain::meter::{
     Change, Evidence, Gate, Mark, MeterLimits, MeterState, Sample, Stamp, Suspicion, Verdict, Watch,
 };
@@ -40,6 +41,7 @@ pub async fn watch_meter(
             let _ = stop.wait_for(|stop| *stop).await;
             break;
         };
+        watcher.latest.unrenewed(&watcher.meter.id, heard.renewal_fault);
         match (&heard.fault, &heard.profile) {
             (None, Some(profile)) => watcher.on_readings(&heard.round.readings, profile).await?,
             (fault, _) => watcher.on_fault(fault.as_deref().unwrap_or("nothing was read")),
@@ -48,9 +50,11 @@ pub async fn watch_meter(
     watcher.close_if_grown().await
 }
 
-/// The lines the meters are on, each with the meters on it: one task reads a line. A meter that shares its line comes with
-/// the way in for other programs.
-pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>, Vec<SharedLine>) {
+/// The lines the meters are on: one task reads a line and all meters on it.
+///
+/// # Errors
+/// [`MeterTlsError`].
+pub fn lines(meters: &[Meter]) -> Result<Lines, MeterTlsError> {
     let mut groups: Vec<(&MeterLine, Vec<&Meter>)> = Vec::new();
     for meter in meters {
         match groups.iter_mut().find(|(line, _)| **line == meter.line) {
@@ -58,16 +62,30 @@ pub fn lines(meters: &[Meter]) -> (Vec<Bus>, Vec<(Meter, Rounds)>, Vec<SharedLin
             None => groups.push((&meter.line, vec![meter])),
         }
     }
-    let (mut buses, mut watched, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lines = Lines::default();
     for (line, group) in groups {
-        let (bus, rounds) = Bus::new(line.line(), group.iter().map(|meter| device(meter)).collect(), random);
+        let (bus, rounds) = Bus::new(line.line()?, group.iter().map(|meter| device(meter)).collect(), random);
         for (meter, listen) in group.iter().filter_map(|meter| Some((meter.id.clone(), meter.share?))) {
-            shared.push(SharedLine { meter, listen, share: bus.share() });
+            lines.shared.push(SharedLine { meter, listen, share: bus.share() });
         }
-        buses.push(bus);
-        watched.extend(group.into_iter().cloned().zip(rounds));
+        group.iter().for_each(|meter| lines.devices.add(meter, bus.handle()));
+        lines.buses.push(bus);
+        lines.watched.extend(group.into_iter().cloned().zip(rounds));
     }
-    (buses, watched, shared)
+    Ok(lines)
+}
+
+/// What there is to run, and the ways in.
+#[derive(Default)]
+pub struct Lines {
+    /// One for each line.
+    pub buses: Vec<Bus>,
+    /// Each meter with what is read of it.
+    pub watched: Vec<(Meter, Rounds)>,
+    /// The lines that other programs may read.
+    pub shared: Vec<SharedLine>,
+    /// For the owner.
+    pub devices: Devices,
 }
 
 fn terms(meter: &Meter) -> Terms {

@@ -1,5 +1,6 @@
 //! Tasks perform effects and answer with events. Everything that waits lives here.
 
+mod devices;
 mod engine_thread;
 mod gpio;
 mod inputs;
@@ -11,10 +12,11 @@ mod shared_line;
 mod stop_button;
 mod wallet;
 
+pub use devices::Devices;
 pub use engine_thread::{EngineGone, EngineHandle, Unanswered};
 pub use gpio::{Gpio, GpioHandle, Surroundings};
 pub use inputs::ACTIVE;
-pub use meters::{lines, watch_meter};
+pub use meters::{Lines, lines, watch_meter};
 pub use performer::Performer;
 pub use pulse_meters::LOST_EDGES;
 pub use relays::{RelayHandle, RelayView, switch_relays_off};

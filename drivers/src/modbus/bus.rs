@@ -7,17 +7,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::backoff::Backoff;
 use super::counts::{Counts, Pauses};
 use super::fault::{LinkFault, RoundFault};
 use super::line::Line;
 use super::link::Link;
+use super::orders::{BusHandle, Order, OrderFault, orders};
 use super::share::{GATEWAY_PATH, GATEWAY_TARGET, Question, Share, share};
 use super::station::{Device, Round, Station};
 use crate::profiles::{self, Profile};
+
+mod orders;
+
+use orders::Kept;
 
 /// A line with its devices, before its task runs.
 pub struct Bus {
@@ -25,6 +30,9 @@ pub struct Bus {
     seats: Vec<Seat>,
     random: fn() -> u64,
     reopen: Reopen,
+    handle: BusHandle,
+    /// What the owner wants; never at its end, as `handle` is its other end.
+    orders: mpsc::Receiver<Order>,
     share: Share,
     /// What other programs ask; never at its end, as `share` is its other end.
     questions: mpsc::Receiver<Question>,
@@ -51,6 +59,8 @@ pub struct Heard {
     pub counts: Counts,
     /// What the device is, as far as that is known.
     pub profile: Option<Arc<Profile>>,
+    /// What the device would forget and could not be told again, in one sentence.
+    pub renewal_fault: Option<String>,
 }
 
 struct Seat {
@@ -64,6 +74,13 @@ struct Seat {
     /// When the round under way began; `None` between two rounds.
     begun: Option<Instant>,
     tries: u32,
+    /// Who waits for everything the device has.
+    looks: Vec<oneshot::Sender<Result<Round, OrderFault>>>,
+    /// The round under way is for them.
+    looking: bool,
+    /// What is written again and again.
+    kept: Vec<Kept>,
+    renewal_fault: Option<String>,
 }
 
 /// When the line is to be opened again after it could not be.
@@ -107,13 +124,23 @@ impl Bus {
                     due: now,
                     begun: None,
                     tries: 0,
+                    looks: Vec::new(),
+                    looking: false,
+                    kept: Vec::new(),
+                    renewal_fault: None,
                 };
                 (seat, Meter { rounds })
             })
             .unzip();
         let reopen = Reopen { attempts: 0, at: now, fault: None };
-        let (share, questions) = share();
-        (Bus { link, seats, random, reopen, share, questions }, meters)
+        let ((handle, orders), (share, questions)) = (orders(), share());
+        (Bus { link, seats, random, reopen, handle, orders, share, questions }, meters)
+    }
+
+    /// The owner's way in.
+    #[must_use]
+    pub fn handle(&self) -> BusHandle {
+        self.handle.clone()
     }
 
     /// The way in for other programs.
@@ -127,7 +154,11 @@ impl Bus {
         let (mut words, mut next) = (Vec::new(), 0);
         let (mut question, mut was_guest) = (None, false);
         while self.seats.iter().any(|seat| !seat.heard.is_closed()) {
+            if let Ok(order) = self.orders.try_recv() {
+                self.obey(order).await;
+            }
             let now = Instant::now();
+            self.renew(now).await;
             question = question.or_else(|| self.questions.try_recv().ok());
             match (self.due(next, now), question.take()) {
                 // After a guest comes one of our own, if it is due.
@@ -141,8 +172,13 @@ impl Bus {
                     self.answer(asked, now, &mut words).await;
                 }
                 (_, None) => {
-                    let first = self.seats.iter().map(|seat| seat.due).min().unwrap_or(now);
-                    question = timeout_at(first.min(now + LOOK_EVERY), self.questions.recv()).await.ok().flatten();
+                    let dues = self.seats.iter().map(|seat| seat.due).chain(self.renewal_due());
+                    let first = dues.min().unwrap_or(now).min(now + LOOK_EVERY);
+                    tokio::select! {
+                        asked = self.questions.recv() => question = asked,
+                        order = self.orders.recv() => if let Some(order) = order { self.obey(order).await },
+                        () = sleep_until(first) => {}
+                    }
                 }
             }
         }
@@ -165,7 +201,8 @@ impl Bus {
         if seat.begun.is_none() {
             seat.begun = Some(now);
             seat.tries = 0;
-            seat.station.begin();
+            seat.looking = !seat.looks.is_empty();
+            if seat.looking { seat.station.begin_everything() } else { seat.station.begin() }
         }
         let Some(ask) = seat.station.ask() else { return seat.end(link.counts(), random) };
         match link.read(ask, seat.station.patience.wait(), words).await {
@@ -240,6 +277,10 @@ impl Seat {
         self.begun = None;
         self.failing = true;
         self.due = due;
+        for look in self.looks.drain(..) {
+            // Who no longer waits needs no answer.
+            let _ = look.send(Err(OrderFault::Round(fault.clone())));
+        }
         self.heard.send_modify(|heard| {
             heard.number += 1;
             heard.at = Some(Instant::now());
@@ -261,7 +302,17 @@ impl Seat {
             heard.fault.clone_from(&fault);
             heard.counts = counts;
             heard.profile = station.profile().cloned();
+            heard.renewal_fault.clone_from(&self.renewal_fault);
         });
+        if self.looking {
+            let round = self.heard.borrow().round.clone();
+            for look in self.looks.drain(..) {
+                let _ = look.send(match &fault {
+                    Some(fault) => Err(OrderFault::Round(fault.clone())),
+                    None => Ok(round.clone()),
+                });
+            }
+        }
         let begun = self.begun.take().unwrap_or(now);
         self.failing = fault.is_some();
         self.due = match fault {
@@ -269,7 +320,7 @@ impl Seat {
             None => {
                 self.backoff.worked();
                 // A round that took too long skips its turn rather than following itself at once.
-                (begun + self.station.device.period).max(now)
+                if self.looks.is_empty() { (begun + self.station.device.period).max(now) } else { now }
             }
         };
     }

@@ -72,20 +72,65 @@ pub enum Wrong {
 impl Ask {
     /// The bytes of a request as `framing` sends it; `transaction` is used by Modbus TCP only.
     pub(super) fn write(&self, framing: Framing, transaction: u16, out: &mut Vec<u8>) {
-        out.clear();
-        if framing == Framing::Tcp {
-            out.extend_from_slice(&transaction.to_be_bytes());
-            out.extend_from_slice(&[0, 0, 0, 6]);
-        }
-        out.extend_from_slice(&[self.unit, self.function()]);
-        out.extend_from_slice(&self.address.to_be_bytes());
-        out.extend_from_slice(&self.quantity.to_be_bytes());
-        if framing == Framing::Rtu {
-            let checksum = crc(out);
-            out.extend_from_slice(&checksum.to_le_bytes());
+        let ([a1, a2], [q1, q2]) = (self.address.to_be_bytes(), self.quantity.to_be_bytes());
+        wrap(framing, transaction, &[self.unit, self.function(), a1, a2, q1, q2], out);
+    }
+
+    /// What its answer looks like.
+    pub(super) fn shape(&self) -> Shape {
+        Shape { unit: self.unit, function: self.function(), body: Body::Data(self.data_bytes()) }
+    }
+
+    fn function(&self) -> u8 {
+        match self.space {
+            Space::Coil => 1,
+            Space::Discrete => 2,
+            Space::Holding => 3,
+            Space::Input => 4,
         }
     }
 
+    /// Registers come in two bytes each, eight bits in one.
+    pub(super) fn data_bytes(&self) -> usize {
+        match self.space {
+            Space::Coil | Space::Discrete => usize::from(self.quantity).div_ceil(8),
+            Space::Holding | Space::Input => usize::from(self.quantity) * 2,
+        }
+    }
+
+    /// Turns the data at the beginning of `data` into registers; a bit counts as a register that is 0 or 1.
+    pub(super) fn unpack(&self, data: &[u8], words: &mut Vec<u16>) {
+        let data = data.get(..self.data_bytes()).unwrap_or_default();
+        match self.space {
+            Space::Coil | Space::Discrete => {
+                let bits = data.iter().flat_map(|byte| (0..8).map(move |bit| u16::from(byte >> bit & 1)));
+                words.extend(bits.take(usize::from(self.quantity)));
+            }
+            Space::Holding | Space::Input => {
+                words.extend(data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])));
+            }
+        }
+    }
+}
+
+/// What the answer to a request looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) unit: u8,
+    pub(super) function: u8,
+    pub(super) body: Body,
+}
+
+/// What follows unit and function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// How many bytes come, and so many: the answer to a read.
+    Data(usize),
+    /// The address, and the value or the number of registers: the answer to a write.
+    Echo([u8; 4]),
+}
+
+impl Shape {
     /// Recognises the answer at the beginning of `bytes`.
     pub(super) fn parse(&self, framing: Framing, transaction: u16, bytes: &[u8]) -> Parsed {
         match framing {
@@ -95,17 +140,21 @@ impl Ask {
     }
 
     /// Bytes of the whole answer.
-    pub(super) fn answer_bytes(&self, framing: Framing) -> usize {
+    pub(super) fn bytes(&self, framing: Framing) -> usize {
         let wrapping = match framing {
-            Framing::Rtu => 5,
-            Framing::Tcp => 9,
+            Framing::Rtu => 4,
+            Framing::Tcp => MBAP_BYTES + 1,
         };
-        wrapping + self.data_bytes()
+        wrapping
+            + match self.body {
+                Body::Data(bytes) => 1 + bytes,
+                Body::Echo(echo) => echo.len(),
+            }
     }
 
     fn parse_rtu(&self, bytes: &[u8]) -> Parsed {
         let [unit, function, ..] = *bytes else { return Parsed::Incomplete };
-        if function == self.function() | EXCEPTION && unit == self.unit {
+        if function == self.function | EXCEPTION && unit == self.unit {
             let Some(frame) = bytes.get(..EXCEPTION_BYTES) else { return Parsed::Incomplete };
             return match frame {
                 [_, _, code, ..] if crc(frame) == 0 => Parsed::Exception { code: *code, end: EXCEPTION_BYTES },
@@ -113,20 +162,19 @@ impl Ask {
             };
         }
         let &[unit, function, count, ..] = bytes else { return Parsed::Incomplete };
-        let right = unit == self.unit && function == self.function() && usize::from(count) == self.data_bytes();
-        let end = if right { self.answer_bytes(Framing::Rtu) } else { frame_bytes(function, count) };
+        let right = unit == self.unit && function == self.function && self.may_begin_with(count);
+        let end = if right { self.bytes(Framing::Rtu) } else { frame_bytes(function, count) };
         let Some(frame) = bytes.get(..end) else {
             // What belongs to another request is not waited for longer than what belongs to this one.
             return if right || end <= FRAME_MAX { Parsed::Incomplete } else { Parsed::Wrong(Wrong::NotModbus) };
         };
         if crc(frame) != 0 {
-            Parsed::Wrong(Wrong::Checksum)
-        } else if right {
-            Parsed::Answer { data: RTU_HEADER_BYTES, end }
-        } else if unit != self.unit {
-            Parsed::Wrong(Wrong::Unit(unit))
-        } else {
-            Parsed::Wrong(Wrong::OtherRequest)
+            return Parsed::Wrong(Wrong::Checksum);
+        }
+        match frame.get(UNIT_AND_FUNCTION..end - CRC_BYTES).and_then(|body| self.data(body)) {
+            _ if unit != self.unit => Parsed::Wrong(Wrong::Unit(unit)),
+            Some(data) if right => Parsed::Answer { data: UNIT_AND_FUNCTION + data, end },
+            _ => Parsed::Wrong(Wrong::OtherRequest),
         }
     }
 
@@ -147,46 +195,46 @@ impl Ask {
         }
         match body {
             _ if unit != self.unit => Parsed::Wrong(Wrong::Unit(unit)),
-            [function, code] if *function == self.function() | EXCEPTION => Parsed::Exception { code: *code, end },
-            [function, count, data @ ..]
-                if *function == self.function()
-                    && usize::from(*count) == self.data_bytes()
-                    && data.len() == self.data_bytes() =>
-            {
-                Parsed::Answer { data: end - data.len(), end }
-            }
+            [function, code] if *function == self.function | EXCEPTION => Parsed::Exception { code: *code, end },
+            [function, rest @ ..] if *function == self.function => match self.data(rest) {
+                Some(data) => Parsed::Answer { data: MBAP_BYTES + 1 + data, end },
+                None => Parsed::Wrong(Wrong::OtherRequest),
+            },
             _ => Parsed::Wrong(Wrong::OtherRequest),
         }
     }
 
-    fn function(&self) -> u8 {
-        match self.space {
-            Space::Coil => 1,
-            Space::Discrete => 2,
-            Space::Holding => 3,
-            Space::Input => 4,
+    /// Whether the byte after the function can be that of the answer.
+    fn may_begin_with(&self, byte: u8) -> bool {
+        match self.body {
+            Body::Data(bytes) => usize::from(byte) == bytes,
+            // It is as long whatever it begins with.
+            Body::Echo(_) => true,
         }
     }
 
-    /// Registers come in two bytes each, eight bits in one.
-    pub(super) fn data_bytes(&self) -> usize {
-        match self.space {
-            Space::Coil | Space::Discrete => usize::from(self.quantity).div_ceil(8),
-            Space::Holding | Space::Input => usize::from(self.quantity) * 2,
+    /// Where the registers begin in what follows unit and function, if that is the answer.
+    fn data(&self, body: &[u8]) -> Option<usize> {
+        match (self.body, body) {
+            (Body::Data(bytes), [count, data @ ..]) if usize::from(*count) == bytes && data.len() == bytes => Some(1),
+            (Body::Echo(echo), body) if *body == echo => Some(0),
+            _ => None,
         }
     }
+}
 
-    /// Turns the data of an answer into registers; a bit counts as a register that is 0 or 1.
-    pub(super) fn unpack(&self, data: &[u8], words: &mut Vec<u16>) {
-        match self.space {
-            Space::Coil | Space::Discrete => {
-                let bits = data.iter().flat_map(|byte| (0..8).map(move |bit| u16::from(byte >> bit & 1)));
-                words.extend(bits.take(usize::from(self.quantity)));
-            }
-            Space::Holding | Space::Input => {
-                words.extend(data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])));
-            }
-        }
+/// Puts a request or an answer, from unit to data, into a frame.
+pub(super) fn wrap(framing: Framing, transaction: u16, pdu: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    if framing == Framing::Tcp {
+        let length = u16::try_from(pdu.len()).expect("a frame has at most 253 bytes of data");
+        out.extend_from_slice(&transaction.to_be_bytes());
+        out.extend_from_slice(&[0, 0]);
+        out.extend_from_slice(&length.to_be_bytes());
+    }
+    out.extend_from_slice(pdu);
+    if framing == Framing::Rtu {
+        out.extend_from_slice(&crc(pdu).to_le_bytes());
     }
 }
 
@@ -226,8 +274,8 @@ const CRC_TABLE: [u16; 256] = {
 /// Set in the function of an answer that refuses.
 const EXCEPTION: u8 = 0x80;
 const EXCEPTION_BYTES: usize = 5;
-/// Unit, function and byte count.
-const RTU_HEADER_BYTES: usize = 3;
+const UNIT_AND_FUNCTION: usize = 2;
+const CRC_BYTES: usize = 2;
 /// Transaction, protocol, length and unit.
 const MBAP_BYTES: usize = 7;
 /// The largest value of the length field: unit and 253 bytes.
@@ -259,7 +307,7 @@ mod tests {
 
     #[track_caller]
     fn rtu(bytes: &[u8], wanted: Parsed) {
-        assert_eq!(VOLTAGE.parse(Framing::Rtu, 0, bytes), wanted);
+        assert_eq!(VOLTAGE.shape().parse(Framing::Rtu, 0, bytes), wanted);
     }
 
     #[test]
@@ -284,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_tcp_answer_is_recognised_and_everything_else_is_named() {
-        let tcp = |bytes: &[u8], wanted| assert_eq!(VOLTAGE.parse(Framing::Tcp, 0x0102, bytes), wanted);
+        let tcp = |bytes: &[u8], wanted| assert_eq!(VOLTAGE.shape().parse(Framing::Tcp, 0x0102, bytes), wanted);
         let good = [1, 2, 0, 0, 0, 7, 1, 4, 4, 0x43, 0x66, 0x80, 0];
         tcp(&good, Parsed::Answer { data: 9, end: 13 });
         for cut in 0..good.len() {
@@ -306,7 +354,7 @@ mod tests {
         let coils = Ask { space: Space::Coil, quantity: 10, ..VOLTAGE };
         let answer = [1, 1, 2, 0b1000_0001, 0b0000_0010];
         let frame = [&answer[..], &crc(&answer).to_le_bytes()].concat();
-        assert_eq!(coils.parse(Framing::Rtu, 0, &frame), Parsed::Answer { data: 3, end: 7 });
+        assert_eq!(coils.shape().parse(Framing::Rtu, 0, &frame), Parsed::Answer { data: 3, end: 7 });
         let mut words = Vec::new();
         coils.unpack(&frame[3..5], &mut words);
         assert_eq!(words, [1, 0, 0, 0, 0, 0, 0, 1, 0, 1]);
@@ -321,7 +369,7 @@ mod tests {
             let space = if transaction % 2 == 0 { Space::Holding } else { Space::Coil };
             let ask = Ask { unit, space, address: 0, quantity };
             for framing in [Framing::Rtu, Framing::Tcp] {
-                if let Parsed::Answer { data, end } = ask.parse(framing, transaction, &bytes) {
+                if let Parsed::Answer { data, end } = ask.shape().parse(framing, transaction, &bytes) {
                     prop_assert!(data + ask.data_bytes() <= end && end <= bytes.len());
                 }
             }

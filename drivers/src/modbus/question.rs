@@ -1,19 +1,21 @@
 //! Requests as a server sees them, without any I/O: recognised, answered with registers, or refused.
 //!
-//! Modbus Application Protocol V1.1b3 (functions 1 to 4), Modbus over Serial Line V1.02 and Messaging on TCP/IP V1.0b.
+//! Modbus Application Protocol V1.1b3 (functions 1 to 6 and 16), Modbus over Serial Line V1.02 and Messaging on TCP/IP V1.0b.
 
-use super::frame::{Ask, Framing, crc};
-use super::server::Spoiling;
+use super::frame::{Ask, Framing, crc, wrap};
+use super::server::{Change, Spoiling};
 use crate::profiles::{REGISTERS_MAX, Space};
 
 /// What the bytes received so far are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Parsed {
     /// The beginning of a request, perhaps.
     Incomplete,
     /// A request to read.
     Read(Ask, Envelope),
-    /// A whole request that reads nothing: it is to be refused with this code.
+    /// A request to write.
+    Write(Change, Envelope),
+    /// A whole request that is neither: it is to be refused with this code.
     Refused(u8, Envelope),
     /// No request; nothing that follows can be trusted.
     Broken,
@@ -26,6 +28,8 @@ pub(super) struct Envelope {
     transaction: u16,
     unit: u8,
     function: u8,
+    /// What an answer to a write says again.
+    echo: [u8; 4],
     /// Where the request ends.
     pub(super) end: usize,
 }
@@ -49,7 +53,7 @@ fn parse_tcp(bytes: &[u8]) -> Parsed {
     let Some((function, data)) = body.split_first() else { return Parsed::Broken };
     let transaction = u16::from_be_bytes([t1, t2]);
     let end = MBAP_BYTES + body.len();
-    understand(data, Envelope { framing: Framing::Tcp, transaction, unit, function: *function, end })
+    understand(data, Envelope { framing: Framing::Tcp, transaction, unit, function: *function, echo: echo(data), end })
 }
 
 fn parse_rtu(bytes: &[u8]) -> Parsed {
@@ -67,7 +71,11 @@ fn parse_rtu(bytes: &[u8]) -> Parsed {
         return Parsed::Broken;
     }
     let data = frame.get(2..end - 2).unwrap_or_default();
-    understand(data, Envelope { framing: Framing::Rtu, transaction: 0, unit, function, end })
+    understand(data, Envelope { framing: Framing::Rtu, transaction: 0, unit, function, echo: echo(data), end })
+}
+
+fn echo(data: &[u8]) -> [u8; 4] {
+    data.first_chunk().copied().unwrap_or_default()
 }
 
 fn understand(data: &[u8], envelope: Envelope) -> Parsed {
@@ -76,6 +84,7 @@ fn understand(data: &[u8], envelope: Envelope) -> Parsed {
         2 => (Space::Discrete, BITS_MAX),
         3 => (Space::Holding, REGISTERS_MAX),
         4 => (Space::Input, REGISTERS_MAX),
+        5 | 6 | 16 => return understand_write(data, envelope),
         _ => return Parsed::Refused(ILLEGAL_FUNCTION, envelope),
     };
     let &[a1, a2, q1, q2] = data else { return Parsed::Refused(ILLEGAL_VALUE, envelope) };
@@ -89,9 +98,33 @@ fn understand(data: &[u8], envelope: Envelope) -> Parsed {
     Parsed::Read(Ask { unit: envelope.unit, space, address, quantity }, envelope)
 }
 
+fn understand_write(data: &[u8], envelope: Envelope) -> Parsed {
+    let [a1, a2, rest @ ..] = data else { return Parsed::Refused(ILLEGAL_VALUE, envelope) };
+    let register = |pair: &[u8]| u16::from_be_bytes([pair[0], pair[1]]);
+    let (space, words) = match (envelope.function, rest) {
+        (5, [0xFF, 0]) => (Space::Coil, vec![1]),
+        (5, [0, 0]) => (Space::Coil, vec![0]),
+        (6, [_, _]) => (Space::Holding, vec![register(rest)]),
+        (16, [q1, q2, count, values @ ..])
+            if usize::from(*count) == values.len()
+                && !values.is_empty()
+                && usize::from(u16::from_be_bytes([*q1, *q2])) * 2 == values.len() =>
+        {
+            (Space::Holding, values.chunks_exact(2).map(register).collect())
+        }
+        _ => return Parsed::Refused(ILLEGAL_VALUE, envelope),
+    };
+    let change = Change { unit: envelope.unit, space, address: u16::from_be_bytes([*a1, *a2]), words };
+    Parsed::Write(change, envelope)
+}
+
 impl Envelope {
-    /// Writes the answer with these registers; bits are registers of 0 and 1.
+    /// Writes the answer with these registers; bits are registers of 0 and 1. A write is answered with its beginning.
     pub(super) fn answer(&self, words: &[u16], out: &mut Vec<u8>) {
+        if self.function > READ_LAST {
+            let [a1, a2, b1, b2] = self.echo;
+            return wrap(self.framing, self.transaction, &[self.unit, self.function, a1, a2, b1, b2], out);
+        }
         let data: Vec<u8> = if self.function <= READ_BITS_LAST {
             let pack = |bits: &[u16]| bits.iter().rev().fold(0, |byte, bit| (byte << 1) | u8::from(*bit != 0));
             words.chunks(8).map(pack).collect()
@@ -99,7 +132,7 @@ impl Envelope {
             words.iter().flat_map(|word| word.to_be_bytes()).collect()
         };
         let count = u8::try_from(data.len()).expect("a read is bounded to what one byte counts");
-        self.write(&[&[self.unit, self.function, count], data.as_slice()].concat(), out);
+        wrap(self.framing, self.transaction, &[&[self.unit, self.function, count], data.as_slice()].concat(), out);
     }
 
     /// Writes the answer as it arrives over a bad line or from a bad device.
@@ -120,24 +153,7 @@ impl Envelope {
 
     /// Writes the answer that refuses.
     pub(super) fn refuse(&self, code: u8, out: &mut Vec<u8>) {
-        self.write(&[self.unit, self.function | EXCEPTION, code], out);
-    }
-
-    fn write(&self, body: &[u8], out: &mut Vec<u8>) {
-        out.clear();
-        match self.framing {
-            Framing::Tcp => {
-                let length = u16::try_from(body.len()).expect("an answer has at most 253 bytes");
-                out.extend_from_slice(&self.transaction.to_be_bytes());
-                out.extend_from_slice(&[0, 0]);
-                out.extend_from_slice(&length.to_be_bytes());
-                out.extend_from_slice(body);
-            }
-            Framing::Rtu => {
-                out.extend_from_slice(body);
-                out.extend_from_slice(&crc(body).to_le_bytes());
-            }
-        }
+        wrap(self.framing, self.transaction, &[self.unit, self.function | EXCEPTION, code], out);
     }
 }
 
@@ -147,11 +163,13 @@ const MBAP_BYTES: usize = 7;
 const LENGTH_MAX: usize = 254;
 /// Functions up to this read bits, those above registers.
 const READ_BITS_LAST: u8 = 2;
+/// Functions up to this read, those above write.
+const READ_LAST: u8 = 4;
 /// The most bits one request may read.
 const BITS_MAX: u16 = 2_000;
 const ADDRESSES: u32 = 1 << 16;
 const EXCEPTION: u8 = 0x80;
-const ILLEGAL_FUNCTION: u8 = 1;
+pub(super) const ILLEGAL_FUNCTION: u8 = 1;
 const ILLEGAL_ADDRESS: u8 = 2;
 const ILLEGAL_VALUE: u8 = 3;
 
@@ -178,14 +196,14 @@ mod tests {
                     assert_eq!(parse(framing, &request[..cut]), Parsed::Incomplete, "{cut} of {request:02X?}");
                 }
                 envelope.answer(&words, &mut answer);
-                let frame::Parsed::Answer { data, end } = ask.parse(framing, 0x0102, &answer) else {
+                let frame::Parsed::Answer { data, end } = ask.shape().parse(framing, 0x0102, &answer) else {
                     panic!("{answer:02X?}")
                 };
                 let mut read = Vec::new();
                 ask.unpack(&answer[data..data + ask.data_bytes()], &mut read);
                 assert_eq!((read, end), (words.clone(), answer.len()));
                 envelope.refuse(2, &mut answer);
-                let refused = ask.parse(framing, 0x0102, &answer);
+                let refused = ask.shape().parse(framing, 0x0102, &answer);
                 assert_eq!(refused, frame::Parsed::Exception { code: 2, end: answer.len() });
             }
         }
@@ -199,7 +217,7 @@ mod tests {
             let Parsed::Read(_, envelope) = parse(framing, &request) else { panic!("{request:02X?}") };
             let mut seen = |spoiling| {
                 envelope.spoil(&[0x43AC, 0xE000], spoiling, &mut answer);
-                READ.parse(framing, 7, &answer)
+                READ.shape().parse(framing, 7, &answer)
             };
             assert!(matches!(seen(Spoiling::Damaged), frame::Parsed::Wrong(_) | frame::Parsed::Incomplete));
             assert_eq!(seen(Spoiling::Short), frame::Parsed::Incomplete);
@@ -208,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_and_what_cannot_be_read_are_refused() {
+    fn what_is_neither_a_read_nor_a_whole_write_is_refused() {
         let code = |body: &[u8]| {
             let length = u8::try_from(body.len() + 1).unwrap();
             match parse(Framing::Tcp, &[&[0, 1, 0, 0, 0, length, 7], body].concat()) {
@@ -216,8 +234,10 @@ mod tests {
                 _ => None,
             }
         };
-        assert_eq!(code(&[6, 0, 0, 0, 1]), Some(ILLEGAL_FUNCTION), "write one register");
-        assert_eq!(code(&[16, 0, 0, 0, 1, 2, 0, 1]), Some(ILLEGAL_FUNCTION), "write several");
+        assert_eq!(code(&[15, 0, 0, 0, 1, 1, 1]), Some(ILLEGAL_FUNCTION), "write several coils");
+        assert_eq!(code(&[5, 0, 0, 0xFF, 1]), Some(ILLEGAL_VALUE), "neither on nor off");
+        assert_eq!(code(&[16, 0, 0, 0, 2, 2, 0, 1]), Some(ILLEGAL_VALUE), "two registers, one value");
+        assert_eq!(code(&[16, 0, 0, 0, 0, 0]), Some(ILLEGAL_VALUE), "none");
         assert_eq!(code(&[0x2B, 0x0E, 1, 0]), Some(ILLEGAL_FUNCTION));
         assert_eq!(code(&[3, 0, 0, 0, 126]), Some(ILLEGAL_VALUE));
         assert_eq!(code(&[3, 0, 0, 0, 0]), Some(ILLEGAL_VALUE));

@@ -1,4 +1,4 @@
-//! A Modbus server for whoever answers: a line that is shared, or a simulated device. It reads and never writes.
+//! A Modbus server for whoever answers: a line that is shared, which never writes, or a simulated device.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -19,13 +19,33 @@ use tokio::time::timeout;
 
 use super::frame::{Ask, FRAME_MAX, Framing};
 use super::line::Port;
-use super::question::{Parsed, parse};
+use super::question::{ILLEGAL_FUNCTION, Parsed, parse};
+use crate::profiles::Space;
 use crate::serial::SerialSettings;
 
 /// Whoever knows the answers.
 pub trait Answers: Clone + Send + 'static {
     /// What is answered to a read.
     fn answer(&self, ask: Ask) -> impl Future<Output = Reply> + Send;
+
+    /// What is answered to a write: with [`Reply::Registers`] of whatever content it was done. Refused, unless somebody
+    /// says otherwise.
+    fn write(&self, _: Change) -> impl Future<Output = Reply> + Send {
+        std::future::ready(Reply::Refusal(ILLEGAL_FUNCTION))
+    }
+}
+
+/// A request to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Who is told.
+    pub unit: u8,
+    /// Which table.
+    pub space: Space,
+    /// Zero-based address of the first register.
+    pub address: u16,
+    /// What is written there; a coil is a register of 0 or 1.
+    pub words: Vec<u16>,
 }
 
 /// An answer to a read.
@@ -137,9 +157,10 @@ async fn converse(
 ) -> io::Result<()> {
     let (mut input, mut output) = (Vec::with_capacity(FRAME_MAX), Vec::with_capacity(FRAME_MAX));
     loop {
-        let (ask, envelope) = match parse(framing, &input) {
-            Parsed::Read(ask, envelope) => (Ok(ask), envelope),
-            Parsed::Refused(code, envelope) => (Err(code), envelope),
+        let (reply, envelope) = match parse(framing, &input) {
+            Parsed::Read(ask, envelope) => (answers.answer(ask).await, envelope),
+            Parsed::Write(change, envelope) => (answers.write(change).await, envelope),
+            Parsed::Refused(code, envelope) => (Reply::Refusal(code), envelope),
             Parsed::Broken if framing == Framing::Tcp => return Ok(()),
             Parsed::Incomplete | Parsed::Broken if framing == Framing::Rtu && !input.is_empty() => {
                 // Either its rest comes at once, or it was noise.
@@ -162,10 +183,6 @@ async fn converse(
                 }
                 continue;
             }
-        };
-        let reply = match ask {
-            Ok(ask) => answers.answer(ask).await,
-            Err(code) => Reply::Refusal(code),
         };
         input.drain(..envelope.end);
         match reply {

@@ -8,7 +8,7 @@ use super::frame::{Ask, Framing};
 use super::planner::{Span, Splits, covers, plan};
 use super::sunspec::{Walk, WalkFault};
 use super::timing::Patience;
-use crate::profiles::{Part, Point, Poll, Profile, ValueFault, decode};
+use crate::profiles::{Part, Point, Poll, Profile, SetPoint, ValueFault, decode};
 use crate::reading::{Measure, Reading};
 
 /// A device, as it is to be read.
@@ -40,6 +40,8 @@ pub struct Round {
     pub readings: Vec<Reading>,
     /// What the device could not or would not give.
     pub missing: Vec<ValueFault>,
+    /// What the device has where it can be set; in rounds on demand only.
+    pub settings: Vec<Reading>,
 }
 
 /// What is remembered of a device between two of its requests.
@@ -53,7 +55,7 @@ pub(super) struct Station {
     splits: Splits,
     refused: Vec<(Part, u8)>,
     rounds: u64,
-    plans: [Plan; 3],
+    plans: [Plan; 4],
     answers: Answers,
 }
 
@@ -127,14 +129,19 @@ impl Station {
         self.begin_kind(kind);
     }
 
-    /// Begins a round that asks for everything.
+    /// Begins a round that asks for what is on demand too, and for what was set.
+    pub(super) fn begin_everything(&mut self) {
+        self.begin_kind(ON_DEMAND);
+    }
+
+    /// Begins a round that asks for all that rounds ask for.
     pub(super) fn begin_all(&mut self) {
         self.begin_kind(ALL);
     }
 
     fn begin_kind(&mut self, kind: usize) {
         self.answers.kind = kind;
-        if self.answers.kind == ALL && !self.refused.is_empty() {
+        if self.answers.kind >= ALL && !self.refused.is_empty() {
             // It may have another firmware by now.
             self.refused.clear();
             self.plan();
@@ -183,6 +190,7 @@ impl Station {
     pub(super) fn finish(&mut self, round: &mut Round) -> Result<(), RoundFault> {
         round.readings.clear();
         round.missing.clear();
+        round.settings.clear();
         let Some(profile) = self.profile.clone() else {
             // At the next round it is asked anew.
             let walk = std::mem::take(&mut self.walk);
@@ -198,6 +206,14 @@ impl Station {
                     Ok(milli) => round.readings.push(Reading { quantity, milli, raw }),
                     Err(fault) => round.missing.push(fault),
                 },
+            }
+        }
+        let on_demand = self.answers.kind >= ON_DEMAND;
+        for SetPoint { point, .. } in profile.set_points.iter().filter(|set_point| on_demand && set_point.readable) {
+            if let Words::Got(raw) = self.words_of(point)
+                && let Ok(milli) = decode(point, &raw)
+            {
+                round.settings.push(Reading { quantity: point.quantity, milli, raw });
             }
         }
         profile.complete(&mut round.readings, &mut round.missing);
@@ -289,10 +305,13 @@ fn wanted(profile: &Profile, kind: usize) -> impl Iterator<Item = Part> + '_ {
                 Poll::Fast => true,
                 Poll::Slow => kind >= 1,
                 Poll::Static => kind >= ALL,
-                Poll::Now => false,
+                Poll::Now => kind >= ON_DEMAND,
             }
     };
-    profile.points.iter().filter(due).flat_map(|point| joined(point, profile.limits.registers_max))
+    let settings = profile.set_points.iter().filter(|set_point| set_point.readable).map(|set_point| &set_point.point);
+    let settings = settings.filter(move |_| kind >= ON_DEMAND);
+    let points = profile.points.iter().filter(due).chain(settings);
+    points.flat_map(|point| joined(point, profile.limits.registers_max))
 }
 
 /// The parts of a point as they are asked for: together wherever one request can hold them, so that a value and its scale,
@@ -319,8 +338,10 @@ fn only_zeros(readings: &[Reading]) -> bool {
     voltage && measured.all(|reading| reading.milli == 0)
 }
 
-/// The kind of round that asks for everything; 0 asks for what is fast, 1 for what is slow too.
+/// The kind of round that asks for all that rounds ask for; 0 asks for what is fast, 1 for what is slow too.
 const ALL: usize = 2;
+/// The kind of round that somebody wants to see now.
+const ON_DEMAND: usize = 3;
 const SLOW_EVERY: Duration = Duration::from_secs(30);
 const STATIC_EVERY: Duration = Duration::from_secs(3_600);
 /// Adapters and gateways alone may take this long.

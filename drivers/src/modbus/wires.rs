@@ -13,6 +13,7 @@ use super::counts::Pauses;
 use super::frame::{Framing, crc};
 use super::line::{Line, Wire};
 use super::link::{Link, Open, Opening};
+use crate::profiles::Space;
 use crate::serial::SerialSettings;
 
 /// Gives every connection of the link to the device at the other end.
@@ -70,6 +71,47 @@ impl Request {
         u16::from_be_bytes([self.pdu()[4], self.pdu()[5]])
     }
 
+    /// What a write writes: a register of 0 or 1 for a coil.
+    pub(super) fn words(&self) -> Vec<u16> {
+        match self.pdu()[1] {
+            5 => vec![u16::from(self.quantity() > 0)],
+            6 => vec![self.quantity()],
+            _ => {
+                let pdu = match self.framing {
+                    Framing::Rtu => &self.bytes[..self.bytes.len() - 2],
+                    Framing::Tcp => self.pdu(),
+                };
+                pdu[7..].chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+            }
+        }
+    }
+
+    /// What a device answers to a write: its beginning.
+    pub(super) fn confirmation(&self) -> Vec<u8> {
+        self.frame(&self.pdu()[..6])
+    }
+
+    /// Registers in answer to a read; bits are registers of 0 and 1.
+    pub(super) fn registers(&self, words: &[u16]) -> Vec<u8> {
+        let data: Vec<u8> = if self.pdu()[1] <= 2 {
+            let byte = |bits: &[u16]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit > 0));
+            words.chunks(8).map(byte).collect()
+        } else {
+            words.iter().flat_map(|word| word.to_be_bytes()).collect()
+        };
+        self.frame(&[&[self.unit(), self.pdu()[1], u8::try_from(data.len()).unwrap()], &data[..]].concat())
+    }
+
+    /// The table a request is about.
+    pub(super) fn space(&self) -> Space {
+        match self.pdu()[1] {
+            1 | 5 => Space::Coil,
+            2 => Space::Discrete,
+            4 => Space::Input,
+            _ => Space::Holding,
+        }
+    }
+
     /// Unit, function and data, wrapped as the line wants it.
     pub(super) fn frame(&self, pdu: &[u8]) -> Vec<u8> {
         match self.framing {
@@ -82,11 +124,9 @@ impl Request {
     }
 
     pub(super) fn answer(&self) -> Vec<u8> {
-        let mut pdu = vec![self.unit(), self.pdu()[1], u8::try_from(self.quantity() * 2).unwrap()];
-        for at in 0..self.quantity() {
-            pdu.extend_from_slice(&truth(self.unit(), self.address().wrapping_add(at)).to_be_bytes());
-        }
-        self.frame(&pdu)
+        let words: Vec<_> =
+            (0..self.quantity()).map(|at| truth(self.unit(), self.address().wrapping_add(at))).collect();
+        self.registers(&words)
     }
 }
 
@@ -116,6 +156,11 @@ pub(super) async fn device(
                 continue;
             },
         }
+        let mut rest = vec![0; bytes_to_come(framing, &bytes)];
+        if wire.read_exact(&mut rest).await.is_err() {
+            continue;
+        }
+        bytes.extend(rest);
         let request = Request { framing, bytes };
         for (wait, frame) in behave(&request) {
             sleep(wait).await;
@@ -125,6 +170,15 @@ pub(super) async fn device(
             // A link that hung up does not hear it.
             let _ = wire.write_all(&frame).await;
         }
+    }
+}
+
+/// Only a write of several registers is longer than the shortest request.
+fn bytes_to_come(framing: Framing, bytes: &[u8]) -> usize {
+    match framing {
+        Framing::Rtu if bytes[1] == 16 => 9 + usize::from(bytes[6]) - bytes.len(),
+        Framing::Rtu => 0,
+        Framing::Tcp => 6 + usize::from(bytes[5]) - bytes.len(),
     }
 }
 

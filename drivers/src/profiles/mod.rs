@@ -186,6 +186,26 @@ impl Profile {
         floats.map(|point| spacing(point.scale, counter)).fold(self.printed_step, MilliwattHours::max)
     }
 
+    /// Every place with a value in it.
+    fn places(&self) -> impl Iterator<Item = &Point> {
+        let settings = self.set_points.iter().map(|set_point| &set_point.point);
+        let is_new = |setting: &&Point| self.points.iter().all(|point| point.parts != setting.parts);
+        self.points.iter().chain(settings.filter(is_new))
+    }
+
+    /// The set point that is written at this place, and the value, for simulated devices; `None` where there is none, or
+    /// where the profile does not allow the value.
+    #[must_use]
+    pub fn written(&self, space: Space, address: u16, words: &[u16]) -> Option<(&SetPoint, i64)> {
+        let here = |set_point: &&SetPoint| match set_point.point.parts.as_slice() {
+            [part] => (part.space, part.address, usize::from(part.count)) == (space, address, words.len()),
+            _ => false,
+        };
+        let set_point = self.set_points.iter().find(here)?;
+        let milli = decode(&set_point.point, words).ok()?;
+        (set_point.min_milli..=set_point.max_milli).contains(&milli).then_some((set_point, milli))
+    }
+
     /// The registers such a device would answer with, for simulated devices; `None` where it has none and would refuse.
     ///
     /// `milli` gives each quantity in the thousandths of [`Reading::milli`]. What is computed from points is turned
@@ -209,7 +229,7 @@ impl Profile {
         let fill = self.limits.hole_max.is_some_and(|hole| hole > 0).then_some(0);
         let mut answer = vec![fill; usize::from(quantity)];
         let here = |point: &&Point| point.parts.iter().any(|part| part.space == space);
-        let (plain, scaled): (Vec<_>, Vec<_>) = self.points.iter().filter(here).partition(|point| point.is_plain());
+        let (plain, scaled): (Vec<_>, Vec<_>) = self.places().filter(here).partition(|point| point.is_plain());
         // What scales other values comes last, so that a point in the same register does not change them.
         let values = plain.into_iter().chain(scaled);
         let values = values.map(|point| (point, encode(point, self.simulated(point.quantity, &milli))));

@@ -163,10 +163,14 @@ pub struct SetPoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SetFault {
     /// Outside what the profile allows.
-    #[error("{quantity}: this value is outside what the profile allows; nothing was written")]
+    #[error("{quantity} may be {} to {}. Nothing was written", quantity.shown(*min_milli), quantity.shown(*max_milli))]
     OutOfRange {
         /// What was to be set.
         quantity: Quantity,
+        /// The least that may be.
+        min_milli: i64,
+        /// The most.
+        max_milli: i64,
     },
 }
 
@@ -222,9 +226,9 @@ impl SetPoint {
     /// # Errors
     /// [`SetFault`] for what the profile does not allow.
     pub fn encode(&self, milli: i64) -> Result<Vec<u16>, SetFault> {
-        let quantity = self.point.quantity;
-        if !(self.min_milli..=self.max_milli).contains(&milli) {
-            return Err(SetFault::OutOfRange { quantity });
+        let SetPoint { min_milli, max_milli, point: Point { quantity, .. }, .. } = *self;
+        if !(min_milli..=max_milli).contains(&milli) {
+            return Err(SetFault::OutOfRange { quantity, min_milli, max_milli });
         }
         Ok(super::registers::encode(&self.point, milli))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Deref, RangeInclusive};
 use std::str::FromStr;
 
+use super::MilliwattHours;
 use super::words::{Measure, Phase, Subject};
 
 /// What a value is of, such as `grid_power_l1`: subject, measure and phase.
@@ -107,6 +108,18 @@ impl Quantity {
         self.measure.unit()
     }
 
+    /// A value of it as a display has it, such as `16 A` or `1.234 kWh`; energy is rounded down to thousandths.
+    #[must_use]
+    pub fn shown(self, milli: i64) -> String {
+        let unit = self.unit();
+        match u64::try_from(milli) {
+            Ok(counter) if unit == "Wh" => MilliwattHours(counter).to_string(),
+            _ if self.measure.is_energy() => format!("{} k{unit}", decimal(milli, 1_000_000)),
+            _ if self.measure.is_plain() => milli.to_string(),
+            _ => format!("{} {unit}", decimal(milli, 1_000)).trim_end().to_owned(),
+        }
+    }
+
     /// What [`super::Reading::milli`] can be in a building; anything else is a fault of the device or of its profile.
     ///
     /// Wide on purpose: it catches wrong scales, wrong word orders and overflow marks, not unusual loads.
@@ -182,6 +195,15 @@ impl FromStr for Quantity {
         // Spelling it again refuses what only looks like a name, such as `gridpower`.
         found.into_iter().find(|quantity| *quantity.name() == *text).ok_or(UnknownQuantity)
     }
+}
+
+/// A number with as many decimals as it needs; `one` is what counts as one.
+fn decimal(value: i64, one: u64) -> String {
+    let digits = one.ilog10() as usize;
+    let (whole, part) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
+    let sign = if value < 0 { "-" } else { "" };
+    let text = format!("{sign}{whole}.{part:0digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The longest subject, measure and phase, and what joins them.

@@ -1,21 +1,25 @@
 """An Eastron SDM630 played by pymodbus: a second implementation of the protocol for our client to talk to.
 
-Usage: pymodbus_meter.py [--rtu] [PORT]
+Usage: pymodbus_meter.py [--rtu | --tls FOLDER] [PORT]
 
 Serves 127.0.0.1 at PORT, or at a free port, as unit 1 and prints "listening PORT"; with --rtu in the frames of a
-serial line, as a transparent gateway passes them on. Every line on standard input
+serial line, as a transparent gateway passes them on; with --tls in TLS, with the certificate and key in FOLDER/server.pem
+and for clients with a certificate that FOLDER/client.pem vouches for. Every line on standard input
 changes a value and is answered with "ok": "energy KWH" or "power WATTS". Ends at the end of input.
 Registers: SDM630 protocol document, input registers, IEEE 754 floats with the high word first.
 
 Written for pymodbus 3.16 (pip install "pymodbus==3.16.1").
 """
 
+import argparse
 import asyncio
+import pathlib
+import ssl
 import struct
 import sys
 
 from pymodbus import FramerType
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusTcpServer, ModbusTlsServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 UNIT = 1
@@ -76,8 +80,24 @@ def obey(line):
             sys.exit(f"expected 'energy KWH' or 'power WATTS', got {line!r}")
 
 
-async def main(port, framer):
-    server = ModbusTcpServer(device(), framer=framer, address=("127.0.0.1", port))
+def encrypted(folder):
+    """What the server shows, and whom it lets in."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    context.load_verify_locations(folder / "client.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def server_of(options):
+    address = ("127.0.0.1", options.port)
+    if options.tls:
+        return ModbusTlsServer(device(), address=address, sslctx=encrypted(options.tls))
+    return ModbusTcpServer(device(), framer=FramerType.RTU if options.rtu else FramerType.SOCKET, address=address)
+
+
+async def main(options):
+    server = server_of(options)
     await server.serve_forever(background=True)
     try:
         print("listening", server.transport.sockets[0].getsockname()[1], flush=True)
@@ -89,6 +109,8 @@ async def main(port, framer):
 
 
 if __name__ == "__main__":
-    rtu = "--rtu" in sys.argv
-    ports = [argument for argument in sys.argv[1:] if argument != "--rtu"]
-    asyncio.run(main(int(ports[0]) if ports else 0, FramerType.RTU if rtu else FramerType.SOCKET))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rtu", action="store_true")
+    parser.add_argument("--tls", type=pathlib.Path)
+    parser.add_argument("port", type=int, nargs="?", default=0)
+    asyncio.run(main(parser.parse_args()))

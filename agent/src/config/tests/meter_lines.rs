@@ -4,7 +4,8 @@ use kilosat_drivers::modbus::{Framing, Model};
 use kilosat_drivers::serial::SerialSettings;
 
 use super::*;
-use crate::config::MeterLine;
+use crate::config::{MeterLine, MeterTls};
+use crate::http::Fingerprint;
 
 fn meter(id: &str, lines: &str) -> String {
     format!("[[meter]]\nid = {id:?}\npower_max_w = 1\n{lines}\n")
@@ -39,10 +40,29 @@ fn a_serial_port_is_set_as_the_profile_says_or_the_owner() {
 fn a_gateway_that_passes_bytes_on_is_told_from_one_that_speaks_modbus_tcp() {
     let text =
         |transport: &str| meter("m", &format!("profile = \"eastron-sdm120\"\nhost = \"h\"\ntransport = {transport:?}"));
-    let network = |framing| MeterLine::Network { host: "h".to_owned(), port: 502, framing };
+    let network = |framing| MeterLine::Network { host: "h".to_owned(), port: 502, framing, tls: None };
     assert_eq!(line(&text("tcp")), network(Framing::Tcp));
     assert_eq!(line(&text("rtu-over-tcp")), network(Framing::Rtu));
     assert!(problems(&text("udp"))[0].contains("\"udp\" is not a way to a meter; write \"tcp\""));
+}
+
+#[test]
+fn tls_needs_the_certificate_of_the_device_and_has_a_port_of_its_own() {
+    let text = |keys: &str| meter("m", &format!("profile = \"eastron-sdm120\"\nhost = \"h\"\n{keys}"));
+    let print = "ab".repeat(32);
+    let pinned = text(&format!("transport = \"tls\"\ncertificate_sha256 = {print:?}\nclient_certificate = \"/k.pem\""));
+    let pins = vec![Fingerprint([0xab; 32])];
+    let tls = Some(MeterTls { pins, identity_file: Some("/k.pem".into()) });
+    let wanted = MeterLine::Network { host: "h".to_owned(), port: 802, framing: Framing::Tcp, tls };
+    assert_eq!(line(&pinned), wanted);
+    let fault = wanted.line().unwrap_err().to_string();
+    assert!(fault.starts_with("the file /k.pem with the certificate for a meter cannot be read"), "{fault}");
+    assert!(problems(&text("transport = \"tls\""))[0].contains("certificate_sha256"));
+    let without = problems(&text(&format!("certificate_sha256 = {print:?}")));
+    assert!(without[0].contains("belongs to a meter with transport = \"tls\""), "{without:?}");
+    let wrong =
+        problems(&text(&format!("transport = \"tls\"\ncertificate_sha256 = {print:?}\nclient_certificate = \"k\"")));
+    assert!(wrong[0].contains("\"k\" is no whole path, such as \"/etc/kilosat/meter.pem\""), "{wrong:?}");
 }
 
 #[test]
@@ -56,7 +76,7 @@ fn a_line_that_cannot_be_is_explained() {
     case(
         &meter("m", "profile = \"eastron-sdm120\"\nserial = \"ttyUSB0\""),
         "meter.serial",
-        "is no path of a serial port",
+        "is no whole path, such as",
     );
     case(&meter("m", &format!("{PORT}\nserial_settings = \"9600\"")), "meter.serial_settings", "such as \"9600 8N1\"");
     let network = "profile = \"eastron-sdm120\"\nhost = \"h\"\nserial_settings = \"9600 8N1\"";
@@ -83,4 +103,20 @@ fn a_line_is_shared_only_where_the_owner_says() {
     assert_eq!(share(PORT), None);
     assert_eq!(share(&format!("{PORT}\nshare = \"\"")), None);
     assert_eq!(share(&format!("{PORT}\nshare = \"[::]:5020\"")), Some("[::]:5020".parse().unwrap()));
+}
+
+#[test]
+fn only_what_the_profile_knows_may_be_set() {
+    let car = |set: &str| meter("car", &format!("profile = \"keba-p30\"\nhost = \"h\"\nset = {set:?}"));
+    let settable = |text: &str| Config::parse(text).unwrap().meters.pop().unwrap().settable;
+    let names = |text: &str| settable(text).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&car("current_limit  enabled")), ["current_limit", "enabled"]);
+    assert_eq!(names(&car("")), [""; 0]);
+    let wrong = problems(&car("current_limit power"));
+    assert!(
+        wrong[0].contains("\"power\" cannot be changed on this device; it has: current_limit, enabled"),
+        "{wrong:?}"
+    );
+    let wrong = problems(&meter("m", &format!("{PORT}\nset = \"power\"")));
+    assert!(wrong[0].contains("but Kilosat knows nothing that can be; leave it out"), "{wrong:?}");
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use kilosat_drivers::modbus::search::Search;
 use kilosat_drivers::modbus::server::{CLIENTS_MAX, serve};
-use kilosat_drivers::modbus::{Device as Asked, Framing, Line, LinkFault, Model, Reader, RoundFault};
-use kilosat_drivers::profiles::{all, find};
+use kilosat_drivers::modbus::{
+    Ask, Bus, Device as Asked, Framing, Line, Link, LinkFault, Model, Pauses, Reader, RoundFault,
+};
+use kilosat_drivers::profiles::{Space, all, find};
 use kilosat_drivers::reading::Reading;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -41,11 +43,17 @@ impl Bench {
         Bench { house, now, port, framing, profile, servers }
     }
 
+    fn line(&self) -> Line {
+        Line::Network { host: "127.0.0.1".to_owned(), port: self.port, framing: self.framing, tls: None }
+    }
+
+    fn asked(&self, unit: u8) -> Asked {
+        let (model, second) = (Model::Known(Arc::clone(&self.profile)), Duration::from_secs(1));
+        Asked { unit, model, period: second, answer_max: second }
+    }
+
     fn reader(&self, unit: u8) -> Reader {
-        let line = Line::Network { host: "127.0.0.1".to_owned(), port: self.port, framing: self.framing, tls: None };
-        let second = Duration::from_secs(1);
-        let model = Model::Known(Arc::clone(&self.profile));
-        Reader::new(line, Asked { unit, model, period: second, answer_max: second })
+        Reader::new(self.line(), self.asked(unit))
     }
 }
 
@@ -79,9 +87,7 @@ async fn every_profile_has_a_device_that_gives_every_value_by_day_and_by_night()
             bench.now.store(HOUR_MS, Ordering::SeqCst);
             let round = bench.reader(1).read().await.unwrap_or_else(|fault| panic!("{}: {fault}", profile.name));
             assert_eq!(round.missing, [], "{}", profile.name);
-            let line =
-                Line::Network { host: "127.0.0.1".to_owned(), port: bench.port, framing: bench.framing, tls: None };
-            let mut search = Search::new(line);
+            let mut search = Search::new(bench.line());
             let fits = search.recognise(1, &[Arc::clone(&profile)]).await.unwrap();
             assert_eq!(fits.len(), usize::from(!profile.identify.is_empty()), "a scan knows {}", profile.name);
         }
@@ -127,4 +133,23 @@ async fn one_client_too_many_is_sent_away() {
         meter.read().await.unwrap();
     }
     assert!(extra.read().await.is_err());
+}
+
+#[tokio::test]
+async fn a_charger_keeps_what_it_was_told_until_it_forgets() {
+    let bench = Bench::new(find("alfen-eve").unwrap(), Framing::Tcp, NOON, &[]).await;
+    let (bus, mut meters) = Bus::new(bench.line(), vec![bench.asked(1)], || 0);
+    let owner = bus.handle();
+    let reading = tokio::spawn(bus.run());
+    meters.first_mut().unwrap().next().await.unwrap();
+    owner.set(1, "current_limit".parse().unwrap(), 10_000).await.unwrap();
+    let (mut link, mut words) = (Link::new(bench.line(), Pauses::default()), Vec::new());
+    let limit = Ask { unit: 1, space: Space::Holding, address: 1210, quantity: 2 };
+    for (now_ms, told) in [(29_999, 10.0_f32), (30_000, 0.0)] {
+        bench.now.store(now_ms, Ordering::SeqCst);
+        link.read(limit, Duration::from_secs(1), &mut words).await.unwrap();
+        let bits = told.to_bits();
+        assert_eq!(words, [u16::try_from(bits >> 16).unwrap(), u16::try_from(bits & 0xFFFF).unwrap()], "{now_ms} ms");
+    }
+    reading.abort();
 }

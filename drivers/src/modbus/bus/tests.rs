@@ -64,18 +64,9 @@ impl Shelf {
             Mood::Says(code) => return refuse(*code),
             _ => {}
         }
-        let space = [Space::Coil, Space::Discrete, Space::Holding, Space::Input][usize::from(function - 1)];
         let milli = |quantity: Quantity| if *mood == Mood::ShowsZeros { 0 } else { value(quantity) };
-        let Some(words) = profile.answer(space, address, quantity, milli) else { return refuse(2) };
-        let data: Vec<u8> = match space {
-            Space::Coil | Space::Discrete => {
-                let byte = |bits: &[u16]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit > 0));
-                words.chunks(8).map(byte).collect()
-            }
-            Space::Holding | Space::Input => words.iter().flat_map(|word| word.to_be_bytes()).collect(),
-        };
-        let pdu = [&[unit, function, u8::try_from(data.len()).unwrap()], &data[..]].concat();
-        let frame = request.frame(&pdu);
+        let Some(words) = profile.answer(request.space(), address, quantity, milli) else { return refuse(2) };
+        let frame = request.registers(&words);
         let time =
             if *mood == Mood::AtWireSpeed { least(quantity) - serial().wire().silent_interval() } else { DEVICE_TIME };
         vec![(time, frame)]

@@ -1,13 +1,15 @@
 //! Links against devices that answer late, wrongly, twice or damaged, on wires of memory and with a paused clock.
 
 #![allow(clippy::unwrap_used)]
-use tokio::io::DuplexStream;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::super::wires::{Chance, Given, Request, device, link, network, serial, truth};
 use super::*;
-use crate::profiles::Space;
+use crate::profiles::{Space, find};
 
 fn ask(unit: u8, address: u16, quantity: u16) -> Ask {
     Ask { unit, space: Space::Input, address, quantity }
@@ -180,6 +182,38 @@ async fn a_closed_connection_is_replaced_at_once_and_a_missing_adapter_is_told()
     let mut unplugged = Link::new(serial(), Pauses::default());
     let fault = unplugged.read(ask(1, 0, 2), WAIT, &mut words).await.unwrap_err().to_string();
     assert!(fault.contains("/dev/none (9600 8N1) cannot be opened: it is not there"), "{fault}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_late_answer_to_one_write_does_not_confirm_another() {
+    let charger = find("abl-em4").unwrap();
+    let set_point = charger.set_points.first().unwrap();
+    let put = |amperes: i64| Put::new(1, set_point, &set_point.encode(amperes * 1_000).unwrap());
+    for line in [serial(), network(Framing::Rtu), network(Framing::Tcp)] {
+        let name = format!("{line:?}");
+        let mut chance = Chance(3);
+        let taken = Arc::new(Mutex::new(0));
+        let device = Arc::clone(&taken);
+        let mut link = link(line, move |request| match (request.pdu()[1], chance.below(4)) {
+            (3, _) => vec![(NOW, request.answer())],
+            // It comes when the next value is being written, which this device never takes.
+            (_, 0) => vec![(WAIT + Duration::from_millis(200), request.confirmation())],
+            (_, 1) => Vec::new(),
+            _ => {
+                *device.lock().unwrap() = i64::from(request.words()[0]);
+                vec![(NOW, request.confirmation())]
+            }
+        });
+        let mut confirmed = 0;
+        for round in 0..400 {
+            let amperes = 6 + round % 26;
+            if link.write(put(amperes), WAIT).await.is_ok() {
+                confirmed += 1;
+                assert_eq!(*taken.lock().unwrap(), amperes * 10, "{name}");
+            }
+        }
+        assert!((100..350).contains(&confirmed), "{name}: {confirmed} {:?}", link.counts());
+    }
 }
 
 /// What a bad line does to an answer.
