@@ -21,7 +21,7 @@ use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Wait
 use crate::status::{StatusSource, WalletView};
 use crate::store::{Store, StoreError};
 use crate::tasks::{
-    Devices, EngineHandle, Gpio, Lines, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter,
+    Devices, EngineHandle, Gpio, Lines, Memory, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter,
 };
 use crate::{control, keys, web};
 
@@ -119,7 +119,8 @@ impl Agent {
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let wallet = wallet(&config, &clock)?;
-        let lines = lines(&config.meters)?;
+        let memory = Memory::load(&config.state_directory);
+        let lines = lines(&config.meters, &memory)?;
         let rules = rules(&config, wallet.as_ref());
         let latest = Latest::default();
         let mut engine = Engine::new(store, rules);
@@ -128,7 +129,7 @@ impl Agent {
         let mut servers = JoinSet::new();
         button.map(|button| servers.spawn(button.watch(engine.clone())));
         let (stop, stopped) = watch::channel(false);
-        let (mut meters, devices) = start_meters(lines, &engine, &latest, &clock, &stopped);
+        let (mut meters, devices) = start_meters(lines, &memory, &engine, &latest, &clock, &stopped);
         let (around_engine, around_latest) = (engine.clone(), latest.clone());
         let around = Surroundings { engine: around_engine, latest: around_latest, clock: clock.clone(), stop: stopped };
         gpio.start(&config, &around, &mut meters, &mut servers);
@@ -251,6 +252,7 @@ pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules
 
 fn start_meters(
     lines: Lines,
+    memory: &Memory,
     engine: &EngineHandle,
     latest: &Latest,
     clock: &Clock,
@@ -265,7 +267,8 @@ fn start_meters(
         meters.spawn(until(stopped.clone(), line.serve(latest.clone())));
     }
     for (meter, rounds) in watched {
-        let watch = watch_meter(meter, rounds, engine.clone(), latest.clone(), clock.clone(), stopped.clone());
+        let (memory, stopped) = (memory.clone(), stopped.clone());
+        let watch = watch_meter(meter, rounds, engine.clone(), latest.clone(), clock.clone(), memory, stopped);
         meters.spawn(async move {
             // The engine being gone ends the program; `Agent::failed` says why.
             let _ = watch.await;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use kilosat_drivers::modbus::{Bus, Device, Meter as Rounds};
+use kilosat_drivers::modbus::{Bus, Device, Meter as Rounds, Model};
 use kilosat_drivers::profiles::Profile;
 use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity, Reading};
 use tokio::sync::watch;
 
 use super::devices::Devices;
+use super::memory::Memory;
 use super::shared_line::SharedLine;
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
@@ -28,8 +29,10 @@ pub async fn watch_meter(
     engine: EngineHandle,
     latest: Latest,
     clock: Clock,
+    memory: Memory,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), EngineGone> {
+    let mut learned = None;
     let mut watcher = Watcher::begin(terms(&meter), &engine, latest, clock).await?;
     while !*stop.borrow() {
         let heard = tokio::select! {
@@ -43,7 +46,13 @@ pub async fn watch_meter(
         };
         watcher.latest.unrenewed(&watcher.meter.id, heard.renewal_fault);
         match (&heard.fault, &heard.profile) {
-            (None, Some(profile)) => watcher.on_readings(&heard.round.readings, profile).await?,
+            (None, Some(profile)) => {
+                watcher.on_readings(&heard.round.readings, profile).await?;
+                if let Some(new) = heard.learned.filter(|new| learned.as_ref() != Some(new)) {
+                    memory.keep(&meter.id, model_name(&meter.model), &new).await;
+                    learned = Some(new);
+                }
+            }
             (fault, _) => watcher.on_fault(fault.as_deref().unwrap_or("nothing was read")),
         }
     }
@@ -54,7 +63,7 @@ pub async fn watch_meter(
 ///
 /// # Errors
 /// [`MeterTlsError`].
-pub fn lines(meters: &[Meter]) -> Result<Lines, MeterTlsError> {
+pub fn lines(meters: &[Meter], memory: &Memory) -> Result<Lines, MeterTlsError> {
     let mut groups: Vec<(&MeterLine, Vec<&Meter>)> = Vec::new();
     for meter in meters {
         match groups.iter_mut().find(|(line, _)| **line == meter.line) {
@@ -64,9 +73,14 @@ pub fn lines(meters: &[Meter]) -> Result<Lines, MeterTlsError> {
     }
     let mut lines = Lines::default();
     for (line, group) in groups {
-        let (bus, rounds) = Bus::new(line.line()?, group.iter().map(|meter| device(meter)).collect(), random);
+        let (mut bus, rounds) = Bus::new(line.line()?, group.iter().map(|meter| device(meter)).collect(), random);
         for (meter, listen) in group.iter().filter_map(|meter| Some((meter.id.clone(), meter.share?))) {
             lines.shared.push(SharedLine { meter, listen, share: bus.share() });
+        }
+        for meter in &group {
+            if let Some(learned) = memory.of(&meter.id, model_name(&meter.model)) {
+                bus.teach(meter.unit, learned);
+            }
         }
         group.iter().for_each(|meter| lines.devices.add(meter, bus.handle()));
         lines.buses.push(bus);
@@ -86,6 +100,13 @@ pub struct Lines {
     pub shared: Vec<SharedLine>,
     /// For the owner.
     pub devices: Devices,
+}
+
+fn model_name(model: &Model) -> &str {
+    match model {
+        Model::Known(profile) => &profile.name,
+        Model::SunSpec => "sunspec",
+    }
 }
 
 fn terms(meter: &Meter) -> Terms {

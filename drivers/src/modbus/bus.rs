@@ -16,6 +16,7 @@ use super::fault::{LinkFault, RoundFault};
 use super::line::Line;
 use super::link::Link;
 use super::orders::{BusHandle, Order, OrderFault, orders};
+use super::planner::Learned;
 use super::share::{GATEWAY_PATH, GATEWAY_TARGET, Question, Share, share};
 use super::station::{Device, Round, Station};
 use crate::profiles::{self, Profile};
@@ -59,6 +60,8 @@ pub struct Heard {
     pub counts: Counts,
     /// What the device is, as far as that is known.
     pub profile: Option<Arc<Profile>>,
+    /// What the device taught about itself.
+    pub learned: Option<Arc<Learned>>,
     /// What the device would forget and could not be told again, in one sentence.
     pub renewal_fault: Option<String>,
 }
@@ -135,6 +138,13 @@ impl Bus {
         let reopen = Reopen { attempts: 0, at: now, fault: None };
         let ((handle, orders), (share, questions)) = (orders(), share());
         (Bus { link, seats, random, reopen, handle, orders, share, questions }, meters)
+    }
+
+    /// Tells what the device with this number on the line taught before, so that it need not teach it again.
+    pub fn teach(&mut self, unit: u8, learned: Learned) {
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.station.device.unit == unit) {
+            seat.station.teach(learned);
+        }
     }
 
     /// The owner's way in.
@@ -302,6 +312,7 @@ impl Seat {
             heard.fault.clone_from(&fault);
             heard.counts = counts;
             heard.profile = station.profile().cloned();
+            heard.learned = station.learned().cloned();
             heard.renewal_fault.clone_from(&self.renewal_fault);
         });
         if self.looking {

@@ -35,7 +35,7 @@ pub use frame::{Ask, Framing, Wrong};
 pub use line::Line;
 pub use link::Link;
 pub use orders::{BusHandle, OrderFault, Setting};
-pub use planner::{Span, Splits, plan};
+pub use planner::{Learned, Span, Splits, plan};
 pub use reader::Reader;
 pub use request::Put;
 pub use share::Share;

@@ -12,6 +12,15 @@ use crate::profiles::{Limits, Part, REGISTERS_MAX, Space};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Splits(BTreeSet<(Space, u16)>);
 
+/// What a device taught about itself; it holds while the number on its label stays the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// The number on its label, as [`crate::reading::Quantity::SERIAL_NUMBER`] has it.
+    pub serial_number: i64,
+    /// Where its requests may not be joined.
+    pub splits: Splits,
+}
+
 /// One request, and how many of the wanted values it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::fault::RoundFault;
 use super::frame::{Ask, Framing};
-use super::planner::{Span, Splits, covers, plan};
+use super::planner::{Learned, Span, Splits, covers, plan};
 use super::sunspec::{Walk, WalkFault};
 use super::timing::Patience;
 use crate::profiles::{Part, Point, Poll, Profile, SetPoint, ValueFault, decode};
-use crate::reading::{Measure, Reading};
+use crate::reading::{Measure, Quantity, Reading};
 
 /// A device, as it is to be read.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub(super) struct Station {
     walk: Walk,
     framing: Framing,
     splits: Splits,
+    /// The splits of the device with this number, as they were at the end of the last round.
+    learned: Option<Arc<Learned>>,
     refused: Vec<(Part, u8)>,
     rounds: u64,
     plans: [Plan; 4],
@@ -90,6 +92,7 @@ impl Station {
             walk: Walk::default(),
             framing,
             splits: Splits::default(),
+            learned: None,
             refused: Vec::new(),
             rounds: 0,
             plans: Default::default(),
@@ -102,6 +105,18 @@ impl Station {
     /// What it is, as far as that is known.
     pub(super) fn profile(&self) -> Option<&Arc<Profile>> {
         self.profile.as_ref()
+    }
+
+    /// What it taught before; forgotten when another device is found in its place.
+    pub(super) fn teach(&mut self, learned: Learned) {
+        self.splits = learned.splits.clone();
+        self.learned = Some(Arc::new(learned));
+        self.plan();
+    }
+
+    /// What it has taught, where it has a number to know it by.
+    pub(super) fn learned(&self) -> Option<&Arc<Learned>> {
+        self.learned.as_ref()
     }
 
     /// The request that comes next in this round.
@@ -227,7 +242,23 @@ impl Station {
         if only_zeros(&round.readings) {
             return Err(RoundFault::AllZero);
         }
+        self.learn(&round.readings);
         Ok(())
+    }
+
+    /// Keeps the splits with the number of the device, and drops those of another one.
+    fn learn(&mut self, readings: &[Reading]) {
+        let number = readings.iter().find(|reading| reading.quantity == Quantity::SERIAL_NUMBER);
+        let Some(serial_number) = number.map(|reading| reading.milli).filter(|number| *number > 0) else { return };
+        if self.learned.as_ref().is_some_and(|learned| learned.serial_number != serial_number) {
+            self.splits = Splits::default();
+            self.plan();
+        }
+        let is_known =
+            |learned: &Arc<Learned>| (learned.serial_number, &learned.splits) == (serial_number, &self.splits);
+        if !self.learned.as_ref().is_some_and(is_known) {
+            self.learned = Some(Arc::new(Learned { serial_number, splits: self.splits.clone() }));
+        }
     }
 
     fn words_of(&self, point: &Point) -> Words {

@@ -195,6 +195,32 @@ async fn a_register_that_a_device_lacks_costs_its_neighbours_nothing_for_long() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_device_taught_is_used_again_until_another_is_in_its_place() {
+    /// Nothing is there, between two values.
+    const HOLE: u16 = 40;
+    let shelf = Shelf::default();
+    let device = shelf.put(1, "eastron-sdm630", Mood::Lacks(HOLE));
+    let refused = || shelf.asked_of(1).iter().filter(|ask| (ask.1..ask.1 + ask.2).contains(&HOLE)).count();
+    let heard = shelf.start(Framing::Tcp, vec![device.clone()])[0].next().await.unwrap();
+    assert_eq!((heard.fault, heard.round.missing), (None, Vec::new()));
+    let learned = Learned::clone(&heard.learned.unwrap());
+    assert!(refused() > 0 && learned.splits.places().count() > 0, "{learned:?}");
+    for (serial_number, again) in [(learned.serial_number, false), (learned.serial_number + 1, true)] {
+        let before = refused();
+        let taught = shelf.clone();
+        let wire = link(network(Framing::Tcp), move |request| taught.answer(request));
+        let (mut bus, mut meters) = Bus::on(wire, vec![device.clone()], || 0);
+        bus.teach(1, Learned { serial_number, ..learned.clone() });
+        tokio::spawn(bus.run());
+        assert_eq!(meters[0].next().await.unwrap().fault, None);
+        assert_eq!(refused(), before, "nothing is tried before the number on the label is known");
+        let heard = meters[0].next().await.unwrap();
+        assert_eq!(refused() > before, again);
+        assert_eq!(heard.learned.unwrap().serial_number, learned.serial_number);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_its_counter_a_round_is_none_and_the_counter_is_asked_for_again() {
     let shelf = Shelf::default();
     let device = shelf.put(1, "eastron-sdm630", Mood::Lacks(72));
