@@ -10,4 +10,5 @@ mod scan;
 mod set_points;
 mod share;
 mod simulated;
+mod sunspec;
 mod tls;

@@ -80,6 +80,18 @@ impl Drop for Pymodbus {
     }
 }
 
+/// What pysunspec2 prints: the registers of a device with a model, or what it reads of one.
+///
+/// # Panics
+/// When it does not run.
+pub fn pysunspec(arguments: &[&str]) -> String {
+    let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/sunspec.py");
+    let run = Command::new(python).arg(script).args(arguments).output().unwrap();
+    assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap()
+}
+
 /// The lines that pymodbus, as a client of the server at `port`, prints of the float in the input registers at `address`
 /// of `unit`, and of its attempt to write.
 ///
