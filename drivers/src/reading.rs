@@ -6,7 +6,11 @@ mod words;
 use std::fmt;
 
 pub use quantity::{Name, Quantity, UnknownQuantity};
+use smallvec::SmallVec;
 pub use words::{Measure, Phase, Subject};
+
+/// Registers; those of a number, and those of a sum over three phases, take no memory elsewhere.
+pub type Raw = SmallVec<[u16; 8]>;
 
 /// An amount of electrical energy in thousandths of a watt-hour; counters of meters use it too.
 ///
@@ -30,7 +34,7 @@ pub struct Reading {
     /// does, see [`crate::profiles::Point::text`].
     pub milli: i64,
     /// The registers exactly as the meter sent them, kept as evidence; of a computed value those of its parts.
-    pub raw: Vec<u16>,
+    pub raw: Raw,
 }
 
 impl MilliwattHours {
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_reading_is_only_what_it_measures() {
-        let reading = |quantity, milli| Reading { quantity, milli, raw: Vec::new() };
+        let reading = |quantity, milli| Reading { quantity, milli, raw: Raw::new() };
         assert_eq!(reading(Quantity::ENERGY_IMPORT, 5).energy(), Some(MilliwattHours(5)));
         assert_eq!(reading(Quantity::ENERGY_IMPORT, -5).energy(), None);
         assert_eq!(reading(Quantity::POWER, -5).power(), Some(Milliwatts(-5)));

@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod libmodbus;
 mod meters;
+mod one_number;
 mod scan;
 mod set_points;
 mod share;

@@ -12,5 +12,6 @@ pub mod meter;
 pub mod peer;
 pub mod serial;
 pub mod simulated;
+pub mod tee;
 pub mod wait;
 pub mod wallets;

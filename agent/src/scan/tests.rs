@@ -18,7 +18,7 @@ fn found(line: Line, profile: &str, values: &[(&str, i64)]) -> Found {
     let profile = find(profile).unwrap();
     let readings = values.iter().map(|(name, milli)| {
         let quantity: Quantity = name.parse().unwrap();
-        Reading { quantity, milli: *milli, raw: vec![0, 0] }
+        Reading { quantity, milli: *milli, raw: [0, 0].into_iter().collect() }
     });
     let round = Ok(Round { readings: readings.collect(), missing: Vec::new(), settings: Vec::new() });
     let look = Look { model: Model::Known(Arc::clone(&profile)), profile: Some(profile), round };

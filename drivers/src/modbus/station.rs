@@ -9,7 +9,7 @@ use super::planner::{Learned, Span, Splits, covers, plan};
 use super::sunspec::{Walk, WalkFault};
 use super::timing::Patience;
 use crate::profiles::{Part, Point, Poll, Profile, SetPoint, ValueFault, decode};
-use crate::reading::{Measure, Quantity, Reading};
+use crate::reading::{Measure, Quantity, Raw, Reading};
 
 /// A device, as it is to be read.
 #[derive(Debug, Clone)]
@@ -262,7 +262,7 @@ impl Station {
     }
 
     fn words_of(&self, point: &Point) -> Words {
-        let mut raw = Vec::with_capacity(point.words());
+        let mut raw = Raw::new();
         for part in &point.parts {
             if let Some((_, code)) = self.refused.iter().find(|(refused, _)| covers(refused, part)) {
                 return Words::Refused(*code);
@@ -318,7 +318,7 @@ enum Words {
     /// Not in this round.
     NotAsked,
     Refused(u8),
-    Got(Vec<u16>),
+    Got(Raw),
 }
 
 /// What rounds of `kind` ask for: the fast values and the counter in each, with what both are made of.

@@ -24,7 +24,7 @@ pub use point::{
 };
 pub use registers::{ValueFault, decode, encode};
 
-use crate::reading::{MilliwattHours, Quantity, Reading};
+use crate::reading::{MilliwattHours, Quantity, Raw, Reading};
 use crate::serial::SerialSettings;
 
 /// One model of device: its registers and what it wants of whoever reads them.
@@ -274,7 +274,7 @@ impl Computed {
     fn of(&self, readings: &[Reading]) -> Result<Reading, ValueFault> {
         let quantity = self.quantity;
         let mut sum = 0_i128;
-        let mut raw = Vec::new();
+        let mut raw = Raw::new();
         let signed = self.plus.iter().map(|part| (part, 1)).chain(self.minus.iter().map(|part| (part, -1)));
         for (part, sign) in signed {
             let reading = readings.iter().find(|reading| reading.quantity == *part);

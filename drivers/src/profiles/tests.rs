@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
-use crate::reading::{Measure, Phase, Subject};
+use crate::reading::{Measure, Phase, Raw, Subject};
 
 #[test]
 fn every_built_in_profile_is_right_and_carries_the_name_of_its_file() {
@@ -155,7 +155,7 @@ fn a_simulated_device_shows_what_is_computed_from_its_registers() {
                 let answer = profile.answer(part.space, part.address, part.count, milli);
                 answer.unwrap_or_else(|| panic!("{} {}: refused", profile.name, point.quantity))
             });
-            let raw: Vec<u16> = words.collect();
+            let raw: Raw = words.collect();
             if let Ok(milli) = decode(point, &raw) {
                 readings.push(Reading { quantity: point.quantity, milli, raw });
             }

@@ -39,8 +39,9 @@ fn what_can_be_told_is_listed_with_its_limits_and_whether_it_is_allowed() {
     };
     let settable = vec![relay("relay2_state")];
     let device = Device { bus: handle, unit: 1, title: profile.title.clone(), profile: Some(profile), settable };
-    let on = Reading { quantity: relay("relay1_state"), milli: 1, raw: vec![1] };
-    let temperature = Reading { quantity: Quantity::of(Measure::Temperature), milli: 21_500, raw: vec![215] };
+    let on = Reading { quantity: relay("relay1_state"), milli: 1, raw: [1].into_iter().collect() };
+    let temperature =
+        Reading { quantity: Quantity::of(Measure::Temperature), milli: 21_500, raw: [215].into_iter().collect() };
     let round = Round { readings: vec![temperature], missing: Vec::new(), settings: vec![on] };
     let text = device.list("lamp", &round);
     assert!(text.starts_with("lamp, Waveshare relay boards"), "{text}");

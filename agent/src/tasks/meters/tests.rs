@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use kilosat_drivers::reading::Raw;
 use tokio::sync::mpsc;
 
 use super::*;
@@ -72,7 +73,7 @@ impl Bench {
 
 /// A reading of the counter, the power and the number of the meter, somewhat later than the one before.
 async fn read(watcher: &mut Watcher<'_>, energy: i64, power: i64, serial: i64) {
-    let reading = |quantity, milli| Reading { quantity, milli, raw: Vec::new() };
+    let reading = |quantity, milli| Reading { quantity, milli, raw: Raw::new() };
     let readings = [
         reading(Quantity::ENERGY_IMPORT, energy),
         reading(Quantity::POWER, power),

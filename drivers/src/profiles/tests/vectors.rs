@@ -27,7 +27,7 @@ fn every_profile_decodes_its_register_dump_to_the_documented_values() {
                 (part.address..).take(usize::from(part.count)).map(move |address| (part.space, address))
             });
             let word = |at: (Space, u16)| vector.registers.get(&at).copied();
-            let raw: Vec<u16> = addresses.map(|at| word(at).unwrap_or_else(|| panic!("{name}: no {at:?}"))).collect();
+            let raw: Raw = addresses.map(|at| word(at).unwrap_or_else(|| panic!("{name}: no {at:?}"))).collect();
             let milli = decode(point, &raw).unwrap_or_else(|fault| panic!("{name}: {fault}"));
             let quantity = point.quantity.to_string();
             match vector.texts.get(&quantity) {
