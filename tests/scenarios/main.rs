@@ -4,9 +4,9 @@
 mod cli;
 mod crash;
 mod demo;
-mod libmodbus;
 mod meters;
 mod one_number;
+mod profiles;
 mod scan;
 mod set_points;
 mod share;

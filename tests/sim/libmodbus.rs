@@ -51,10 +51,7 @@ impl Libmodbus {
             None => command.arg("tcp"),
         };
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut text: String =
-            image.iter().map(|(space, at, word)| format!("{} {at} {word}\n", table(*space))).collect();
-        text.push_str("serve\n");
-        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.stdin.take().unwrap().write_all(order(image).as_bytes()).unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().strip_prefix("listening ").expect("the device names its port").parse().unwrap();
@@ -106,6 +103,12 @@ impl Drop for Wire {
         let _ = self.socat.kill();
         let _ = self.socat.wait();
     }
+}
+
+/// What a peer is told to serve these registers.
+pub(crate) fn order(image: &[(Space, u16, u16)]) -> String {
+    let lines = image.iter().map(|(space, at, word)| format!("{} {at} {word}\n", table(*space)));
+    lines.chain(["serve\n".to_owned()]).collect()
 }
 
 fn table(space: Space) -> &'static str {

@@ -4,6 +4,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use kilosat_drivers::profiles::Space;
+
+use crate::libmodbus::order;
+
 /// pymodbus playing an Eastron SDM630; ends when dropped.
 pub struct Pymodbus {
     child: Child,
@@ -38,10 +42,7 @@ impl Pymodbus {
     }
 
     fn start_with(options: &[&str]) -> Pymodbus {
-        let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/pymodbus_meter.py");
-        let mut child = Command::new(python)
-            .arg(script)
+        let mut child = python("pymodbus_meter.py")
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -80,14 +81,59 @@ impl Drop for Pymodbus {
     }
 }
 
+/// pymodbus playing one device after the other, with any registers; ends when dropped.
+pub struct PymodbusDevices {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl PymodbusDevices {
+    /// Starts the peer, for TCP or for the serial port at `path`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(path: Option<&Path>) -> PymodbusDevices {
+        let mut child =
+            python("pymodbus_device.py").args(path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (orders, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        PymodbusDevices { child, orders, answers }
+    }
+
+    /// Becomes a device with these registers; the port where it is, on TCP.
+    ///
+    /// # Panics
+    /// When the peer has ended.
+    pub fn serve(&mut self, image: &[(Space, u16, u16)]) -> u16 {
+        let orders = self.orders.as_mut().expect("the peer runs");
+        orders.write_all(order(image).as_bytes()).unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim().strip_prefix("listening ").expect("the peer names its port").parse().unwrap()
+    }
+}
+
+impl Drop for PymodbusDevices {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// A peer of ours in the Python environment of `tests/run`.
+fn python(script: &str) -> Command {
+    let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
+    let mut command = Command::new(python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers").join(script));
+    command
+}
+
 /// What pysunspec2 prints: the registers of a device with a model, or what it reads of one.
 ///
 /// # Panics
 /// When it does not run.
 pub fn pysunspec(arguments: &[&str]) -> String {
-    let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/sunspec.py");
-    let run = Command::new(python).arg(script).args(arguments).output().unwrap();
+    let run = python("sunspec.py").args(arguments).output().unwrap();
     assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
     String::from_utf8(run.stdout).unwrap()
 }
@@ -98,9 +144,7 @@ pub fn pysunspec(arguments: &[&str]) -> String {
 /// # Panics
 /// When it does not run.
 pub fn pymodbus_reads(port: u16, unit: u8, address: u16) -> Vec<String> {
-    let python = std::env::var_os("KILOSAT_PYTHON").expect("KILOSAT_PYTHON is set by tests/run");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/peers/pymodbus_client.py");
     let arguments = [port.to_string(), unit.to_string(), address.to_string()];
-    let run = Command::new(python).arg(script).args(arguments).stderr(Stdio::null()).output().unwrap();
+    let run = python("pymodbus_client.py").args(arguments).stderr(Stdio::null()).output().unwrap();
     String::from_utf8(run.stdout).unwrap().lines().map(str::to_owned).collect()
 }

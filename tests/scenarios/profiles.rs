@@ -1,4 +1,4 @@
-//! Every profile read from libmodbus, which nobody here wrote, in both framings.
+//! Every profile read from libmodbus and from pymodbus, which nobody here wrote, in both framings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use kilosat_drivers::profiles::{self, Profile, Space, decode};
 use kilosat_drivers::reading::Quantity;
 use kilosat_drivers::serial::SerialSettings;
 use sim::libmodbus::{Libmodbus, Wire};
+use sim::peer::PymodbusDevices;
 
 /// Different for every quantity, as far as its unit lets it be; no counter is zero.
 fn milli(quantity: Quantity) -> i64 {
@@ -56,13 +57,20 @@ async fn read(line: Line, profile: &Arc<Profile>) {
     assert_eq!((reader.counts().damaged, reader.counts().unanswered), (0, 0), "{}", profile.name);
 }
 
+fn network(port: u16) -> Line {
+    Line::Network { host: "127.0.0.1".to_owned(), port, framing: Framing::Tcp, tls: None }
+}
+
+fn serial(wire: &Wire) -> Line {
+    Line::Serial { path: wire.ours(), settings: SerialSettings::default() }
+}
+
 #[tokio::test]
 async fn every_profile_is_read_from_libmodbus_over_tcp() {
     let libmodbus = Libmodbus::build();
     for profile in profiles::all() {
         let device = libmodbus.start(&image(&profile), None);
-        let (host, port) = ("127.0.0.1".to_owned(), device.port());
-        read(Line::Network { host, port, framing: Framing::Tcp, tls: None }, &profile).await;
+        read(network(device.port()), &profile).await;
     }
 }
 
@@ -71,6 +79,25 @@ async fn every_profile_is_read_from_libmodbus_on_a_serial_line() {
     let (libmodbus, wire) = (Libmodbus::build(), Wire::lay().await);
     for profile in profiles::all() {
         let _device = libmodbus.start(&image(&profile), Some(&wire.theirs()));
-        read(Line::Serial { path: wire.ours(), settings: SerialSettings::default() }, &profile).await;
+        read(serial(&wire), &profile).await;
+    }
+}
+
+#[tokio::test]
+async fn every_profile_is_read_from_pymodbus_over_tcp() {
+    let mut pymodbus = PymodbusDevices::start(None);
+    for profile in profiles::all() {
+        let port = pymodbus.serve(&image(&profile));
+        read(network(port), &profile).await;
+    }
+}
+
+#[tokio::test]
+async fn every_profile_is_read_from_pymodbus_on_a_serial_line() {
+    let wire = Wire::lay().await;
+    let mut pymodbus = PymodbusDevices::start(Some(&wire.theirs()));
+    for profile in profiles::all() {
+        pymodbus.serve(&image(&profile));
+        read(serial(&wire), &profile).await;
     }
 }
