@@ -212,8 +212,9 @@ impl Status {
             lines.push(question.sentence());
         }
         for meter in &self.meters {
-            let power = meter.power_mw.map_or_else(|| "no value yet".to_owned(), |mw| format!("{} W", mw / 1_000));
-            lines.push(format!("Meter {}: {}, {power}", meter.id, meter.state));
+            let power = meter.power_mw.map_or_else(|| ", no value yet".to_owned(), |mw| format!(", {} W", mw / 1_000));
+            let power = if meter.has_power { power } else { String::new() };
+            lines.push(format!("Meter {}: {}{power}", meter.id, meter.state));
             lines.extend(meter.fault.iter().chain(&meter.note).map(|text| format!("  {text}")));
         }
         lines.extend(self.inputs.iter().map(InputStatus::as_text));

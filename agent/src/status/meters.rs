@@ -21,6 +21,8 @@ pub struct MeterStatus {
     /// What is to be known of how it is read, in one sentence.
     #[serde(default)]
     pub note: Option<String>,
+    /// Whether it can say what power flows; a relay board cannot.
+    pub has_power: bool,
     /// Power now; `None` when no reading is young enough to say.
     pub power_mw: Option<i64>,
     /// The counter at the last reading; `age_ms` says when that was.
@@ -37,7 +39,10 @@ pub(super) fn all(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterS
     let read = config.meters.iter().map(|meter| {
         let billed = meter.model.profile().and_then(|profile| profile.billed);
         let counter = billed.unwrap_or(Quantity::ENERGY_IMPORT);
-        meter_status(&meter.id, meter.title(), counter, meter.poll_interval_ms, latest, uptime_ms)
+        let power = Quantity::POWER.at(counter.subject);
+        let has_power = meter.model.profile().is_none_or(|profile| profile.gives(power));
+        let status = meter_status(&meter.id, meter.title(), counter, meter.poll_interval_ms, latest, uptime_ms);
+        MeterStatus { has_power, ..status }
     });
     let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
     read.chain(counted).collect()
@@ -69,20 +74,25 @@ pub(super) fn meter_status(
     };
     let power = value(&Quantity::POWER.at(counter.subject).name())
         .filter(|value| uptime_ms.saturating_sub(value.at_ms) <= age_max_ms);
+    let energy_mwh = value(&counter.name()).map(|value| value.milli);
+    let starting = (state == "waiting" && energy_mwh == Some(0)).then(|| AT_ZERO.to_owned());
     MeterStatus {
         id: id.to_owned(),
         title: title.to_owned(),
         state: state.to_owned(),
         fault: fault.or(alarm),
-        note: unrenewed.or(note),
+        note: unrenewed.or(starting).or(note),
+        has_power: true,
         power_mw: power.map(|value| value.milli),
-        energy_mwh: value(&counter.name()).map(|value| value.milli),
+        energy_mwh,
         age_ms,
         reads,
         faults,
     }
 }
 
+const AT_ZERO: &str =
+    "Its counter stands at zero, as on one that has just started; it is believed from its first step on.";
 const STALE_GRACE_MS: u64 = 2_000;
 
 #[cfg(test)]

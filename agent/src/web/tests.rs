@@ -120,6 +120,7 @@ fn meters() -> Vec<MeterStatus> {
         state: state.to_owned(),
         fault: None,
         note: None,
+        has_power: true,
         power_mw: Some(2_345_000),
         energy_mwh: Some(12_345_678_000),
         age_ms: Some(4_000),

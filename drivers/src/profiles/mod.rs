@@ -155,6 +155,12 @@ impl Profile {
         self.points.iter().find(|point| point.quantity == quantity)
     }
 
+    /// Whether the device measures this, or it is computed from what it measures.
+    #[must_use]
+    pub fn gives(&self, quantity: Quantity) -> bool {
+        self.point(quantity).is_some() || self.computed.iter().any(|computed| computed.quantity == quantity)
+    }
+
     /// What a reading of this device says in words: a text, or the meaning of a state.
     #[must_use]
     pub fn text(&self, reading: &Reading) -> Option<String> {

@@ -23,7 +23,9 @@ fn what_is_older_than_three_polls_is_stale_and_what_contradicts_itself_is_doubtf
     let config = Config::parse(CONFIG).unwrap();
     let latest = Latest::default();
     let at = |uptime_ms| all(&config, &latest.copy(), uptime_ms).remove(0);
-    assert_eq!(at(500).state, "waiting");
+    assert_eq!((at(500).state.as_str(), at(500).has_power), ("waiting", true));
+    latest.put("house", "energy_import", Value { milli: 0, unit: String::new(), at_ms: 400 });
+    assert!(at(500).note.unwrap().starts_with("Its counter stands at zero"));
     for (point, milli) in [("power", 300_000), ("energy_import", 7_000_000)] {
         latest.put("house", point, Value { milli, unit: String::new(), at_ms: 1_000 });
     }
@@ -38,4 +40,11 @@ fn what_is_older_than_three_polls_is_stale_and_what_contradicts_itself_is_doubtf
     assert_eq!(at(2_000).state, "good");
     latest.failed("house", "no answer");
     assert_eq!((at(2_000).state.as_str(), at(2_000).fault.as_deref()), ("missing", Some("no answer")));
+}
+
+#[test]
+fn a_relay_board_has_no_power_to_show() {
+    let config = CONFIG.replace("eastron-sdm630", "waveshare-relays");
+    let board = all(&Config::parse(&config).unwrap(), &Latest::default().copy(), 500).remove(0);
+    assert!(!board.has_power);
 }
