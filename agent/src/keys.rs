@@ -1,8 +1,7 @@
 //! One mnemonic, separate keys: the owner's twelve words and what is derived from them.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use bip39::Mnemonic;
@@ -10,6 +9,8 @@ use bitcoin::Network;
 use bitcoin::bip32::{ChildNumber, DerivationPath, Xpriv};
 use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha512};
 use bitcoin::secp256k1::Secp256k1;
+
+use crate::disk::replace;
 
 /// The owner's words. Shown to nobody by `Debug` or an error.
 pub struct Seed {
@@ -82,7 +83,7 @@ impl Seed {
                 let mut entropy = [0; 16];
                 getrandom::fill(&mut entropy).map_err(KeyError::Entropy)?;
                 let mnemonic = Mnemonic::from_entropy(&entropy).expect("16 bytes make twelve words");
-                write_new(directory, &path, &format!("{mnemonic}\n")).map_err(io)?;
+                replace(&path, format!("{mnemonic}\n").as_bytes()).map_err(io)?;
                 Ok(Seed { mnemonic })
             }
             Err(error) => Err(io(error)),
@@ -107,16 +108,6 @@ fn bip85_hex_64(master: &Xpriv) -> [u8; 64] {
     let mut engine = HmacEngine::<sha512::Hash>::new(b"bip-entropy-from-k");
     engine.input(&child.private_key.secret_bytes());
     Hmac::from_engine(engine).to_byte_array()
-}
-
-/// Writes a new private file so that it is complete and on disk, or not there at all.
-fn write_new(directory: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    let partial = directory.join("seed.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&partial, path)?;
-    File::open(directory)?.sync_all()
 }
 
 const SEED_BYTES_MAX: u64 = 1_024;

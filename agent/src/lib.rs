@@ -8,6 +8,7 @@ pub mod config; // kilosat.toml as a checked Config
 pub mod control; // the CLI's socket
 #[cfg(feature = "node")]
 pub mod demo; // a whole small economy in one process
+pub mod disk; // files that survive a power cut
 pub mod domain; // decisions: pure functions and plain data
 pub mod engine; // one event in, one transaction, effects out
 pub mod http; // the one HTTP client: payees and wallets are reached through it and nothing else

@@ -48,7 +48,7 @@ async fn readings(meter: &mut Meter, rounds: u64) -> u64 {
 }
 
 #[test]
-fn a_round_takes_memory_once_and_a_reading_none() {
+fn a_round_takes_memory_twice_at_most_and_a_reading_none() {
     const ROUNDS: u64 = 500;
     let profile = find("eastron-sdm630").unwrap();
     let port = start_server(Arc::clone(&profile));

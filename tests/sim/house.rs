@@ -81,6 +81,16 @@ per_month_msat = 100000000
         House { gpio: Gpio::start(), meter, used_wh, wallet, folder, _servers: servers }
     }
 
+    /// A profile of the owner's own, beside the configuration.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn add_profile(&self, name: &str, text: &str) {
+        let profiles = self.folder.path().join("profiles");
+        std::fs::create_dir_all(&profiles).unwrap();
+        std::fs::write(profiles.join(format!("{name}.toml")), text).unwrap();
+    }
+
     /// Starts `kilosat run`.
     pub fn start(&self) -> Hub {
         // Lines that tell of the stop button are errors and warnings; what surrounds the test may want less.

@@ -246,25 +246,34 @@ fn read_network(section: &Section<'_>, profile: Option<&Profile>) -> Option<Mete
              are, or \"tls\""
         )),
     });
-    let (framing, is_tls) = transport?;
-    let tls = if is_tls { Some(read_tls(section)?) } else { no_tls(section) };
+    let is_tls = transport.is_some_and(|(_, is_tls)| is_tls);
+    let tls = match (transport, is_tls) {
+        (_, true) => read_tls(section).map(Some),
+        (Some(_), false) => no_tls(section),
+        // After a mistake in `transport` they may be right.
+        (None, false) => {
+            for key in TLS_KEYS {
+                section.peek(key);
+            }
+            Some(None)
+        }
+    };
     let usual = if is_tls { TLS_PORT } else { profile.and_then(|profile| profile.link.tcp_port).unwrap_or(502) };
     let port = read_port(section, u64::from(usual));
-    Some(MeterLine::Network { host: host?, port: port?, framing, tls })
+    Some(MeterLine::Network { host: host?, port: port?, framing: transport?.0, tls: tls? })
 }
 
 fn read_tls(section: &Section<'_>) -> Option<MeterTls> {
-    let example = "AB:CD:...";
-    let pins = section.parsed("certificate_sha256", IsWrong(example), read_pins);
+    let pins = section.parsed("certificate_sha256", IsWrong("AB:CD:..."), read_pins);
     let identity_file = section.optional("client_certificate", |text| read_path(text, "/etc/kilosat/meter.pem"));
     Some(MeterTls { pins: pins?, identity_file: identity_file? })
 }
 
-fn no_tls(section: &Section<'_>) -> Option<MeterTls> {
-    for key in ["certificate_sha256", "client_certificate"] {
+fn no_tls(section: &Section<'_>) -> Option<Option<MeterTls>> {
+    for key in TLS_KEYS {
         misplaced(section, key, "belongs to a meter with transport = \"tls\"");
     }
-    None
+    Some(None)
 }
 
 fn read_path(text: &str, example: &str) -> Result<PathBuf, String> {
@@ -288,7 +297,13 @@ pub(super) fn check_meter_lines(root: &Section<'_>, config: &Config) {
     for (place, (section, meter)) in modbus.iter().zip(&config.meters).enumerate() {
         let before = || config.meters.iter().take(place).filter(|other| other.line.is_the_same_place(&meter.line));
         if let Some(other) = before().find(|other| other.line != meter.line) {
-            let key = if matches!(meter.line, MeterLine::Serial { .. }) { "serial_settings" } else { "transport" };
+            let key = match (&meter.line, &other.line) {
+                (MeterLine::Serial { .. }, _) => "serial_settings",
+                (MeterLine::Network { tls: Some(_), .. }, MeterLine::Network { tls: Some(_), .. }) => {
+                    "certificate_sha256"
+                }
+                _ => "transport",
+            };
             section.wrong(
                 key,
                 format!("differs from that of {:?} on the same line; all meters on it are set alike", other.id),
@@ -321,5 +336,6 @@ pub(super) fn check_billed(root: &Section<'_>, config: &Config) {
 /// The name of devices that say themselves what they measure.
 pub(super) const SUNSPEC: &str = "sunspec";
 const EXAMPLE_PORT: &str = "/dev/serial/by-id/usb-adapter";
+const TLS_KEYS: [&str; 2] = ["certificate_sha256", "client_certificate"];
 /// Modbus/TCP Security, MB-TCP-Security-v36.
 const TLS_PORT: u16 = 802;

@@ -81,11 +81,7 @@ impl Kept {
     pub fn save(&self, directory: &Path) -> Result<(), DemoError> {
         let kept =
             json!({"counter_mwh": self.counter.0, "second_of_day": self.second_of_day, "house_ms": self.house_ms});
-        let partial = directory.join("house.json.new");
-        let mut file = std::fs::File::create(&partial)?;
-        std::io::Write::write_all(&mut file, kept.to_string().as_bytes())?;
-        file.sync_all()?;
-        Ok(std::fs::rename(partial, directory.join(FILE))?)
+        Ok(crate::disk::replace(&directory.join(FILE), kept.to_string().as_bytes())?)
     }
 }
 

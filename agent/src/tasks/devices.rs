@@ -53,20 +53,13 @@ impl Devices {
     /// # Errors
     /// Why it was not written, or that this is not known, in one sentence.
     pub async fn set(&self, id: &str, point: &str, value: &str, engine: &EngineHandle) -> Result<String, String> {
-        let device = self.find(id)?;
+        let device = self.find(id)?.clone();
         let quantity = device.settable(id, point)?;
         let milli = read_value(quantity, value)?;
-        let outcome = device.bus.set(device.unit, quantity, milli).await;
-        let text = match &outcome {
-            Ok(setting) => format!("{id}: {}", told(setting)),
-            Err(fault) => format!("{id}, {quantity} {}: {fault}.", quantity.shown(milli)),
-        };
-        if matches!(&outcome, Ok(_) | Err(OrderFault::Unclear(_) | OrderFault::NotTaken { .. })) {
-            let event = Event::Set { device: id.to_owned(), text: text.clone() };
-            // Whoever asked is told in any case; without an engine Kilosat ends.
-            let _ = engine.submit(event).await;
-        }
-        if outcome.is_ok() { Ok(text) } else { Err(text) }
+        let (id, engine) = (id.to_owned(), engine.clone());
+        // Goes on when nobody waits for it any more: what was written is recorded.
+        let done = tokio::spawn(async move { device.write(id, quantity, milli, &engine).await });
+        done.await.unwrap_or_else(|_| Err(format!("{}.", OrderFault::Interrupted)))
     }
 
     /// No longer renews a set point of the device.
@@ -100,6 +93,27 @@ impl Device {
                 format!("Kilosat may not change {point:?} on {id}; it may change: {}.", allowed.join(", "))
             }
         })
+    }
+
+    async fn write(&self, id: String, quantity: Quantity, milli: i64, engine: &EngineHandle) -> Result<String, String> {
+        let outcome = self.bus.set(self.unit, quantity, milli).await;
+        let text = match &outcome {
+            Ok(setting) => format!("{id}: {}", told(setting)),
+            Err(fault) => format!("{id}, {quantity} {}: {fault}.", quantity.shown(milli)),
+        };
+        let was_sent = !matches!(
+            outcome,
+            Err(OrderFault::NoSetPoint { .. }
+                | OrderFault::Value(_)
+                | OrderFault::NotReady(_)
+                | OrderFault::Refused(_)
+                | OrderFault::Ended)
+        );
+        if was_sent {
+            // Whoever asked is told in any case; without an engine Kilosat ends.
+            let _ = engine.submit(Event::Set { device: id, text: text.clone() }).await;
+        }
+        if outcome.is_ok() { Ok(text) } else { Err(text) }
     }
 
     fn list(&self, id: &str, round: &Round) -> String {

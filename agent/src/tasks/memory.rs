@@ -2,8 +2,6 @@
 //! they teach it again.
 
 use std::collections::BTreeMap;
-use std::fs::{File, rename};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,11 +9,15 @@ use kilosat_drivers::modbus::{Learned, Splits};
 use kilosat_drivers::profiles::Space;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::replace;
+
 /// The file in memory; clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Memory {
     path: PathBuf,
     devices: Arc<Mutex<BTreeMap<String, Entry>>>,
+    /// One writer at a time, so that the newest content is written last.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What one device taught: it holds while the profile and the number on the label stay the same.
@@ -33,7 +35,7 @@ impl Memory {
         let path = state_directory.join("devices.json");
         let text = std::fs::read(&path).ok().filter(|text| text.len() <= FILE_BYTES_MAX);
         let devices = text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Memory { path, devices: Arc::new(Mutex::new(devices)) }
+        Memory { path, devices: Arc::new(Mutex::new(devices)), writing: Arc::default() }
     }
 
     /// What the device with this id and profile taught before.
@@ -47,6 +49,7 @@ impl Memory {
     /// Keeps what the device taught, if it is anything new.
     pub(super) async fn keep(&self, id: &str, profile: &str, learned: &Learned) {
         let splits = places(&learned.splits);
+        let writing = Arc::clone(&self.writing).lock_owned().await;
         let entry = Entry { profile: profile.to_owned(), serial_number: learned.serial_number, splits };
         let devices = {
             let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +60,11 @@ impl Memory {
             devices.clone()
         };
         let path = self.path.clone();
-        let written = tokio::task::spawn_blocking(move || write(&path, &devices)).await;
+        let written = tokio::task::spawn_blocking(move || {
+            let _writing = writing;
+            replace(&path, &serde_json::to_vec(&devices)?)
+        })
+        .await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::warn!(
                 device = id,
@@ -66,15 +73,6 @@ impl Memory {
             );
         }
     }
-}
-
-/// Whole or not at all.
-fn write(path: &Path, devices: &BTreeMap<String, Entry>) -> std::io::Result<()> {
-    let partial = path.with_extension("partial");
-    let mut file = File::create(&partial)?;
-    file.write_all(&serde_json::to_vec(devices)?)?;
-    file.sync_all()?;
-    rename(&partial, path)
 }
 
 fn places(splits: &Splits) -> Vec<(u8, u16)> {

@@ -72,6 +72,8 @@ struct Seat {
     backoff: Backoff,
     /// The device failed at its last round: it gets one try in the next.
     failing: bool,
+    /// It did not answer at all, or its line is down.
+    silent: bool,
     /// Its turn comes then.
     due: Instant,
     /// When the round under way began; `None` between two rounds.
@@ -83,7 +85,6 @@ struct Seat {
     looking: bool,
     /// What is written again and again.
     kept: Vec<Kept>,
-    renewal_fault: Option<String>,
 }
 
 /// When the line is to be opened again after it could not be.
@@ -124,13 +125,13 @@ impl Bus {
                     heard,
                     backoff: Backoff::default(),
                     failing: false,
+                    silent: false,
                     due: now,
                     begun: None,
                     tries: 0,
                     looks: Vec::new(),
                     looking: false,
                     kept: Vec::new(),
-                    renewal_fault: None,
                 };
                 (seat, Meter { rounds })
             })
@@ -285,8 +286,9 @@ impl Seat {
     /// The round is over without values.
     fn fail(&mut self, fault: String, due: Instant, counts: Counts) {
         self.begun = None;
-        self.failing = true;
+        (self.failing, self.silent) = (true, true);
         self.due = due;
+        let renewal_fault = self.renewal_fault();
         for look in self.looks.drain(..) {
             // Who no longer waits needs no answer.
             let _ = look.send(Err(OrderFault::Round(fault.clone())));
@@ -298,11 +300,14 @@ impl Seat {
             heard.round.missing.clear();
             heard.fault = Some(fault);
             heard.counts = counts;
+            heard.renewal_fault = renewal_fault;
         });
     }
 
     /// The round is complete.
     fn end(&mut self, counts: Counts, random: &fn() -> u64) {
+        self.silent = false;
+        let renewal_fault = self.renewal_fault();
         let (now, station) = (Instant::now(), &mut self.station);
         let mut fault = None;
         self.heard.send_modify(|heard| {
@@ -313,7 +318,7 @@ impl Seat {
             heard.counts = counts;
             heard.profile = station.profile().cloned();
             heard.learned = station.learned().cloned();
-            heard.renewal_fault.clone_from(&self.renewal_fault);
+            heard.renewal_fault = renewal_fault;
         });
         if self.looking {
             let round = self.heard.borrow().round.clone();

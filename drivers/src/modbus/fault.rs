@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use tokio_rustls::rustls;
+
 use super::frame::Wrong;
 use super::sunspec::WalkFault;
 use crate::profiles::ValueFault;
@@ -76,8 +78,19 @@ pub fn opening(cause: &io::Error) -> &'static str {
         io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             "nobody answers there, check its power, cable and address"
         }
-        io::ErrorKind::InvalidData => "its certificate is not the expected one",
+        io::ErrorKind::InvalidData => in_tls(cause),
         _ => "check its power, cable and address",
+    }
+}
+
+/// What went wrong before both ends trusted each other.
+fn in_tls(cause: &io::Error) -> &'static str {
+    match cause.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(_)) => "its certificate is not the expected one",
+        Some(rustls::Error::AlertReceived(_)) => {
+            "it does not accept Kilosat, give it Kilosat's certificate and name that with client_certificate"
+        }
+        _ => "what answers there does not speak TLS, check port and transport",
     }
 }
 

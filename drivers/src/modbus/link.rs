@@ -39,8 +39,10 @@ pub struct Link {
     /// When the last byte came.
     heard_at: Instant,
     unit_before: Option<u8>,
-    /// The adapter sends back what it is given.
+    /// The adapter sent back what it was given, at the last read.
     echoes: bool,
+    /// The request under way came back.
+    echoed: bool,
     /// The next bytes are the request itself.
     echo_due: bool,
     pauses: Pauses,
@@ -84,6 +86,7 @@ impl Link {
             heard_at: Instant::now(),
             unit_before: None,
             echoes: false,
+            echoed: false,
             echo_due: false,
             pauses,
             counts: Counts::default(),
@@ -117,8 +120,8 @@ impl Link {
     /// Writes a set point, which the device confirms; waits as [`Link::read`] does.
     ///
     /// # Errors
-    /// [`LinkFault`]. After every one but an exception, a line that cannot be opened and a line that is never quiet, the
-    /// device may have taken the value.
+    /// [`LinkFault`]. After a line that cannot be opened or is never quiet nothing was sent; after most exceptions nothing
+    /// was done; after everything else the device may have taken the value.
     pub async fn write(&mut self, put: Put, wait: Duration) -> Result<Duration, LinkFault> {
         self.perform(Request::Write(put), wait, &mut Vec::new()).await
     }
@@ -163,7 +166,7 @@ impl Link {
         wait: Duration,
         words: &mut Vec<u16>,
     ) -> Result<Duration, LinkFault> {
-        if self.doubts.iter().any(|doubt| doubt.has_the_answer_of(&request)) {
+        if self.doubts.iter().any(|doubt| doubt.could_be_answered_like(&request)) {
             // Any answer to it, even a refusal, comes after those that are still missing.
             match self.ask(Request::Read(self.other(request.probe())), wait, words).await {
                 Ok(_) | Err(LinkFault::Exception(_)) => words.clear(),
@@ -176,7 +179,7 @@ impl Link {
     /// The same with a length that no answer in doubt has. Even, because some devices refuse odd ones.
     fn other(&self, ask: Ask) -> Ask {
         let of = |quantity: u16| Ask { quantity, ..ask };
-        let taken = |ask: &Ask| self.doubts.iter().any(|doubt| doubt.has_the_answer_of(&Request::Read(*ask)));
+        let taken = |ask: &Ask| self.doubts.iter().any(|doubt| doubt.could_be_answered_like(&Request::Read(*ask)));
         (1..=REGISTERS_MAX / 2).map(|half| of(half * 2)).find(|ask| !taken(ask)).unwrap_or(of(1))
     }
 
@@ -189,7 +192,10 @@ impl Link {
         }
         let kept = self.wire.is_some();
         let outcome = match self.exchange(request, wait, words).await {
-            Err(LinkFault::Closed) if kept => self.exchange(request, wait, words).await,
+            // A write may have been taken; whoever wants it says so again.
+            Err(LinkFault::Closed) if kept && matches!(request, Request::Read(_)) => {
+                self.exchange(request, wait, words).await
+            }
             outcome => outcome,
         };
         match &outcome {

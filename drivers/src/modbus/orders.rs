@@ -71,15 +71,24 @@ pub enum OrderFault {
     #[error("the device refused it (exception {code}: {what}). Nothing was changed", code = .0, what = meaning(*.0))]
     Refused(u8),
     /// Nobody knows.
-    #[error("it is not known whether the device took it ({0}). Look at the device, or enter it again")]
-    Unclear(LinkFault),
+    #[error("it is not known whether the device took it ({fault}). {}", advice(*.renewed_every))]
+    Unclear {
+        /// What came in place of a confirmation.
+        fault: LinkFault,
+        /// It is written again and again, each time so long has passed.
+        renewed_every: Option<Duration>,
+    },
+    /// Nobody knows, because the bus came to its end meanwhile.
+    #[error("Kilosat stopped meanwhile, and it is not known whether the device took it. Look at the device")]
+    Interrupted,
     /// It says that it took it, and has something else.
-    #[error("the device confirmed it, but has {} instead. Look at its own settings: something there may limit it", quantity.shown(*milli))]
+    #[error("the device confirmed it, but has {} instead. Look at its own settings: something there may limit it",
+             milli.map_or_else(|| "no number".to_owned(), |milli| quantity.shown(milli)))]
     NotTaken {
         /// What was to be set.
         quantity: Quantity,
-        /// What it has.
-        milli: i64,
+        /// What it has, if that is a number.
+        milli: Option<i64>,
     },
     /// Its round failed.
     #[error("{0}")]
@@ -126,8 +135,20 @@ impl BusHandle {
     ) -> Result<T, OrderFault> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(order(answer)).await.map_err(|_| OrderFault::Ended)?;
-        answered.await.unwrap_or(Err(OrderFault::Ended))
+        answered.await.unwrap_or(Err(OrderFault::Interrupted))
     }
+}
+
+fn advice(renewed_every: Option<Duration>) -> String {
+    renewed_every.map_or_else(
+        || "Look at the device, or enter it again".to_owned(),
+        |every| {
+            format!(
+                "Kilosat writes it again and then every {} s; with --release instead of a value it stops",
+                every.as_secs()
+            )
+        },
+    )
 }
 
 fn list(known: &[Quantity]) -> String {

@@ -94,9 +94,13 @@ impl Request {
         }
     }
 
-    /// Whether the answer to this one could pass for the answer to the other.
-    pub(super) fn has_the_answer_of(&self, other: &Request) -> bool {
-        self.shape() == other.shape()
+    /// Whether the answer to this one could pass for the answer to the other; of writes a refusal already could.
+    pub(super) fn could_be_answered_like(&self, other: &Request) -> bool {
+        let (own, others) = (self.shape(), other.shape());
+        match (self, other) {
+            (Request::Read(_), Request::Read(_)) => own == others,
+            _ => (own.unit, own.function) == (others.unit, others.function),
+        }
     }
 
     /// A read of the same unit whose answer is no answer to a write.
@@ -120,3 +124,44 @@ const VALUE_WORDS_MAX: usize = 4;
 const WRITE_COIL: u8 = 5;
 const WRITE_REGISTERS: u8 = 16;
 const COIL_ON: u16 = 0xFF00;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::profiles::load;
+
+    /// The examples of the Modbus Application Protocol V1.1b3, sections 6.5, 6.6 and 6.12.
+    #[test]
+    fn writes_are_those_of_the_specification() {
+        let case = |keys: &str, words: &[u16], request: &[u8], answer: &[u8]| {
+            let point = format!("{{ quantity = \"mode\", write = true, {keys}, min = 0, max = 9 }}");
+            let text = format!(
+                "name = \"own\"\ntitle = \"Own\"\nvendor = \"Own\"\nrole = \"charger\"\nevidence = \"single source\"\n\
+                 source = \"own\"\ntcp_port = 502\npoint = [ {point} ]\n"
+            );
+            let profile = load(&text, "own.toml").unwrap();
+            let put = Request::Write(Put::new(0x11, &profile.set_points[0], words));
+            let mut out = Vec::new();
+            put.write(Framing::Tcp, 0x1501, &mut out);
+            let length = u8::try_from(request.len() + 1).unwrap();
+            assert_eq!(out, [&[0x15, 0x01, 0, 0, 0, length, 0x11], request].concat());
+            let length = u8::try_from(answer.len() + 1).unwrap();
+            let mut told = [&[0x15, 0x01, 0, 0, 0, length, 0x11], answer].concat();
+            assert_eq!(put.parse(Framing::Tcp, 0x1501, &told), Parsed::Answer { data: 8, end: told.len() });
+            *told.last_mut().unwrap() ^= 1;
+            let wrong = put.parse(Framing::Tcp, 0x1501, &told);
+            assert_eq!(
+                wrong,
+                Parsed::Wrong(super::super::frame::Wrong::OtherRequest),
+                "another value is no confirmation"
+            );
+        };
+        let coil = [0x05, 0x00, 0xAC, 0xFF, 0x00];
+        case("coil = 172, function = 5", &[1], &coil, &coil);
+        let register = [0x06, 0x00, 0x01, 0x00, 0x03];
+        case("holding = 1, type = \"u16\", function = 6", &[3], &register, &register);
+        let two = [0x10, 0x00, 0x01, 0x00, 0x02, 0x04, 0x00, 0x0A, 0x01, 0x02];
+        case("holding = 1, type = \"u32\", function = 16", &[0x0A, 0x0102], &two, &[0x10, 0x00, 0x01, 0x00, 0x02]);
+    }
+}

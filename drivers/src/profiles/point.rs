@@ -172,6 +172,14 @@ pub enum SetFault {
         /// The most.
         max_milli: i64,
     },
+    /// The registers cannot hold it.
+    #[error("the device has no room for a {quantity} of {}. Nothing was written", quantity.shown(*milli))]
+    DoesNotFit {
+        /// What was to be set.
+        quantity: Quantity,
+        /// To what.
+        milli: i64,
+    },
 }
 
 /// What a register must hold for a device to be taken for this model. It is read alone.
@@ -230,7 +238,12 @@ impl SetPoint {
         if !(min_milli..=max_milli).contains(&milli) {
             return Err(SetFault::OutOfRange { quantity, min_milli, max_milli });
         }
-        Ok(super::registers::encode(&self.point, milli))
+        let words = super::registers::encode(&self.point, milli);
+        // What does not fit becomes the mark for "not available", which a device might take for a value.
+        match decode(&self.point, &words) {
+            Ok(written) if (min_milli..=milli).contains(&written) => Ok(words),
+            _ => Err(SetFault::DoesNotFit { quantity, milli }),
+        }
     }
 }
 

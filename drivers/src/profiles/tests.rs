@@ -185,6 +185,13 @@ fn only_set_points_can_be_written_and_only_within_their_limits() {
     assert_eq!((limit.encode(16_000), limit.refresh_s), (Ok(vec![0x4180, 0]), Some(30)));
     let abl = find("abl-em4").unwrap();
     assert_eq!(abl.set_points.first().unwrap().encode(16_090), Ok(vec![160]), "rounded down to a tenth of an ampere");
+    let narrow = SetPoint { max_milli: 90_000, ..limit.clone() };
+    let narrow = SetPoint {
+        point: Point { kind: Kind::U16, scale: Decimal { mantissa: 1, exponent: 0 }, ..narrow.point },
+        ..narrow
+    };
+    let fault = narrow.encode(70_000).unwrap_err().to_string();
+    assert_eq!(fault, "the device has no room for a current_limit of 70 A. Nothing was written");
     let relays = find("waveshare-relays").unwrap();
     let third = relays.set_points.get(2).unwrap();
     assert_eq!((third.function, third.readable, third.encode(1)), (5, true, Ok(vec![1])));

@@ -57,9 +57,12 @@ fn tls_needs_the_certificate_of_the_device_and_has_a_port_of_its_own() {
     assert_eq!(line(&pinned), wanted);
     let fault = wanted.line().unwrap_err().to_string();
     assert!(fault.starts_with("the file /k.pem with the certificate for a meter cannot be read"), "{fault}");
-    assert!(problems(&text("transport = \"tls\""))[0].contains("certificate_sha256"));
+    let missing = problems(&text("transport = \"tls\"\nport = 1802"));
+    assert!(missing.len() == 1 && missing[0].contains("certificate_sha256"), "{missing:?}");
+    let wrong = problems(&text(&format!("transport = \"ssl\"\nport = 1802\ncertificate_sha256 = {print:?}")));
+    assert!(wrong.len() == 1 && wrong[0].contains("\"ssl\" is not a way to a meter"), "{wrong:?}");
     let without = problems(&text(&format!("certificate_sha256 = {print:?}")));
-    assert!(without[0].contains("belongs to a meter with transport = \"tls\""), "{without:?}");
+    assert!(without.len() == 1 && without[0].contains("belongs to a meter with transport = \"tls\""), "{without:?}");
     let wrong =
         problems(&text(&format!("transport = \"tls\"\ncertificate_sha256 = {print:?}\nclient_certificate = \"k\"")));
     assert!(wrong[0].contains("\"k\" is no whole path, such as \"/etc/kilosat/meter.pem\""), "{wrong:?}");

@@ -14,6 +14,7 @@ use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::super::LinkFault;
@@ -202,4 +203,36 @@ async fn modbus_in_tls_needs_the_certificate_that_is_expected() {
     let fault = reads(&mut link, 9).await.unwrap_err();
     assert!(fault.to_string().contains("its certificate is not the expected one"), "{fault}");
     server.abort();
+}
+
+#[tokio::test]
+async fn a_device_in_tls_that_wants_another_client_or_speaks_no_tls_is_told() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let clients = WebPkiClientVerifier::builder(Arc::new(roots.clone())).build().unwrap();
+    let config = ServerConfig::builder().with_client_cert_verifier(clients);
+    let config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let server = tokio::spawn(async move {
+        for is_tls in [true, false] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if is_tls {
+                assert!(acceptor.accept(stream).await.is_err(), "it has no certificate");
+            } else {
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            }
+        }
+    });
+    let anonymous = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut link = Link::new(network(port, Framing::Tcp, Some(Arc::new(anonymous))), Pauses::default());
+    for words in ["it does not accept Kilosat, give it Kilosat's certificate", "what answers there does not speak TLS"]
+    {
+        let fault = reads(&mut link, 9).await.unwrap_err().to_string();
+        assert!(fault.contains(words), "{fault}");
+    }
+    server.await.unwrap();
 }

@@ -1,5 +1,6 @@
 //! One request on the wire and its answer, taken apart as it comes in.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +24,7 @@ impl Link {
         self.transaction = self.transaction.wrapping_add(1);
         let framing = self.line.framing();
         request.write(framing, self.transaction, &mut self.output);
+        self.echoed = false;
         self.echo_due = self.echoes && matches!(request, Request::Write(_));
         self.counts.requests += 1;
         let sent = Instant::now();
@@ -33,6 +35,9 @@ impl Link {
         self.unit_before = Some(request.unit());
         // The silence after the answer was listened to already.
         self.free_at = self.heard_at.max(sent) + self.silent_interval().max(self.pauses.between_requests);
+        if matches!(request, Request::Read(_)) && matches!(outcome, Ok(()) | Err(LinkFault::Exception(_))) {
+            self.echoes = self.echoed;
+        }
         outcome?;
         Ok(self.heard_at.saturating_duration_since(sent + on_wire))
     }
@@ -167,7 +172,7 @@ impl Link {
         if echo {
             self.input.drain(..self.output.len());
             self.counts.echoes += 1;
-            self.echoes = true;
+            self.echoed = true;
         }
         echo
     }
@@ -212,6 +217,11 @@ impl Link {
                 let room = (FRAME_MAX * 2).saturating_sub(self.input.len());
                 self.input.extend_from_slice(&chunk[..read.min(room)]);
                 Ok(true)
+            }
+            // In TLS 1.3 a server says only now that it does not want this client.
+            Ok(Err(cause)) if cause.kind() == io::ErrorKind::InvalidData => {
+                self.wire = None;
+                Err(LinkFault::NotOpened { line: self.line.to_string(), cause })
             }
             Ok(_) => self.closed(),
         }

@@ -25,6 +25,12 @@ pub(super) fn check(profile: &Profile, root: &Table<'_>) -> Result<(), ProfileFa
             return Err(root.fault(&place(quantity), "may be written in two ways; keep one"));
         }
         check_limits(profile, &set_point.point, false, root)?;
+        for (key, milli) in [("min", set_point.min_milli), ("max", set_point.max_milli)] {
+            if set_point.encode(milli).is_err() {
+                let text = format!("has a {key} that its registers cannot hold; correct {key}, type or scale");
+                return Err(root.fault(&place(quantity), text));
+            }
+        }
     }
     for point in &profile.points {
         check_limits(profile, point, profile.limits.even_only, root)?;

@@ -19,6 +19,14 @@ enum Mood {
     /// Confirms it and keeps its own value.
     Ignores,
     Refuses(u8),
+    /// Does not take it, and nobody hears anything.
+    Deaf,
+    /// The same with reads.
+    DeadToReads,
+    /// Takes it, and has no counter.
+    LacksItsCounter,
+    /// Takes it a second later.
+    TakesSlowly,
     /// The adapter sends the request back; the device takes it.
     TakesBehindAnEcho,
     /// The adapter sends the request back; the device is deaf to writes.
@@ -48,7 +56,14 @@ impl Shelf {
             _ => Vec::new(),
         };
         let answer = |frame: Vec<u8>| [echo.clone(), vec![(Duration::from_millis(20), frame)]].concat();
+        if mood == Mood::DeadToReads {
+            return Vec::new();
+        }
         if request.pdu()[1] <= 4 {
+            let has_counter = request.address() <= COUNTER && COUNTER < request.address() + request.quantity();
+            if mood == Mood::LacksItsCounter && has_counter {
+                return answer(request.frame(&[1, request.pdu()[1] | 0x80, 2]));
+            }
             let settings = self.settings.lock().unwrap();
             let milli = |quantity: Quantity| {
                 settings.get(&quantity).copied().unwrap_or(if quantity.unit() == "V" { 230_000 } else { 0 })
@@ -63,6 +78,15 @@ impl Shelf {
         match mood {
             Mood::Refuses(code) => return answer(request.frame(&[1, request.pdu()[1] | 0x80, code])),
             Mood::DeafBehindAnEcho => return echo,
+            Mood::Deaf => return Vec::new(),
+            Mood::TakesSlowly => {
+                let settings = Arc::clone(&self.settings);
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(1)).await;
+                    settings.lock().unwrap().insert(quantity, milli);
+                });
+                return answer(request.confirmation());
+            }
             Mood::Ignores => return answer(request.confirmation()),
             _ => {}
         }
@@ -88,6 +112,9 @@ impl Shelf {
         self.written.lock().unwrap().iter().map(|(_, _, milli)| *milli).collect()
     }
 }
+
+/// Where `alfen-eve` counts energy.
+const COUNTER: u16 = 374;
 
 fn quantity(name: &str) -> Quantity {
     name.parse().unwrap()
@@ -116,10 +143,17 @@ async fn a_relay_is_switched_and_read_back_in_both_framings() {
         *shelf.mood.lock().unwrap() = Mood::Ignores;
         let fault = said(bus.set(1, second, 1).await);
         assert!(fault.starts_with("the device confirmed it, but has 0 instead"), "{fault}");
-        *shelf.mood.lock().unwrap() = Mood::Refuses(4);
+        *shelf.mood.lock().unwrap() = Mood::Refuses(3);
         let fault = said(bus.set(1, second, 1).await);
-        let refused = "the device refused it (exception 4: it has a fault of its own). Nothing was changed";
+        let refused =
+            "the device refused it (exception 3: it does not give so many registers at once). Nothing was changed";
         assert_eq!(fault, refused);
+        *shelf.mood.lock().unwrap() = Mood::Refuses(4);
+        assert!(
+            said(bus.set(1, second, 1).await).starts_with("it is not known whether the device took it (the device")
+        );
+        *shelf.mood.lock().unwrap() = Mood::TakesSlowly;
+        assert!(bus.set(1, second, 1).await.unwrap().read_back, "it took a moment");
         let before = shelf.written().len();
         let fault = said(bus.set(1, second, 2).await);
         assert_eq!(fault, "relay2_state may be 0 to 1. Nothing was written");
@@ -184,6 +218,48 @@ async fn what_a_device_forgets_is_written_again_until_it_is_released() {
         meter.next().await.unwrap();
     }
     assert_eq!(shelf.written().len(), written.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unclear_wish_is_the_one_that_is_renewed_and_no_older_one() {
+    let limit = quantity("current_limit");
+    let shelf = Shelf::new(find("alfen-eve").unwrap());
+    let (bus, mut meter) = shelf.start(Framing::Tcp).await;
+    bus.set(1, limit, 32_000).await.unwrap();
+    *shelf.mood.lock().unwrap() = Mood::Deaf;
+    let fault = said(bus.set(1, limit, 6_000).await);
+    assert!(fault.contains("Kilosat writes it again and then every 15 s; with --release instead"), "{fault}");
+    *shelf.mood.lock().unwrap() = Mood::Takes;
+    for _ in 0..40 {
+        meter.next().await.unwrap();
+    }
+    let written = shelf.written();
+    assert_eq!(written.iter().filter(|milli| **milli == 32_000).count(), 1, "{written:?}");
+    assert_eq!(shelf.settings.lock().unwrap().get(&limit), Some(&6_000));
+    bus.release(1, limit).await.unwrap();
+    assert_eq!(meter.next().await.unwrap().renewal_fault, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_whose_values_are_no_use_still_gets_its_renewals_and_a_silent_one_is_told() {
+    let limit = quantity("current_limit");
+    let shelf = Shelf::new(find("alfen-eve").unwrap());
+    let (bus, mut meter) = shelf.start(Framing::Tcp).await;
+    bus.set(1, limit, 10_000).await.unwrap();
+    *shelf.mood.lock().unwrap() = Mood::LacksItsCounter;
+    let heard = meter.next().await.unwrap();
+    assert!(heard.fault.unwrap().contains("energy_import: the meter refused to give this value"));
+    for _ in 0..6 {
+        meter.next().await.unwrap();
+    }
+    assert!(shelf.written().len() > 2, "{:?}", shelf.written());
+    bus.set(1, limit, 8_000).await.unwrap();
+    *shelf.mood.lock().unwrap() = Mood::DeadToReads;
+    let mut told = meter.next().await.unwrap();
+    for _ in 0..3 {
+        told = meter.next().await.unwrap();
+    }
+    assert_eq!(told.renewal_fault.as_deref(), Some("its current_limit cannot be renewed while it does not answer"));
 }
 
 #[tokio::test(start_paused = true)]
