@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use kilosat::config::{Config, ConfigError};
+use kilosat::control::socket_path;
 
 use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
@@ -149,6 +151,13 @@ pub struct ConfigFile {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = "/etc/kilosat/kilosat.toml")]
     pub config: PathBuf,
+}
+
+impl ConfigFile {
+    /// Where the Kilosat that runs with this configuration is asked.
+    pub fn socket(&self) -> Result<PathBuf, ConfigError> {
+        Ok(socket_path(&Config::load(&self.config)?.state_directory))
+    }
 }
 
 #[cfg(feature = "node")]

@@ -1,8 +1,8 @@
 //! Commands about one Modbus device of the running Kilosat. Part of the program, as `main.rs` is.
 
 use clap::Subcommand;
-use kilosat::config::{Config, ConfigError};
-use kilosat::control::{ControlError, read_device, set_device, socket_path};
+use kilosat::config::ConfigError;
+use kilosat::control::{ControlError, read_device, set_device};
 
 use crate::cli::ConfigFile;
 
@@ -51,12 +51,10 @@ pub enum DeviceCommandError {
 impl DeviceCommand {
     /// Does it, and says what was read or done.
     pub async fn perform(self) -> Result<String, DeviceCommandError> {
-        let socket =
-            |file: &ConfigFile| Ok::<_, ConfigError>(socket_path(&Config::load(&file.config)?.state_directory));
         Ok(match self {
-            DeviceCommand::Read { device, config } => read_device(&socket(&config)?, device).await?,
+            DeviceCommand::Read { device, config } => read_device(&config.socket()?, device).await?,
             DeviceCommand::Set { device, point, value, release: _, config } => {
-                set_device(&socket(&config)?, device, point, value).await?
+                set_device(&config.socket()?, device, point, value).await?
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use clap::{Subcommand, ValueEnum};
 use kilosat::config::{Config, ConfigError};
-use kilosat::control::{ControlError, set_meter, socket_path, switch_relay};
+use kilosat::control::{ControlError, set_meter, switch_relay};
 use kilosat::tasks::switch_relays_off;
 use kilosat::text::fixed_point;
 use kilosat_drivers::reading::MilliwattHours;
@@ -64,14 +64,12 @@ pub enum GpioCommandError {
 impl GpioCommand {
     /// Does it, and says in one sentence what was done.
     pub async fn perform(self) -> Result<String, GpioCommandError> {
-        let socket =
-            |file: &ConfigFile| Ok::<_, ConfigError>(socket_path(&Config::load(&file.config)?.state_directory));
         Ok(match self {
             GpioCommand::Relay { relay, state, config } => {
-                switch_relay(&socket(&config)?, relay, matches!(state, Switch::On)).await?
+                switch_relay(&config.socket()?, relay, matches!(state, Switch::On)).await?
             }
             GpioCommand::Meter { command: MeterCommand::Set { meter, counter, config } } => {
-                set_meter(&socket(&config)?, meter, counter).await?
+                set_meter(&config.socket()?, meter, counter).await?
             }
             GpioCommand::RelaysOff(file) => {
                 let relays = Config::load(&file.config)?.relays;

@@ -1,6 +1,6 @@
 //! `kilosat`: arguments, logging and signals. The only place that prints and that uses anyhow.
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ mod sim_command;
 
 #[cfg(feature = "node")]
 use cli::DemoOptions;
-use cli::{Answered, Cli, Command};
+use cli::{Answered, Cli, Command, ConfigFile};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -58,30 +58,30 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             ));
             if wallet { check_wallet(&config).await } else { Ok(ExitCode::SUCCESS) }
         }
-        Command::Status { config, json } => status(&config.config, json).await,
-        Command::Stop(file) => order(&file.config, Order::Stop).await,
-        Command::Resume(file) => order(&file.config, Order::Resume).await,
-        Command::Unlock { config, compared: _ } => order(&config.config, Order::Unlock).await,
-        Command::Approve(Answered { question, config }) => order(&config.config, Order::Approve(question)).await,
-        Command::Decline(Answered { question, config }) => order(&config.config, Order::Decline(question)).await,
+        Command::Status { config, json } => status(&config, json).await,
+        Command::Stop(file) => order(&file, Order::Stop).await,
+        Command::Resume(file) => order(&file, Order::Resume).await,
+        Command::Unlock { config, compared: _ } => order(&config, Order::Unlock).await,
+        Command::Approve(Answered { question, config }) => order(&config, Order::Approve(question)).await,
+        Command::Decline(Answered { question, config }) => order(&config, Order::Decline(question)).await,
         Command::Credit { agreement, amount, config } => {
             let amount_msat = amount * MSAT_PER_SAT;
-            order(&config.config, Order::Credit { agreement, amount_msat }).await
+            order(&config, Order::Credit { agreement, amount_msat }).await
         }
-        Command::WriteOff { hash, config } => order(&config.config, Order::WriteOff(hash)).await,
+        Command::WriteOff { hash, config } => order(&config, Order::WriteOff(hash)).await,
         Command::Statement { month, config, json } => {
-            let statement = control::ask_statement(&socket(&config.config)?, month).await?;
+            let statement = control::ask_statement(&config.socket()?, month).await?;
             say(&if json { serde_json::to_string(&statement)? } else { statement.as_text() });
             Ok(ExitCode::SUCCESS)
         }
-        Command::Events { after, follow, config } => events(&socket(&config.config)?, after, follow).await,
+        Command::Events { after, follow, config } => events(&config.socket()?, after, follow).await,
         Command::Profiles { name, config, json } => {
             let profiles = Profiles::beside(&config.config)?;
             say(&profiles.shown(name.as_deref(), json).map_err(anyhow::Error::msg)?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Receive { amount, config } => {
-            said(&control::ask_invoice(&socket(&config.config)?, Msat(amount * MSAT_PER_SAT)).await?)
+            said(&control::ask_invoice(&config.socket()?, Msat(amount * MSAT_PER_SAT)).await?)
         }
         Command::Gpio(command) => said(&command.perform().await?),
         Command::Device(command) => said(&command.perform().await?),
@@ -152,9 +152,8 @@ async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn order(path: &Path, order: Order) -> anyhow::Result<ExitCode> {
-    say(&control::give_order(&socket(path)?, order).await?);
-    Ok(ExitCode::SUCCESS)
+async fn order(config: &ConfigFile, order: Order) -> anyhow::Result<ExitCode> {
+    said(&control::give_order(&config.socket()?, order).await?)
 }
 
 /// Ends when there is nothing more, or with `follow` when the running agent ends or nobody reads any more.
@@ -177,15 +176,10 @@ async fn events(socket: &Path, after: u64, follow: bool) -> anyhow::Result<ExitC
     }
 }
 
-async fn status(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let status = control::ask_status(&socket(path)?).await?;
+async fn status(config: &ConfigFile, json: bool) -> anyhow::Result<ExitCode> {
+    let status = control::ask_status(&config.socket()?).await?;
     say(&if json { serde_json::to_string(&status)? } else { status.as_text() });
     Ok(ExitCode::SUCCESS)
-}
-
-/// Where the agent that runs on this configuration listens to its command line.
-fn socket(config: &Path) -> anyhow::Result<PathBuf> {
-    Ok(control::socket_path(&Config::load(config)?.state_directory))
 }
 
 #[cfg(feature = "node")]

@@ -52,8 +52,10 @@ impl Bus {
             let wait = seat.station.patience.wait();
             for kept in seat.kept.iter_mut().filter(|kept| kept.due <= now) {
                 let outcome = link.write(kept.put, wait).await;
-                // A refusal or a missing answer does not end it: without it the device does something else.
-                kept.due = now + if outcome.is_ok() { kept.every } else { kept.every / RETRIES };
+                // A refusal or a missing answer does not end it: without it the device does something else. What fails
+                // again and again takes a tenth of the line's time at most.
+                let again = (kept.every / RETRIES).max(wait * TENTH);
+                kept.due = now + if outcome.is_ok() { kept.every } else { again };
                 kept.fault = outcome.err().map(|fault| fault.to_string());
             }
         }
@@ -193,6 +195,7 @@ const WRITES_MAX: u32 = 2;
 const READ_BACK_PAUSES_MS: [u64; 5] = [0, 100, 300, 600, 1_000];
 /// After a failure a renewal is tried so many times before the device forgets.
 const RETRIES: u32 = 3;
+const TENTH: u32 = 10;
 
 #[cfg(test)]
 mod tests;
