@@ -21,7 +21,7 @@ use crate::lightning::LightningService;
 use crate::status::WalletView;
 use crate::status::phoenixd_at;
 use crate::store::Store;
-use crate::tasks::{EngineHandle, GpioHandle};
+use crate::tasks::{Devices, EngineHandle, GpioHandle};
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -46,6 +46,7 @@ pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir)
         lightning,
         clock,
         gpio: GpioHandle::default(),
+        devices: Devices::default(),
     };
     (source, folder)
 }
