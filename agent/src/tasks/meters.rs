@@ -40,6 +40,10 @@ pub async fn watch_meter(
             _ = stop.changed() => break,
         };
         let Some(heard) = heard else {
+            // At a stop the line's task may end first.
+            if *stop.borrow() {
+                break;
+            }
             watcher.on_fault("Kilosat's own task for this line has ended; restart Kilosat, and report this");
             let _ = stop.wait_for(|stop| *stop).await;
             break;

@@ -54,7 +54,7 @@ impl Bus {
                 let outcome = link.write(kept.put, wait).await;
                 // A refusal or a missing answer does not end it: without it the device does something else. What fails
                 // again and again takes a tenth of the line's time at most.
-                let again = (kept.every / RETRIES).max(wait * TENTH);
+                let again = (kept.every / RETRIES).max(wait * WAITS_BETWEEN);
                 kept.due = now + if outcome.is_ok() { kept.every } else { again };
                 kept.fault = outcome.err().map(|fault| fault.to_string());
             }
@@ -195,7 +195,8 @@ const WRITES_MAX: u32 = 2;
 const READ_BACK_PAUSES_MS: [u64; 5] = [0, 100, 300, 600, 1_000];
 /// After a failure a renewal is tried so many times before the device forgets.
 const RETRIES: u32 = 3;
-const TENTH: u32 = 10;
+/// So many waits pass between two renewals that fail.
+const WAITS_BETWEEN: u32 = 10;
 
 #[cfg(test)]
 mod tests;
