@@ -1,5 +1,7 @@
 //! All of it: started in the order of recovery, stopped without losing anything.
 
+mod fault;
+
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -13,79 +15,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+pub use self::fault::AgentError;
 use crate::clock::Clock;
-use crate::config::{Config, MeterTlsError};
+use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
+use crate::history::{History, Recorder};
 use crate::latest::Latest;
-use crate::lightning::{LightningService, Remote, ServiceFault, ServiceKind, Waits};
+use crate::lightning::{LightningService, Remote, ServiceKind, Waits};
 use crate::status::{StatusSource, WalletView};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::tasks::{
     Devices, EngineHandle, Gpio, Lines, Memory, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter,
 };
 use crate::{control, keys, web};
-
-/// Why the agent did not start or could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// The state directory cannot be used.
-    #[error("the state directory {path} cannot be used ({source}). Nothing was started; check its owner and the disk")]
-    StateDirectory {
-        /// The directory.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Another Kilosat uses the state directory.
-    #[error("another Kilosat already uses {0}. Two would pay twice, so this one stops; look at: kilosat status")]
-    AlreadyRunning(String),
-    /// The money database cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There are no keys.
-    #[error(transparent)]
-    Keys(#[from] keys::KeyError),
-    /// The Lightning node does not start.
-    #[cfg(feature = "node")]
-    #[error(transparent)]
-    Node(#[from] crate::lightning::node::NodeFault),
-    /// TLS to a meter cannot be set up.
-    #[error(transparent)]
-    MeterTls(#[from] MeterTlsError),
-    /// The wallet's credential cannot be read.
-    #[error(
-        "the wallet's secret file {path} cannot be read ({source}). Nothing was started; put the credential there, \
-         readable by Kilosat alone"
-    )]
-    WalletSecret {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The wallet's client cannot be set up.
-    #[error(transparent)]
-    Wallet(#[from] ServiceFault),
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Http(#[from] crate::http::HttpFault),
-    /// The page's address is taken.
-    #[error(
-        "the page cannot be served at {address} ({source}). Nothing was started; choose another [web] listen address"
-    )]
-    Web {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The engine failed while running.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The engine's thread is gone without a word.
-    #[error("the payment engine ended unexpectedly; nothing more is paid until Kilosat is started again")]
-    EngineLost,
-}
 
 /// The running agent.
 pub struct Agent {
@@ -122,12 +64,15 @@ impl Agent {
         let memory = Memory::load(&config.state_directory);
         let lines = lines(&config.meters, &memory)?;
         let rules = rules(&config, wallet.as_ref());
-        let latest = Latest::default();
+        let recorder = Recorder::default();
+        let latest = Latest::recorded(recorder.clone(), clock.clone());
+        let history = History::start(&config.state_directory, config.history.clone(), clock.clone(), recorder);
         let mut engine = Engine::new(store, rules);
         let button = StopButton::open(config.stop_button.as_ref(), &mut engine, &latest, &clock).await?;
         let (engine, engine_end) = EngineHandle::start(engine, clock.clone(), effects);
         let mut servers = JoinSet::new();
         button.map(|button| servers.spawn(button.watch(engine.clone())));
+        servers.spawn(history.clone().run());
         let (stop, stopped) = watch::channel(false);
         let (mut meters, devices) = start_meters(lines, &memory, &engine, &latest, &clock, &stopped);
         let (around_engine, around_latest) = (engine.clone(), latest.clone());
@@ -140,7 +85,8 @@ impl Agent {
         };
         let wallet = WalletView::new(lightning.clone(), clock.clone());
         let gpio_handle = gpio.handle();
-        let parts = StatusSource { config, engine, latest, lightning, wallet, clock, gpio: gpio_handle, devices };
+        let parts =
+            StatusSource { config, engine, latest, history, lightning, wallet, clock, gpio: gpio_handle, devices };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
         let servers = start_servers(servers, &parts, web, socket);
@@ -187,7 +133,9 @@ impl Agent {
         self.stop_meters().await;
         self.servers.shutdown().await;
         let Agent { status, engine_end, performer, .. } = self;
-        let StatusSource { engine, lightning, .. } = status;
+        let StatusSource { engine, lightning, history, .. } = status;
+        // What it cannot write is lost; that is no reason to wait.
+        let _ = timeout(STOP_HISTORY_WAIT, history.write()).await;
         lightning.stop().await;
         // The engine ends when the last handle is gone; the performer holds one until its queue is closed.
         drop(engine);
@@ -396,5 +344,6 @@ const NODE_RETRY_FIRST: Duration = Duration::from_secs(5);
 const NODE_RETRY_LONGEST: Duration = Duration::from_secs(60);
 const EFFECTS_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
+const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
 const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);

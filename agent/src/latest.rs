@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
+use crate::history::Recorder;
+
 /// One point's newest value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
@@ -41,6 +44,8 @@ pub struct Health {
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
     table: Arc<Mutex<Table>>,
+    /// Where values go that are to be kept, and whose time they get.
+    history: Option<(Recorder, Clock)>,
 }
 
 /// The table itself: points by `source.point`, health by source.
@@ -53,10 +58,18 @@ pub struct Table {
 }
 
 impl Latest {
+    /// A table whose values also go to `recorder`, with the time of the house on `clock`.
+    pub fn recorded(recorder: Recorder, clock: Clock) -> Latest {
+        Latest { history: Some((recorder, clock)), ..Latest::default() }
+    }
+
     /// Replaces the newest value of `source.point`. New points beyond [`POINTS_MAX`] are dropped.
     pub fn put(&self, source: &str, point: &str, value: Value) {
-        let mut table = self.lock();
         let key = format!("{source}.{point}");
+        if let Some((recorder, clock)) = &self.history {
+            recorder.put(&key, &value.unit, value.milli, clock.house_now().0);
+        }
+        let mut table = self.lock();
         if table.points.len() < POINTS_MAX || table.points.contains_key(&key) {
             table.points.insert(key, value);
         }

@@ -11,6 +11,7 @@ pub mod demo; // a whole small economy in one process
 pub mod disk; // files that survive a power cut
 pub mod domain; // decisions: pure functions and plain data
 pub mod engine; // one event in, one transaction, effects out
+pub mod history; // what the points were: compressed, rolled up, forgotten in time
 pub mod http; // the one HTTP client: payees and wallets are reached through it and nothing else
 pub mod json; // JSON from strangers, numbers read from their digits
 pub mod keys; // one mnemonic, separate keys
@@ -18,6 +19,7 @@ pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
 pub mod payees; // LNURL and L402
 pub mod scan; // which devices there are, and what to write into kilosat.toml
+mod schema; // brings a database to the newest schema
 pub mod sim; // simulated devices: any profile, a house behind it, and faults
 pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::domain::money::Msat;
 use crate::domain::window::Period;
 use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
+use crate::history::History;
 use crate::latest::{Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
@@ -158,6 +159,8 @@ pub struct StatusSource {
     pub engine: EngineHandle,
     /// Newest values.
     pub latest: Latest,
+    /// Values of the past.
+    pub history: History,
     /// The wallet.
     pub lightning: LightningService,
     /// What the wallet last said of itself.

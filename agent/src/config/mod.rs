@@ -1,6 +1,7 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
 mod gpio;
+mod history;
 mod limits;
 mod lists;
 mod meter;
@@ -34,6 +35,7 @@ use syntax::read_document;
 
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
+use crate::history::Settings;
 use crate::http::{Fingerprint, Reach};
 use crate::lightning::ServiceKind;
 use crate::payees::l402::PointRule;
@@ -48,6 +50,8 @@ pub struct Config {
     pub network: Network,
     /// Where databases, keys and the control socket live.
     pub state_directory: PathBuf,
+    /// How values of the past are kept.
+    pub history: Settings,
     /// Where the page listens; `None` when it is switched off.
     pub web_listen: Option<SocketAddr>,
     /// Limits of the whole house.

@@ -8,6 +8,7 @@ use bitcoin::secp256k1::PublicKey;
 use url::{Host, Url};
 
 use super::gpio::{is_pulse_meter, read_input, read_pulse_meter, read_relay};
+use super::history::read_history;
 use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read_fees, read_zone, require_room};
 use super::lists::{read_agreement, read_feed, read_payee_limits};
 use super::meter::read_meter;
@@ -25,6 +26,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let network = root.parsed("network", Means("bitcoin"), read_network);
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
     let zone = root.parsed("time_zone", Means("system"), read_zone);
+    let history = read_history(&root.section("history"), zone.clone());
     let web_listen = read_web(&root.section("web"));
     let limits = root.section("limits");
     let house = read_budget(&limits, HOUSE_DEFAULTS);
@@ -52,6 +54,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         name: name?,
         network: network?,
         state_directory: PathBuf::from(state_directory?),
+        history: history?,
         web_listen: web_listen?,
         house: house?,
         fees: fees?,

@@ -17,6 +17,8 @@ use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use crate::schema::{SchemaFault, migrate};
+
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
@@ -72,6 +74,15 @@ pub enum StoreError {
     },
 }
 
+impl From<SchemaFault> for StoreError {
+    fn from(fault: SchemaFault) -> StoreError {
+        match fault {
+            SchemaFault::Sqlite(error) => StoreError::Sqlite(error),
+            SchemaFault::Newer { found, known } => StoreError::Newer { found, known },
+        }
+    }
+}
+
 impl Store {
     /// Opens or creates the database at `path` for `network`, migrates it and checks it.
     ///
@@ -86,7 +97,7 @@ impl Store {
         if synchronous != SYNCHRONOUS_FULL || mode != "wal" {
             return Err(StoreError::Damaged(format!("it opened with synchronous={synchronous}, journal_mode={mode}")));
         }
-        migrate(&mut connection)?;
+        migrate(&mut connection, &MIGRATIONS)?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict != "ok" {
             return Err(StoreError::Damaged(verdict));
@@ -172,21 +183,6 @@ fn optional<T>(result: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
         Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    let known = i64::try_from(MIGRATIONS.len()).expect("a handful of migrations");
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    for (version, sql) in (1_i64..).zip(MIGRATIONS).skip_while(|(version, _)| *version <= found) {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-        tx.execute_batch(sql)?;
-        tx.pragma_update(None, "user_version", version)?;
-        tx.commit()?;
-    }
-    Ok(())
 }
 
 /// Never edited after release; a change is a new file.

@@ -15,6 +15,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::history::{History, Recorder};
 use crate::http::loopback;
 use crate::latest::Latest;
 use crate::lightning::LightningService;
@@ -38,10 +39,12 @@ pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir)
     // Effects that nobody performs are dropped, as they are when a queue is full.
     let (effects, _) = mpsc::channel(1);
     let (engine, _) = EngineHandle::start(Engine::new(store, rules), clock.clone(), effects);
+    let (recorder, history) = (Recorder::default(), config.history.clone());
     let source = StatusSource {
         config: Arc::new(config),
         engine,
-        latest: Latest::default(),
+        latest: Latest::recorded(recorder.clone(), clock.clone()),
+        history: History::start(folder.path(), history, clock.clone(), recorder),
         wallet: WalletView::new(lightning.clone(), clock.clone()),
         lightning,
         clock,
