@@ -25,7 +25,8 @@ use crate::lightning::{LightningService, Remote, ServiceKind, Waits};
 use crate::status::{StatusSource, WalletView};
 use crate::store::Store;
 use crate::tasks::{
-    Devices, EngineHandle, Gpio, Lines, Memory, Performer, StopButton, Surroundings, compare_wallet, lines, watch_meter,
+    Devices, EngineHandle, Gpio, Lines, Memory, Performer, StopButton, Surroundings, compare_wallet, lines,
+    publish_costs, watch_meter,
 };
 use crate::{control, keys, web};
 
@@ -305,6 +306,8 @@ fn start_servers(
     servers.spawn(compare_wallet(parts.lightning.clone(), parts.engine.clone(), parts.clock.clone()));
     servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(tick(parts.engine.clone()));
+    let StatusSource { config, engine, latest, clock, .. } = parts.clone();
+    servers.spawn(publish_costs(config, engine, latest, clock));
     servers
 }
 

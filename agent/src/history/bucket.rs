@@ -51,8 +51,10 @@ pub struct Bucket {
 pub enum Kind {
     /// They go up and down: power, voltage, temperature.
     Gauge,
-    /// They only ever grow: energy.
+    /// They only ever grow, and a device may say anything: energy.
     Counter,
+    /// They only ever grow, and are Kilosat's own: money.
+    Sum,
 }
 
 /// A time from `from_ms` on and before `to_ms`.
@@ -67,7 +69,11 @@ pub struct Range {
 impl Kind {
     /// That of a point with such a unit.
     pub fn of(unit: &str) -> Kind {
-        if matches!(unit, "Wh" | "varh") { Kind::Counter } else { Kind::Gauge }
+        match unit {
+            "Wh" | "varh" => Kind::Counter,
+            "sat" => Kind::Sum,
+            _ => Kind::Gauge,
+        }
     }
 }
 
@@ -106,7 +112,7 @@ impl Bucket {
     }
 
     /// Adds what a later bucket holds.
-    fn add(&mut self, other: &Bucket) {
+    pub fn add(&mut self, other: &Bucket) {
         let sum = self.sum() + other.sum();
         self.widen(other);
         self.set_mean(sum);
@@ -147,6 +153,7 @@ impl<'a> Folder<'a> {
         for value in values {
             let rise = match (self.kind, &before) {
                 (Kind::Counter, Some(before)) => rise(*before, *value),
+                (Kind::Sum, Some(before)) => value.milli.saturating_sub(before.milli).max(0),
                 _ => 0,
             };
             *before = Some(*value);
@@ -181,7 +188,7 @@ impl<'a> Folder<'a> {
         if let Some(newest) = self.buckets.last_mut() {
             newest.set_mean(self.sum);
         }
-        if self.kind == Kind::Counter {
+        if self.kind != Kind::Gauge {
             self.buckets.iter_mut().for_each(|bucket| (bucket.mean, bucket.min) = (bucket.max, bucket.max));
         }
         in_order(self.buckets)
@@ -223,7 +230,9 @@ pub(super) fn pack_buckets(kind: Kind, buckets: &[Bucket]) -> Vec<u8> {
     let starts = column(|bucket| bucket.start_ms / MINUTE_MS);
     let counts = column(|bucket| bucket.count);
     match kind {
-        Kind::Counter => pack([&starts, &counts, &column(|bucket| bucket.max), &column(|bucket| bucket.rise)]),
+        Kind::Counter | Kind::Sum => {
+            pack([&starts, &counts, &column(|bucket| bucket.max), &column(|bucket| bucket.rise)])
+        }
         Kind::Gauge => {
             // The extremes are written as their distance from the mean, which is small where little happens.
             let below = column(|bucket| bucket.mean.wrapping_sub(bucket.min));
@@ -236,7 +245,7 @@ pub(super) fn pack_buckets(kind: Kind, buckets: &[Bucket]) -> Vec<u8> {
 /// The buckets of a chunk, `None` where it is damaged.
 pub(super) fn unpack_buckets(kind: Kind, bytes: &[u8]) -> Option<Vec<Bucket>> {
     match kind {
-        Kind::Counter => {
+        Kind::Counter | Kind::Sum => {
             let rows = Packed::open(bytes)?.rows()?;
             let bucket = |[start, count, max, rise]: [i64; 4]| Bucket {
                 count,

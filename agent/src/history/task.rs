@@ -124,6 +124,11 @@ impl History {
         self.ask(Command::Extent).await
     }
 
+    /// Where values go that are to be kept.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
     /// How it is kept.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -1,5 +1,6 @@
 //! Tasks perform effects and answer with events. Everything that waits lives here.
 
+mod costs;
 mod devices;
 mod engine_thread;
 mod gpio;
@@ -13,6 +14,7 @@ mod shared_line;
 mod stop_button;
 mod wallet;
 
+pub use costs::publish_costs;
 pub use devices::Devices;
 pub use engine_thread::{EngineGone, EngineHandle, Unanswered};
 pub use gpio::{Gpio, GpioHandle, Surroundings};

@@ -1,6 +1,8 @@
 //! The local page: rendered on the server, complete without scripts, embedded in the binary.
 
 mod door;
+mod frame;
+mod history;
 mod show;
 mod statement;
 
@@ -16,6 +18,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use self::door::{Limits, Turns};
+use self::frame::Frame;
 use crate::engine::Order;
 use crate::status::{Status, StatusSource};
 
@@ -31,6 +34,7 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home<'a> {
+    frame: Frame<'a>,
     status: &'a Status,
 }
 
@@ -39,10 +43,14 @@ fn router(address: SocketAddr) -> Router<StatusSource> {
         .route("/", get(home))
         .route("/status.json", get(status_json))
         .route("/stop", post(stop))
+        .route("/history", get(history::html))
+        .route("/history.json", get(history::json))
+        .route("/history.csv", get(history::csv))
         .route("/statement", get(statement::html))
         .route("/statement.json", get(statement::json))
         .route("/static/kilosat.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/static/live.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/static/history.js", get(|| asset("text/javascript; charset=utf-8", HISTORY_SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
         .layer(from_fn_with_state(Turns::default(), door::in_turn))
@@ -54,7 +62,7 @@ fn router(address: SocketAddr) -> Router<StatusSource> {
 
 async fn home(State(source): State<StatusSource>) -> Response {
     match source.status().await {
-        Ok(status) => page(&Home { status: &status }),
+        Ok(status) => page(&Home { frame: Frame::around(&status), status: &status }),
         Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
     }
 }
@@ -144,6 +152,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 const STYLE: &str = include_str!("../../web/static/kilosat.css");
 const SCRIPT: &str = include_str!("../../web/static/live.js");
+const HISTORY_SCRIPT: &str = include_str!("../../web/static/history.js");
 const ICON: &str = include_str!("../../web/static/icon.svg");
 const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const HTTP_PORT: u16 = 80;

@@ -38,8 +38,68 @@ pub fn watts(mw: &i64) -> String {
 
 /// Thousandths as a decimal number without needless zeros.
 pub fn milli(milli: &i64) -> String {
+    decimal(*milli, 1_000, 3)
+}
+
+/// A value in the unit people use for it, such as `2.34 kW` for watts; `milli` is thousandths of `unit`.
+pub fn quantity(milli: i64, unit: &str) -> String {
+    match unit {
+        "W" => watts(&milli),
+        "Wh" => format!("{} kWh", decimal(milli, 1_000_000, 3)),
+        "varh" => format!("{} kvarh", decimal(milli, 1_000_000, 3)),
+        "" => decimal(milli, 1_000, 3),
+        _ => format!("{} {unit}", decimal(milli, 1_000, 3)),
+    }
+}
+
+/// A value beside an axis on which `largest` is the largest: all of them have the same unit.
+pub fn on_axis(milli: i64, unit: &str, largest: i128) -> String {
+    match unit {
+        "W" if largest >= 1_000_000 => format!("{} kW", decimal(milli, 1_000_000, 3)),
+        "W" => format!("{} W", decimal(milli, 1_000, 3)),
+        _ => quantity(milli, unit),
+    }
+}
+
+/// Thousandths as a decimal number that programs read.
+pub fn plain(milli: i64) -> String {
     let (whole, rest) = (milli.unsigned_abs() / 1_000, milli.unsigned_abs() % 1_000);
-    let text = format!("{}{}.{rest:03}", sign(*milli), grouped(&whole.to_string()));
+    format!("{}{whole}.{rest:03}", if milli < 0 { "-" } else { "" })
+}
+
+/// How much more or less than before, in percent.
+pub fn difference(now: i64, before: i64) -> String {
+    if before == 0 {
+        return "–".to_owned();
+    }
+    let percent = (i128::from(now) - i128::from(before)) * 100 / i128::from(before).abs();
+    format!(
+        "{}{} %",
+        if percent > 0 {
+            "+"
+        } else if percent < 0 {
+            "−"
+        } else {
+            ""
+        },
+        percent.abs()
+    )
+}
+
+/// A size of a file.
+pub fn bytes(bytes: &u64) -> String {
+    match bytes >> 10 {
+        kib @ 0..=1_023 => format!("{kib} KiB"),
+        kib => format!("{}.{} MiB", kib >> 10, ((kib & 1_023) * 10) >> 10),
+    }
+}
+
+/// A number of which `one` makes one, with at most so many decimals and no needless zeros; cut off.
+fn decimal(value: i64, one: u64, decimals: u32) -> String {
+    let (whole, part) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
+    let part = part * 10_u64.pow(decimals) / one;
+    let sign = if whole == 0 && part == 0 { "" } else { sign(value) };
+    let text = format!("{sign}{}.{part:0width$}", grouped(&whole.to_string()), width = decimals as usize);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Json, Response};
 use serde::Deserialize;
 
-use super::{page, show};
+use super::{Frame, page, show};
 use crate::control::NO_MONTH;
 use crate::domain::money::UnixMillis;
 use crate::domain::window::on_the_clock;
@@ -23,8 +23,8 @@ pub struct Asked {
 #[derive(Template)]
 #[template(path = "statement.html")]
 pub struct StatementPage<'a> {
-    /// The house's name.
-    pub name: &'a str,
+    /// What is around it.
+    pub frame: Frame<'a>,
     /// This month, as `2026-11`.
     pub month: String,
     /// The one before.
@@ -44,8 +44,12 @@ pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>
     let month_at =
         |at_ms: u64| on_the_clock(UnixMillis(at_ms), &source.config.zone).chars().take(MONTH_CHARS).collect();
     let after = (statement.to_ms <= source.clock.now().wall.0).then(|| month_at(statement.to_ms));
+    let frame = match Frame::of(&source, "statement").await {
+        Ok(frame) => frame,
+        Err(gone) => return (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+    };
     page(&StatementPage {
-        name: &source.config.name,
+        frame,
         month: month_at(statement.from_ms),
         before: month_at(statement.from_ms.saturating_sub(1)),
         after,

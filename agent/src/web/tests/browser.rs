@@ -17,7 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use super::served::Served;
 
 /// One tab of a browser that ends with it.
-struct Tab {
+pub(super) struct Tab {
     browser: Child,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     session: Option<Value>,
@@ -33,7 +33,7 @@ impl Drop for Tab {
 }
 
 impl Tab {
-    async fn open(url: &str) -> Option<Tab> {
+    pub(super) async fn open(url: &str) -> Option<Tab> {
         let profile = tempfile::tempdir().unwrap();
         let mut user_data = OsString::from("--user-data-dir=");
         user_data.push(profile.path());
@@ -57,12 +57,16 @@ impl Tab {
         let attached = tab.call("Target.attachToTarget", json!({"targetId": target, "flatten": true})).await;
         tab.session = Some(attached["sessionId"].clone());
         tab.call("Page.enable", json!({})).await;
-        tab.call("Page.navigate", json!({"url": url})).await;
-        tab.hear("the page is loaded", |said| said["method"] == "Page.loadEventFired").await;
+        tab.go(url).await;
         Some(tab)
     }
 
-    async fn call(&mut self, method: &str, params: Value) -> Value {
+    pub(super) async fn go(&mut self, url: &str) {
+        self.call("Page.navigate", json!({"url": url})).await;
+        self.hear("the page is loaded", |said| said["method"] == "Page.loadEventFired").await;
+    }
+
+    pub(super) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let mut call = json!({"id": self.calls, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -89,11 +93,19 @@ impl Tab {
     }
 
     /// What a script comes to; a promise is waited for.
-    async fn run(&mut self, script: &str) -> Value {
+    pub(super) async fn run(&mut self, script: &str) -> Value {
         let params = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
         let mut answer = self.call("Runtime.evaluate", params).await;
         assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
         answer["result"]["value"].take()
+    }
+
+    /// The whole page as a picture.
+    pub(super) async fn picture(&mut self, path: &std::path::Path) {
+        let page = json!({"format": "png", "captureBeyondViewport": true});
+        let answer = self.call("Page.captureScreenshot", page).await;
+        let bytes = crate::domain::l402::base64_decode(answer["data"].as_str().unwrap()).unwrap();
+        crate::disk::replace(path, &bytes).unwrap();
     }
 
     async fn mouse(&mut self, kind: &str, at: &Value) {

@@ -31,7 +31,11 @@ pub(crate) fn example_house() -> (StatusSource, TempDir) {
 
 /// The same with this wallet.
 pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+    house_in(tempfile::tempdir().unwrap(), lightning)
+}
+
+/// The same in a folder in which something may be already.
+pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusSource, TempDir) {
     let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
     let rules = crate::agent::rules(&config, None);
     let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
@@ -71,7 +75,7 @@ impl Served {
         Served::house(example_house()).await
     }
 
-    async fn house((source, folder): (StatusSource, TempDir)) -> Served {
+    pub(super) async fn house((source, folder): (StatusSource, TempDir)) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         Served { address, server: tokio::spawn(serve(listener, source)), _folder: folder }
@@ -93,7 +97,7 @@ impl Served {
     }
 }
 
-fn body(answer: &str) -> &str {
+pub(super) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").unwrap().1
 }
 
@@ -103,7 +107,7 @@ async fn the_page_and_its_parts_are_served() {
     for (path, kind, words) in [
         ("/", "text/html; charset=utf-8", "<h1>My house</h1>"),
         ("/statement", "text/html; charset=utf-8", "Nothing was paid."),
-        ("/statement?month=2026-02", "text/html; charset=utf-8", "account of 2026-02"),
+        ("/statement?month=2026-02", "text/html; charset=utf-8", "Account of 2026-02"),
         ("/statement.json", "application/json", "closing_msat"),
         ("/static/kilosat.css", "text/css; charset=utf-8", ".tile"),
         ("/static/live.js", "text/javascript; charset=utf-8", "use strict"),

@@ -1,0 +1,268 @@
+//! What the points were: charts, tables and CSV of a day, a week, a month or a year.
+
+mod chart;
+mod names;
+mod past;
+mod span;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Json, Response};
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use self::chart::{Chart, Curve};
+use self::past::{PastBucket, PastValues, Trouble, as_csv, past, value_of};
+use self::span::Span;
+use super::{Frame, page, show};
+use crate::domain::money::UnixMillis;
+use crate::domain::window::on_the_clock;
+use crate::history::{Extent, Key, Kind, Range};
+use crate::status::StatusSource;
+
+/// Which point, which time, and whether the time before it is shown too.
+#[derive(Clone, Default, Deserialize)]
+pub struct Asked {
+    /// Source, dot, point.
+    point: Option<String>,
+    /// `day`, `week`, `month` or `year`.
+    span: Option<String>,
+    /// A day in it, such as `2026-11-29`; today without.
+    at: Option<String>,
+    /// `1` for the time before as well.
+    compare: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "history.html")]
+pub struct HistoryPage<'a> {
+    frame: Frame<'a>,
+    extent: &'a Extent,
+    since: String,
+    fault: Option<String>,
+    damaged: Option<String>,
+    groups: Vec<Group>,
+    shown: Option<Shown>,
+}
+
+/// The points of one source.
+struct Group {
+    source: String,
+    points: Vec<Choice>,
+}
+
+/// A point that can be chosen.
+struct Choice {
+    value: String,
+    label: String,
+    chosen: bool,
+}
+
+/// The chosen point over the chosen time, in words.
+struct Shown {
+    heading: String,
+    title: String,
+    date: String,
+    spans: Vec<Link>,
+    before: Link,
+    after: Option<Link>,
+    compare: Link,
+    csv: String,
+    json: String,
+    facts: Vec<(String, String)>,
+    chart: Option<Chart>,
+    columns: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+struct Link {
+    href: String,
+    label: String,
+    chosen: bool,
+}
+
+/// `GET /history`
+pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
+    let frame = match Frame::of(&source, "history").await {
+        Ok(frame) => frame,
+        Err(gone) => return (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+    };
+    let extent = source
+        .history
+        .extent()
+        .await
+        .unwrap_or_else(|gone| Extent { fault: Some(gone.to_string()), ..Extent::default() });
+    let keys = source.history.keys().await.unwrap_or_default();
+    let (chosen, shown, fault) = match past(&source, &keys, &asked).await {
+        Ok(values) => {
+            let key = Key { source: values.source.clone(), point: values.point.clone(), unit: values.unit.clone() };
+            (Some(key), Some(shown(&source, &asked, values)), None)
+        }
+        Err(Trouble::Nothing) => (None, None, None),
+        Err(Trouble::Asked(why)) => return (StatusCode::BAD_REQUEST, why).into_response(),
+        Err(Trouble::Gone(gone)) => (None, None, Some(gone.to_string())),
+    };
+    let clock = |at_ms: i64| on_the_clock(UnixMillis(at_ms.max(0).cast_unsigned()), &source.config.zone);
+    page(&HistoryPage {
+        frame,
+        since: extent.from_ms.map(clock).unwrap_or_default(),
+        fault: extent.fault.clone().or(fault),
+        damaged: extent.damaged_ms.map(clock),
+        extent: &extent,
+        groups: groups(&keys, chosen.as_ref()),
+        shown,
+    })
+}
+
+/// `GET /history.json`
+pub async fn json(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
+    match answer(&source, &asked).await {
+        Ok(values) => Json(values).into_response(),
+        Err(refused) => refused,
+    }
+}
+
+/// `GET /history.csv`
+pub async fn csv(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
+    let values = match answer(&source, &asked).await {
+        Ok(values) => values,
+        Err(refused) => return refused,
+    };
+    let name = format!("attachment; filename=\"{}-{}-{}.csv\"", values.source, values.point, values.span);
+    // A feed's points are named by a stranger.
+    let name: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    (headers, as_csv(&values, &source.config.zone)).into_response()
+}
+
+async fn answer(source: &StatusSource, asked: &Asked) -> Result<PastValues, Response> {
+    let keys = source.history.keys().await;
+    let values = match keys {
+        Ok(keys) => past(source, &keys, asked).await,
+        Err(gone) => Err(gone.into()),
+    };
+    values.map_err(|trouble| match trouble {
+        Trouble::Nothing => (StatusCode::NOT_FOUND, "Nothing has been recorded yet.").into_response(),
+        Trouble::Asked(why) => (StatusCode::BAD_REQUEST, why).into_response(),
+        Trouble::Gone(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+    })
+}
+
+fn groups(keys: &[Key], chosen: Option<&Key>) -> Vec<Group> {
+    let choice = |key: &Key| Choice {
+        value: value_of(key),
+        label: heading(&key.source, &key.point),
+        chosen: chosen == Some(key),
+    };
+    let of_source = |keys: &[Key]| Group {
+        source: keys.first().map(|key| key.source.clone()).unwrap_or_default(),
+        points: keys.iter().map(choice).collect(),
+    };
+    keys.chunk_by(|a, b| a.source == b.source).map(of_source).collect()
+}
+
+fn heading(source: &str, point: &str) -> String {
+    format!("{} · {source}", names::label(point))
+}
+
+fn shown(source: &StatusSource, asked: &Asked, values: PastValues) -> Shown {
+    let zone = &source.config.zone;
+    let span = Span::named(values.span).unwrap_or(Span::Day);
+    let date = span::date_at(values.from_ms, zone).unwrap_or_default();
+    let point = format!("{}.{}", values.source, values.point);
+    let is_compared = values.before.is_some();
+    let asked_day = asked.at.clone().unwrap_or_else(|| date.to_string());
+    let link = |path: &str, span: Span, at: &str, compared: bool| {
+        let compare = if compared { "&compare=1" } else { "" };
+        format!("{path}?point={}&span={}&at={at}{compare}", names::in_address(&point), span.name())
+    };
+    let here = |span, at: Option<Date>, compared| {
+        link("/history", span, &at.map_or_else(|| asked_day.clone(), |at| at.to_string()), compared)
+    };
+    let move_to =
+        |date: Date| Link { href: here(span, Some(date), is_compared), label: span.title(date), chosen: false };
+    let now = span::today(source.clock.house_now(), zone);
+    let after = span.after(date).filter(|after| now.is_some_and(|now| *after <= now));
+    let spans = Span::ALL.map(|each| Link {
+        href: here(each, None, is_compared),
+        label: each.label().to_owned(),
+        chosen: each == span,
+    });
+    Shown {
+        heading: heading(&values.source, &values.point),
+        title: span.title(date),
+        date: asked_day.clone(),
+        spans: spans.into(),
+        before: span.before(date).map_or_else(|| move_to(date), move_to),
+        after: after.map(move_to),
+        compare: Link {
+            href: here(span, None, !is_compared),
+            label: format!("Compare with the {} before", span.name()),
+            chosen: is_compared,
+        },
+        csv: link("/history.csv", span, &asked_day, false),
+        json: link("/history.json", span, &asked_day, is_compared),
+        facts: facts(&values, span),
+        chart: chart(&values, span, zone),
+        columns: columns(&values),
+        rows: values.buckets.iter().map(|bucket| row(&values, bucket, span, zone)).collect(),
+    }
+}
+
+/// What there is to be known at a glance.
+fn facts(values: &PastValues, span: Span) -> Vec<(String, String)> {
+    let shown = |milli: i64| show::quantity(milli, &values.unit);
+    let mut facts = Vec::new();
+    if let Some(rise) = values.rise_milli {
+        facts.push((format!("In this {}", span.name()), shown(rise)));
+        if let Some(before) = values.before.as_ref().and_then(|before| before.rise_milli) {
+            facts.push((format!("In the {} before", span.name()), shown(before)));
+            facts.push(("Difference".to_owned(), show::difference(rise, before)));
+        }
+    } else if let (Some(mean), Some(min), Some(max)) = (values.mean_milli, values.min_milli, values.max_milli) {
+        facts.push(("Mean".to_owned(), shown(mean)));
+        facts.push(("Lowest".to_owned(), shown(min)));
+        facts.push(("Highest".to_owned(), shown(max)));
+        if let Some(before) = values.before.as_ref().and_then(|before| before.mean_milli) {
+            facts.push((format!("Mean in the {} before", span.name()), shown(before)));
+        }
+    }
+    facts
+}
+
+fn chart(values: &PastValues, span: Span, zone: &jiff::tz::TimeZone) -> Option<Chart> {
+    let range = |values: &PastValues| Range { from_ms: values.from_ms, to_ms: values.to_ms };
+    let time = |bucket: &PastBucket| span.clock(bucket.from_ms, zone);
+    let curve = Curve {
+        kind: Kind::of(&values.unit),
+        unit: &values.unit,
+        range: range(values),
+        buckets: &values.buckets,
+        before: values.before.as_ref().map(|before| (range(before), before.buckets.as_slice())),
+    };
+    Chart::draw(&curve, &span.marks(range(values), zone), time)
+}
+
+fn columns(values: &PastValues) -> Vec<&'static str> {
+    if values.rise_milli.is_some() {
+        vec!["From", "To", "Amount"]
+    } else {
+        vec!["From", "To", "Mean", "Lowest", "Highest"]
+    }
+}
+
+fn row(values: &PastValues, bucket: &PastBucket, span: Span, zone: &jiff::tz::TimeZone) -> Vec<String> {
+    let shown = |milli: i64| show::quantity(milli, &values.unit);
+    let mut row = vec![span.clock(bucket.from_ms, zone), span.clock(bucket.to_ms, zone)];
+    if values.rise_milli.is_some() {
+        row.push(shown(bucket.rise_milli));
+    } else {
+        row.extend([bucket.mean_milli, bucket.min_milli, bucket.max_milli].map(shown));
+    }
+    row
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! The history on the page: a house that has been recorded for a while, and histories that are gone.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::browser::Tab;
+use super::served::{Served, body, example_house, house_in};
+
+use super::text_of;
+use crate::lightning::LightningService;
+use crate::sim::{SECONDS_PER_DAY, load_at, solar_at};
+use crate::status::StatusSource;
+
+/// Days of values every quarter of an hour, and the last two days every minute, up to now.
+async fn live(source: &StatusSource, days: u64) {
+    let now_ms = source.clock.house_now().0;
+    let mut at_ms = (now_ms / HOUR_MS - days * 24) * HOUR_MS;
+    let (mut drawn_mwh, mut fed_in_mwh) = (4_321_000_000_i64, 87_000_000_i64);
+    while at_ms < now_ms {
+        let step_ms = if now_ms - at_ms > 48 * HOUR_MS { 15 * MINUTE_MS } else { MINUTE_MS };
+        let day = at_ms / (24 * HOUR_MS);
+        let second = u32::try_from(at_ms / 1_000 % u64::from(SECONDS_PER_DAY)).unwrap();
+        // Cloudy and sunny days, and a winter.
+        let sun = i64::try_from(2 + day * 7 % 9).unwrap() * if day % 365 < 100 { 1 } else { 3 };
+        let power = load_at(second).0 - solar_at(second).0 * sun / 10;
+        let energy = power * i64::try_from(step_ms).unwrap() / 3_600_000;
+        drawn_mwh += energy.max(0);
+        fed_in_mwh -= energy.min(0);
+        let values = [
+            ("main.power", "W", power),
+            ("main.energy_import", "Wh", drawn_mwh / 10_000 * 10_000),
+            ("main.energy_export", "Wh", fed_in_mwh / 10_000 * 10_000),
+            ("main.voltage_l1", "V", 230_000 + i64::from(second % 900) * 3 - power / 4_000),
+            ("electricity.cost", "sat", drawn_mwh / 1_000 * 3 / 10),
+        ];
+        for (name, unit, milli) in values {
+            source.history.recorder().put(name, unit, milli, at_ms);
+        }
+        at_ms += step_ms;
+        if at_ms.is_multiple_of(HOUR_MS) {
+            source.history.write().await.unwrap();
+        }
+    }
+    source.history.write().await.unwrap();
+}
+
+async fn lived_in(days: u64) -> Served {
+    let house = example_house();
+    live(&house.0, days).await;
+    Served::house(house).await
+}
+
+#[tokio::test]
+async fn an_empty_history_says_when_the_first_values_come() {
+    let served = Served::start().await;
+    let (status, page) = served.get("/history").await;
+    assert_eq!(status, 200);
+    assert!(
+        text_of(body(&page)).contains("Nothing has been recorded yet. The first values appear here about a minute")
+    );
+    assert_eq!(served.get("/history.json").await.0, 404);
+    assert_eq!(served.get("/history.csv").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_day_is_shown_as_chart_table_file_and_json() {
+    let served = lived_in(15).await;
+    let (status, page) = served.get("/history?point=main.energy_import&span=week&compare=1").await;
+    assert_eq!(status, 200);
+    let page = body(&page);
+    for part in
+        ["class=\"bars\"", "class=\"before bars\"", "<table class=\"values\">", "role=\"img\"", "aria-current=\"page\""]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    let text = text_of(page);
+    for words in ["Energy drawn", "In this week", "In the week before", "Energy fed in", "Kept since"] {
+        assert!(text.contains(words), "{words}");
+    }
+    let (_, answer) = served.get("/history.json?point=main.power&span=day").await;
+    let json: Value = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!((&json["unit"], &json["span"]), (&json!("W"), &json!("day")));
+    let buckets = json["buckets"].as_array().unwrap();
+    assert!(buckets.iter().all(|bucket| bucket["min_milli"].as_i64() <= bucket["mean_milli"].as_i64()));
+    let (_, csv) = served.get("/history.csv?point=main.power&span=day").await;
+    assert!(csv.contains("content-disposition: attachment; filename=\"main-power-day.csv\"\r\n"), "{csv}");
+    assert_eq!(body(&csv).lines().count(), 1 + buckets.len());
+    for (query, status) in [
+        ("?point=main.nothing", 400),
+        ("?span=hour", 400),
+        ("?at=tomorrow", 400),
+        ("?at=9999-12-31", 400),
+        ("?at=1970-01-01&compare=1", 200),
+        ("?point=main.power&span=year&at=2031-01-01", 200),
+    ] {
+        for path in ["/history", "/history.json", "/history.csv"] {
+            assert_eq!(served.get(&format!("{path}{query}")).await.0, status, "{path}{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_was_damaged_is_said_and_payments_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::disk::replace(&folder.path().join("history.db"), &[7; 60_000]).unwrap();
+    let house = house_in(folder, LightningService::Absent);
+    live(&house.0, 1).await;
+    let served = Served::house(house).await;
+    let text = text_of(body(&served.get("/history").await.1));
+    assert!(text.contains("The history was damaged and began anew on"), "{text}");
+    assert!(text.contains("Payments do not need it"));
+    let (status, home) = served.get("/").await;
+    assert!(status == 200 && home.contains("electricity@utility.example"));
+}
+
+/// Looked at by whoever changes the page: `$KILOSAT_SCREENSHOTS` is a folder for the pictures.
+#[tokio::test]
+async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
+    let served = lived_in(40).await;
+    let pictures = std::env::var_os("KILOSAT_SCREENSHOTS");
+    let Some(mut tab) = Tab::open("about:blank").await else { return };
+    for (width, device) in [(390, "phone"), (1280, "desk")] {
+        for (name, path) in [
+            ("home", "/"),
+            ("history-power-day", "/history?point=main.power"),
+            ("history-energy-week", "/history?point=main.energy_import&span=week&compare=1"),
+            ("history-energy-month", "/history?point=main.energy_export&span=month"),
+            ("history-power-year", "/history?point=main.power&span=year"),
+            ("history-voltage-week", "/history?point=main.voltage_l1&span=week&compare=1"),
+            ("history-cost-month", "/history?point=electricity.cost&span=month&compare=1"),
+            ("account", "/statement"),
+        ] {
+            let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
+            tab.call("Emulation.setDeviceMetricsOverride", size).await;
+            for scheme in ["light", "dark"] {
+                let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+                tab.call("Emulation.setEmulatedMedia", media).await;
+                tab.go(&format!("http://{}{path}", served.address)).await;
+                let wide = "document.documentElement.scrollWidth";
+                assert!(tab.run(wide).await.as_u64().unwrap() <= width, "{path} is wider than a {device}");
+                if let Some(folder) = &pictures {
+                    let file = Path::new(folder).join(format!("{name}-{device}-{scheme}.png"));
+                    tab.picture(&file).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_arrow_keys_read_a_chart_out() {
+    let served = lived_in(2).await;
+    let Some(mut tab) = Tab::open(&format!("http://{}/history?point=main.power", served.address)).await else { return };
+    let press = "(key) => { document.getElementById('chart').dispatchEvent(new KeyboardEvent('keydown', {key}));
+                 return document.getElementById('read').textContent; }";
+    let last = tab.run(&format!("({press})('ArrowRight')")).await;
+    let before = tab.run(&format!("({press})('ArrowLeft')")).await;
+    let first = tab.run(&format!("({press})('Home')")).await;
+    for said in [&last, &before, &first] {
+        assert!(said.as_str().unwrap().contains('W'), "{said}");
+    }
+    assert!(first.as_str().unwrap().starts_with("00:00: "), "{first}");
+    assert_ne!(last, before);
+}
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
