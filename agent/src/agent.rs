@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub use self::fault::AgentError;
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
@@ -86,8 +87,19 @@ impl Agent {
         };
         let wallet = WalletView::new(lightning.clone(), clock.clone());
         let gpio_handle = gpio.handle();
-        let parts =
-            StatusSource { config, engine, latest, history, lightning, wallet, clock, gpio: gpio_handle, devices };
+        let access = Access::open(&config.state_directory, clock.clone());
+        let parts = StatusSource {
+            config,
+            engine,
+            latest,
+            history,
+            access,
+            lightning,
+            wallet,
+            clock,
+            gpio: gpio_handle,
+            devices,
+        };
         let performer = start_performer(&parts, queue)?;
         let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
         let servers = start_servers(servers, &parts, web, socket);

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use kilosat::config::{Config, ConfigError};
 use kilosat::control::socket_path;
 
+use crate::access_commands::AccessCommand;
 use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
 use crate::scan_command::ScanCommand;
@@ -121,6 +122,9 @@ pub enum Command {
     /// Commands about one Modbus device.
     #[command(flatten)]
     Device(DeviceCommand),
+    /// Commands about who may use the page.
+    #[command(flatten)]
+    Access(AccessCommand),
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
         /// How much, in satoshis.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::domain::money::Msat;
-use crate::engine::{Order, Verdict};
+use crate::engine::{Event, Order, Verdict};
 use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
@@ -174,6 +174,22 @@ pub async fn set_device(
     done(ask(path, &Question::SetDevice { device, point, value }, ANSWER_WAIT).await?)
 }
 
+/// Asks the running Kilosat for a new setup code; the answer is one sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] when it has an owner.
+pub async fn new_setup_code(path: &Path) -> Result<String, ControlError> {
+    done(ask(path, &Question::SetupCode, ANSWER_WAIT).await?)
+}
+
+/// Sets the password of the running Kilosat's page and ends all sessions; the answer is one sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] when the password is too easy to guess.
+pub async fn set_password(path: &Path, password: String) -> Result<String, ControlError> {
+    done(ask(path, &Question::Password { password }, ANSWER_WAIT).await?)
+}
+
 fn done(answer: Answer) -> Result<String, ControlError> {
     match answer {
         Answer::Done(text) => Ok(text),
@@ -181,8 +197,8 @@ fn done(answer: Answer) -> Result<String, ControlError> {
     }
 }
 
-/// What the CLI may ask.
-#[derive(Debug, Serialize, Deserialize)]
+/// What the CLI may ask. It may hold a password, so it is never shown.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Question {
     Status,
@@ -194,6 +210,8 @@ enum Question {
     SetMeter { meter: String, counter_mwh: u64 },
     ReadDevice { device: String },
     SetDevice { device: String, point: String, value: Option<String> },
+    SetupCode,
+    Password { password: String },
 }
 
 /// What it is told.
@@ -284,6 +302,18 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             answered(source.devices.set(&device, &point, &value, &source.engine).await)
         }
         Question::SetDevice { device, point, value: None } => answered(source.devices.release(&device, &point).await),
+        Question::SetupCode => {
+            answered(source.access.new_setup_code().map_err(|denied| denied.to_string()).map(|code| {
+                format!("The setup code is {code}. It holds for 30 minutes: open the page and enter it there.")
+            }))
+        }
+        Question::Password { password } => match source.access.set_password(&password).await {
+            Ok(()) => {
+                source.engine.submit(Event::Access("a new password was set on the machine itself".to_owned())).await?;
+                Answer::Done("The page has a new password, and all sessions have ended.".to_owned())
+            }
+            Err(denied) => Answer::Refused(denied.to_string()),
+        },
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })
 }

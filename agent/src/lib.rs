@@ -2,6 +2,7 @@
 //!
 //! Read in this order; `ARCHITECTURE.md` has the map.
 
+pub mod access; // who may use the page
 pub mod agent; // all of it, started and stopped
 pub mod clock; // the only reader of the system clock
 pub mod config; // kilosat.toml as a checked Config

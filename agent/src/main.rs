@@ -16,6 +16,7 @@ use kilosat::lightning::Grade;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+mod access_commands;
 mod cli;
 mod device_commands;
 mod gpio_commands;
@@ -84,6 +85,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             said(&control::ask_invoice(&config.socket()?, Msat(amount * MSAT_PER_SAT)).await?)
         }
         Command::Gpio(command) => said(&command.perform().await?),
+        Command::Access(command) => said(&command.perform().await?),
         Command::Device(command) => said(&command.perform().await?),
         Command::Sim(options) => {
             options.perform().await?;
@@ -118,6 +120,9 @@ async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     match agent.web_address() {
         Some(address) => tracing::info!("running; the page is at http://{address}/"),
         None => tracing::info!("running, without a page"),
+    }
+    if let (Some(_), Some(code)) = (agent.web_address(), agent.status().access.setup_code()) {
+        tracing::info!("nobody owns this Kilosat yet: enter the setup code {code} on the page within 30 minutes");
     }
     let failure = tokio::select! {
         error = agent.failed() => Some(error),

@@ -12,6 +12,7 @@ pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
 
+use crate::access::Access;
 use crate::clock::{Clock, Now};
 use crate::config::Config;
 use crate::domain::money::Msat;
@@ -161,6 +162,8 @@ pub struct StatusSource {
     pub latest: Latest,
     /// Values of the past.
     pub history: History,
+    /// Who may use the page.
+    pub access: Access,
     /// The wallet.
     pub lightning: LightningService,
     /// What the wallet last said of itself.

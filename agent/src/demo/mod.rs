@@ -26,6 +26,7 @@ use tokio::time::{interval, sleep, timeout};
 pub use account::Account;
 pub use miner::ChainChoice;
 
+use crate::access::Denied;
 use crate::agent::{Agent, AgentError};
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
@@ -78,6 +79,9 @@ pub enum DemoError {
     /// The engine.
     #[error(transparent)]
     Engine(#[from] EngineGone),
+    /// The page's password.
+    #[error(transparent)]
+    Access(Denied),
     /// A node that cannot be set up.
     #[error(transparent)]
     Node(#[from] crate::lightning::node::NodeFault),
@@ -168,7 +172,8 @@ impl Demo {
         say("Starting the house's Kilosat with a wallet that has no channel yet.");
         let agent = Agent::start(config, clock.clone()).await?;
         if let Some(address) = agent.web_address() {
-            say(&format!("Its page is at http://{address}/"));
+            let password = agent.status().access.set_any_password().await.map_err(DemoError::Access)?;
+            say(&format!("Its page is at http://{address}/, the password is {password}"));
         }
         let seller = Some(seller);
         Ok(Demo { clock, time, house, miner, town, agent, servers, seller, first_payment_ms: None })

@@ -43,6 +43,8 @@ pub enum Event {
         /// What was written and what became of it, in one sentence.
         text: String,
     },
+    /// Somebody came in by the page, tried to, or decided something there; goes to the journal.
+    Access(String),
     /// A payee answered with an invoice.
     Bill {
         /// The purchase it is for.

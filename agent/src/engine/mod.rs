@@ -200,6 +200,7 @@ impl Step<'_> {
             Event::Interval { meter, state, samples } => self.on_interval(&meter, state, samples),
             Event::MeterDoubt { meter, text, too_high } => self.on_meter_doubt(&meter, &text, too_high),
             Event::Switched { device, on, why } => self.on_switched(&device, on, &why),
+            Event::Access(text) => self.record(json!({"event": "access", "text": text})),
             Event::Set { device, text } => self.record(json!({"event": "set", "device": device, "text": text})),
             Event::Bill { purchase, bolt11 } => self.on_bill(purchase, &bolt11),
             Event::NoBill { purchase, fault, range } => self.on_no_bill(purchase, &fault, range),

@@ -1,11 +1,12 @@
 //! Who gets in: connections with limits of time and number, and no requests that another website makes.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -16,6 +17,35 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+
+/// Who is at the other end of a connection, and at which of our addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) is_encrypted: bool,
+}
+
+impl Peer {
+    /// That of the addresses of our pages.
+    pub(super) fn scheme(self) -> &'static str {
+        if self.is_encrypted { "https" } else { "http" }
+    }
+
+    /// What the session's cookie is called: with this prefix, browsers keep it to this very address, encrypted.
+    pub(super) fn cookie(self) -> &'static str {
+        if self.is_encrypted { "__Host-kilosat" } else { "kilosat" }
+    }
+
+    /// What browsers are told about it.
+    pub(super) fn cookie_rules(self) -> &'static str {
+        if self.is_encrypted {
+            "Path=/; Secure; HttpOnly; SameSite=Strict"
+        } else {
+            "Path=/; HttpOnly; SameSite=Strict"
+        }
+    }
+}
 
 /// What a connection may take, and how many there may be.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +72,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits)
             connections.join_next().await;
         }
         match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, router.clone(), limits.header));
+            Ok((stream, address)) => {
+                let Ok(local) = stream.local_addr() else { continue };
+                let router = router.clone().layer(Extension(Peer { address, local, is_encrypted: false }));
+                connections.spawn(serve_connection(stream, router, limits.header));
             }
             Err(error) => {
                 tracing::warn!(%error, "the page cannot accept a connection");
@@ -66,14 +98,14 @@ async fn serve_connection(stream: TcpStream, router: Router, header: Duration) {
 
 /// A website that is open somewhere in the house must not make Kilosat work; following a link to the page is all it may.
 /// Source: Fetch Metadata Request Headers, section 2; every browser of today says where a request came from.
-pub(super) async fn no_other_site(request: Request, next: Next) -> Response {
-    if asks_for_another_site(request.method(), request.headers()) {
+pub(super) async fn no_other_site(Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
+    if asks_for_another_site(&peer, request.method(), request.headers()) {
         return (StatusCode::FORBIDDEN, "Only Kilosat's own page can load this.").into_response();
     }
     next.run(request).await
 }
 
-pub(super) fn asks_for_another_site(method: &Method, headers: &HeaderMap) -> bool {
+pub(super) fn asks_for_another_site(peer: &Peer, method: &Method, headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match text("sec-fetch-site") {
         Some("same-origin" | "none") => false,
@@ -83,7 +115,7 @@ pub(super) fn asks_for_another_site(method: &Method, headers: &HeaderMap) -> boo
         }
         // Older browsers say it of some requests only.
         None => {
-            let own = format!("http://{}", text("host").unwrap_or_default());
+            let own = format!("{}://{}", peer.scheme(), text("host").unwrap_or_default());
             text("origin").is_some_and(|origin| origin != own)
         }
     }

@@ -2,7 +2,9 @@
 
 mod door;
 mod frame;
+mod gate;
 mod history;
+mod orders;
 mod show;
 mod statement;
 
@@ -10,24 +12,20 @@ use std::net::SocketAddr;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
-use axum::response::{Html, IntoResponse as _, Json, Redirect, Response};
+use axum::response::{Html, IntoResponse as _, Json, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
-use self::door::{Limits, Turns};
+use self::door::{Limits, Peer, Turns};
 use self::frame::Frame;
-use crate::engine::Order;
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
 pub async fn serve(listener: TcpListener, source: StatusSource) {
-    match listener.local_addr() {
-        Ok(address) => door::serve(listener, router(address).with_state(source), Limits::default()).await,
-        Err(error) => tracing::error!(%error, "the page is not served"),
-    }
+    door::serve(listener, router(source), Limits::default()).await;
 }
 
 /// The home page.
@@ -38,11 +36,17 @@ struct Home<'a> {
     status: &'a Status,
 }
 
-fn router(address: SocketAddr) -> Router<StatusSource> {
+fn router(source: StatusSource) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/status.json", get(status_json))
-        .route("/stop", post(stop))
+        .route("/claim", get(gate::claim_page).post(gate::claim))
+        .route("/login", get(gate::login_page).post(gate::log_in))
+        .route("/logout", post(gate::log_out))
+        .route("/stop", post(orders::stop))
+        .route("/resume", post(orders::resume))
+        .route("/answer", post(orders::answer))
+        .route("/unlock", post(orders::unlock))
         .route("/history", get(history::html))
         .route("/history.json", get(history::json))
         .route("/history.csv", get(history::csv))
@@ -53,11 +57,15 @@ fn router(address: SocketAddr) -> Router<StatusSource> {
         .route("/static/history.js", get(|| asset("text/javascript; charset=utf-8", HISTORY_SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(source.clone(), gate::require_session))
+        .layer(from_fn(gate::own_forms_only))
         .layer(from_fn_with_state(Turns::default(), door::in_turn))
         .layer(from_fn(door::no_other_site))
-        .layer(from_fn(move |request, next| known_host(address, request, next)))
+        .layer(from_fn(known_host))
         // Outermost, so that refusals carry them too.
         .layer(map_response(with_headers))
+        .with_state(source)
 }
 
 async fn home(State(source): State<StatusSource>) -> Response {
@@ -71,28 +79,6 @@ async fn status_json(State(source): State<StatusSource>) -> Response {
     match source.status().await {
         Ok(status) => Json(status).into_response(),
         Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
-    }
-}
-
-/// The emergency stop. It needs no login, because it can only make things safer; going on does.
-async fn stop(State(source): State<StatusSource>, headers: HeaderMap) -> Response {
-    if !is_from_our_page(&headers) {
-        return (StatusCode::FORBIDDEN, "Only Kilosat's own page can press this button. Nothing was changed.")
-            .into_response();
-    }
-    match source.engine.obey(Order::Stop).await {
-        Ok(_) => Redirect::to("/").into_response(),
-        Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
-    }
-}
-
-/// Every browser says where a form was sent from, in one of two ways; what says neither is no browser's form.
-fn is_from_our_page(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    match (text("sec-fetch-site"), text("origin"), text("host")) {
-        (Some(site), _, _) => site == "same-origin",
-        (None, Some(origin), Some(host)) => origin == format!("http://{host}"),
-        _ => false,
     }
 }
 
@@ -111,12 +97,13 @@ async fn asset(kind: &'static str, content: &'static str) -> Response {
 }
 
 /// Refuses names that are not ours before anything else: the defence against DNS rebinding.
-async fn known_host(address: SocketAddr, request: Request, next: Next) -> Response {
+async fn known_host(Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
+    let address = peer.local;
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if is_ours(host, address) {
         next.run(request).await
     } else {
-        (StatusCode::MISDIRECTED_REQUEST, format!("Open this page as http://{address}/")).into_response()
+        (StatusCode::MISDIRECTED_REQUEST, format!("Open this page as {}://{address}/", peer.scheme())).into_response()
     }
 }
 
@@ -156,6 +143,8 @@ const HISTORY_SCRIPT: &str = include_str!("../../web/static/history.js");
 const ICON: &str = include_str!("../../web/static/icon.svg");
 const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const HTTP_PORT: u16 = 80;
+/// Of a form; nobody uploads anything.
+const BODY_BYTES_MAX: usize = 64 * 1_024;
 
 #[cfg(test)]
 pub(crate) mod tests;

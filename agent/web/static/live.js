@@ -32,6 +32,8 @@ async function refresh() {
     try {
       const signal = AbortSignal.timeout(ANSWER_WAIT_MS);
       const answer = await fetch(location.pathname, { cache: "no-store", signal });
+      // The session has ended.
+      if (answer.redirected) return location.reload();
       if (!answer.ok) throw new Error("status " + answer.status);
       const text = await answer.text();
       if (!isBusy()) {

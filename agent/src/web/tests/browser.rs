@@ -61,6 +61,13 @@ impl Tab {
         Some(tab)
     }
 
+    /// With the session that `served` has.
+    pub(super) async fn log_in(&mut self, served: &Served) {
+        let (name, value) = served.cookie.split_once('=').unwrap();
+        let cookie = json!({"name": name, "value": value, "url": format!("http://{}/", served.address)});
+        self.call("Network.setCookie", cookie).await;
+    }
+
     pub(super) async fn go(&mut self, url: &str) {
         self.call("Page.navigate", json!({"url": url})).await;
         self.hear("the page is loaded", |said| said["method"] == "Page.loadEventFired").await;
@@ -127,7 +134,9 @@ fn chromium() -> Option<PathBuf> {
 #[tokio::test]
 async fn a_press_that_takes_longer_than_the_page_stays_still_stops_payments() {
     let served = Served::start().await;
-    let Some(mut tab) = Tab::open(&format!("http://{}/", served.address)).await else { return };
+    let Some(mut tab) = Tab::open("about:blank").await else { return };
+    tab.log_in(&served).await;
+    tab.go(&format!("http://{}/", served.address)).await;
     // The page replaces its live part by itself, and the button stays the same.
     let lived = "new Promise(done => {
         const first = document.getElementById('stop');

@@ -120,6 +120,7 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
     let served = lived_in(40).await;
     let pictures = std::env::var_os("KILOSAT_SCREENSHOTS");
     let Some(mut tab) = Tab::open("about:blank").await else { return };
+    tab.log_in(&served).await;
     for (width, device) in [(390, "phone"), (1280, "desk")] {
         for (name, path) in [
             ("home", "/"),
@@ -151,7 +152,9 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
 #[tokio::test]
 async fn the_arrow_keys_read_a_chart_out() {
     let served = lived_in(2).await;
-    let Some(mut tab) = Tab::open(&format!("http://{}/history?point=main.power", served.address)).await else { return };
+    let Some(mut tab) = Tab::open("about:blank").await else { return };
+    tab.log_in(&served).await;
+    tab.go(&format!("http://{}/history?point=main.power", served.address)).await;
     let press = "(key) => { document.getElementById('chart').dispatchEvent(new KeyboardEvent('keydown', {key}));
                  return document.getElementById('read').textContent; }";
     let last = tab.run(&format!("({press})('ArrowRight')")).await;

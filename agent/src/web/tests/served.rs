@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
@@ -48,6 +49,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         config: Arc::new(config),
         engine,
         latest: Latest::recorded(recorder.clone(), clock.clone()),
+        access: Access::open(folder.path(), clock.clone()),
         history: History::start(folder.path(), history, clock.clone(), recorder),
         wallet: WalletView::new(lightning.clone(), clock.clone()),
         lightning,
@@ -60,6 +62,8 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
 
 pub(super) struct Served {
     pub(super) address: SocketAddr,
+    /// Of a session; empty where nobody has logged in.
+    pub(super) cookie: String,
     server: JoinHandle<()>,
     _folder: TempDir,
 }
@@ -75,16 +79,42 @@ impl Served {
         Served::house(example_house()).await
     }
 
-    pub(super) async fn house((source, folder): (StatusSource, TempDir)) -> Served {
+    /// With an owner who has logged in.
+    pub(super) async fn house(house: (StatusSource, TempDir)) -> Served {
+        let access = house.0.access.clone();
+        access.set_password(PASSWORD).await.unwrap();
+        let token = access.log_in(Ipv4Addr::LOCALHOST.into(), "", PASSWORD).await;
+        let token = token.unwrap_or_else(|denied| panic!("{denied}"));
+        Served::unclaimed(house).await.with(format!("kilosat={}", token.reveal()))
+    }
+
+    pub(super) fn with(mut self, cookie: String) -> Served {
+        self.cookie = cookie;
+        self
+    }
+
+    /// As nobody's, unless somebody claimed it before.
+    pub(super) async fn unclaimed((source, folder): (StatusSource, TempDir)) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        Served { address, server: tokio::spawn(serve(listener, source)), _folder: folder }
+        Served { address, cookie: String::new(), server: tokio::spawn(serve(listener, source)), _folder: folder }
     }
 
     /// Status and the whole answer, head and body, to one request with this `Host`.
-    async fn ask(&self, method: &str, path: &str, host: &str) -> (u16, String) {
+    pub(super) async fn ask(&self, method: &str, path: &str, host: &str) -> (u16, String) {
+        self.say(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n"), "").await
+    }
+
+    /// The same for a form of our own page.
+    pub(super) async fn send(&self, path: &str, form: &str) -> (u16, String) {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\n", self.address);
+        self.say(&format!("{head}Content-Type: application/x-www-form-urlencoded\r\n"), form).await
+    }
+
+    async fn say(&self, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let (cookie, length) = (&self.cookie, body.len());
+        let request = format!("{head}Cookie: {cookie}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -129,12 +159,13 @@ async fn every_answer_carries_the_protecting_headers() {
         ("GET", "/status.json", &own, 200),
         ("HEAD", "/", &own, 200),
         ("GET", "/no/such/page", &own, 404),
-        ("POST", "/", &own, 405),
+        ("POST", "/", &own, 403),
         ("POST", "/stop", &own, 403),
+        ("POST", "/login", &own, 403),
         ("GET", "/stop", &own, 405),
         ("GET", "/statement?month=2026-13", &own, 400),
-        ("DELETE", "/status.json", &own, 405),
-        ("POST", "/static/live.js", &own, 405),
+        ("DELETE", "/status.json", &own, 403),
+        ("POST", "/static/live.js", &own, 403),
         ("GET", "/", "evil.example", 421),
         ("GET", "/status.json", "", 421),
     ] {
@@ -178,11 +209,12 @@ async fn the_json_is_the_status() {
 #[tokio::test]
 async fn the_button_stops_and_the_page_says_so() {
     let served = Served::start().await;
-    let own = format!("{}\r\nSec-Fetch-Site: same-origin", served.address);
-    let (status, answer) = served.ask("POST", "/stop", &own).await;
+    let (status, answer) = served.send("/stop", "").await;
     assert!(status == 303 && answer.contains("location: /\r\n"), "{answer}");
     let (_, page) = served.get("/").await;
     assert!(page.contains("You stopped automatic payments") && !page.contains("action=\"/stop\""));
+    assert_eq!(served.send("/resume", "").await.0, 303);
+    assert!(served.get("/").await.1.contains("action=\"/stop\""));
 }
 
 #[tokio::test]
@@ -243,8 +275,8 @@ async fn connections_that_say_nothing_make_room_for_others() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = door::Limits { header: Duration::from_millis(100), connections: 2 };
-    let server = tokio::spawn(door::serve(listener, router(address).with_state(source), limits));
-    let served = Served { address, server, _folder };
+    let server = tokio::spawn(door::serve(listener, router(source), limits));
+    let served = Served { address, cookie: String::new(), server, _folder };
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut slow = TcpStream::connect(address).await.unwrap();
     slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
@@ -264,7 +296,7 @@ async fn the_button_does_not_wait_for_whoever_looks() {
     let mut lookers = Vec::new();
     for _ in 0..40 {
         let mut looker = TcpStream::connect(served.address).await.unwrap();
-        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n", served.address, served.cookie);
         looker.write_all(request.as_bytes()).await.unwrap();
         lookers.push(looker);
     }
@@ -272,3 +304,6 @@ async fn the_button_does_not_wait_for_whoever_looks() {
     let pressed = timeout(Duration::from_secs(1), served.ask("POST", "/stop", &own)).await;
     assert_eq!(pressed.expect("before the wallet is given up").0, 303);
 }
+
+/// The owner's.
+pub(super) const PASSWORD: &str = "three nice words";

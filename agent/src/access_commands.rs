@@ -1,0 +1,65 @@
+//! Commands about who may use the page. Part of the program, as `main.rs` is.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use clap::Subcommand;
+use kilosat::config::ConfigError;
+use kilosat::control::{ControlError, new_setup_code, set_password};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use crate::cli::ConfigFile;
+
+#[derive(Subcommand)]
+pub enum AccessCommand {
+    /// Show a new setup code, with which the page of a Kilosat that is nobody's yet becomes yours.
+    SetupCode(ConfigFile),
+    /// Set a new password for the page and end all sessions; the password is read from standard input.
+    Password(ConfigFile),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AccessCommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error("the password could not be read ({0}); nothing was changed")]
+    Input(#[from] io::Error),
+}
+
+impl AccessCommand {
+    /// Does it, and says what was done.
+    pub async fn perform(self) -> Result<String, AccessCommandError> {
+        Ok(match self {
+            AccessCommand::SetupCode(config) => new_setup_code(&config.socket()?).await?,
+            AccessCommand::Password(config) => {
+                let socket = config.socket()?;
+                set_password(&socket, read_password()?).await?
+            }
+        })
+    }
+}
+
+/// One line, which a terminal does not show.
+fn read_password() -> io::Result<String> {
+    let input = io::stdin();
+    if !input.is_terminal() {
+        return line();
+    }
+    let before = tcgetattr(&input)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    let mut says = io::stderr();
+    write!(says, "New password for the page: ")?;
+    tcsetattr(&input, OptionalActions::Flush, &silent)?;
+    let password = line();
+    tcsetattr(&input, OptionalActions::Now, &before)?;
+    writeln!(says)?;
+    password
+}
+
+fn line() -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,72 @@
+//! What the owner decides on the page: stop and go on, yes and no to a payment, and that a lock may be lifted.
+
+use axum::Form;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::Deserialize;
+
+use super::door::Peer;
+use super::gate::{audit, confirmed};
+use crate::engine::{Order, Verdict};
+use crate::status::StatusSource;
+
+/// The answer to a question.
+#[derive(Deserialize)]
+pub(super) struct Answer {
+    question: i64,
+    answer: String,
+}
+
+/// The password, once more.
+#[derive(Deserialize)]
+pub(super) struct Confirmation {
+    password: String,
+}
+
+/// `POST /stop`: at once.
+pub(super) async fn stop(State(source): State<StatusSource>, Extension(peer): Extension<Peer>) -> Response {
+    obey(&source, &peer, Order::Stop, "payments were stopped").await
+}
+
+/// `POST /resume`
+pub(super) async fn resume(State(source): State<StatusSource>, Extension(peer): Extension<Peer>) -> Response {
+    obey(&source, &peer, Order::Resume, "payments go on").await
+}
+
+/// `POST /answer`
+pub(super) async fn answer(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    Form(form): Form<Answer>,
+) -> Response {
+    let question = form.question;
+    match form.answer.as_str() {
+        "yes" => obey(&source, &peer, Order::Approve(question), &format!("question {question} was approved")).await,
+        "no" => obey(&source, &peer, Order::Decline(question), &format!("question {question} was declined")).await,
+        _ => (StatusCode::BAD_REQUEST, "The answer is yes or no.").into_response(),
+    }
+}
+
+/// `POST /unlock`: the owner has compared the wallet with this page.
+pub(super) async fn unlock(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    Form(form): Form<Confirmation>,
+) -> Response {
+    if let Some(denied) = confirmed(&source.access, peer.address, &form.password).await {
+        return denied;
+    }
+    obey(&source, &peer, Order::Unlock, "the lock was lifted").await
+}
+
+async fn obey(source: &StatusSource, peer: &Peer, order: Order, done: &str) -> Response {
+    match source.engine.obey(order).await {
+        Ok(Verdict::Done(_)) => {
+            audit(source, format!("{done} on the page, from {}", peer.address.ip())).await;
+            Redirect::to("/").into_response()
+        }
+        Ok(Verdict::Refused(why)) => (StatusCode::CONFLICT, why).into_response(),
+        Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,182 @@
+//! Nobody comes in without the setup code or the password, and what they may do without either is known for every route.
+
+use super::served::{PASSWORD, Served, body, example_house};
+use crate::store::JournalEntry;
+
+/// Every route, with a method that it has.
+const ROUTES: [(&str, &str); 17] = [
+    ("GET", "/"),
+    ("GET", "/status.json"),
+    ("GET", "/history"),
+    ("GET", "/history.json"),
+    ("GET", "/history.csv"),
+    ("GET", "/statement"),
+    ("GET", "/statement.json"),
+    ("POST", "/stop"),
+    ("POST", "/resume"),
+    ("POST", "/answer"),
+    ("POST", "/unlock"),
+    ("POST", "/logout"),
+    ("GET", "/claim"),
+    ("POST", "/claim"),
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("GET", "/static/kilosat.css"),
+];
+
+async fn ask(served: &Served, method: &str, path: &str) -> (u16, String) {
+    if method == "POST" { served.send(path, "").await } else { served.get(path).await }
+}
+
+/// Where the answer sends a browser.
+fn location(answer: &str) -> &str {
+    answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default()
+}
+
+/// The cookie that the answer sets.
+fn cookie(answer: &str) -> String {
+    let set = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap_or_default();
+    set.split(';').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_matrix() {
+    let source = include_str!("../mod.rs");
+    for route in source.split(".route(\"").skip(1).filter_map(|part| part.split('"').next()) {
+        let known = ROUTES.iter().any(|(_, path)| *path == route) || route.starts_with("/static/");
+        assert!(known, "{route} is not in ROUTES");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_nobodys_shows_how_to_become_its_owner_and_nothing_else() {
+    let served = Served::unclaimed(example_house()).await;
+    for (method, path) in ROUTES {
+        let (status, answer) = ask(&served, method, path).await;
+        let expected = match (method, path) {
+            ("GET", "/claim" | "/static/kilosat.css") => 200,
+            // The form is empty.
+            ("POST", "/claim") => 422,
+            ("GET", "/" | "/history" | "/statement" | "/login") => 303,
+            _ => 403,
+        };
+        assert_eq!(status, expected, "{method} {path}");
+        assert!(status != 303 || location(&answer) == "/claim", "{method} {path}");
+        for secret in ["My house", "utility.example", "Schneider"] {
+            assert!(!answer.contains(secret), "{method} {path} tells {secret}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_somebodys_asks_for_the_password_first() {
+    let served = Served::start().await.with(String::new());
+    for (method, path) in ROUTES {
+        let (status, answer) = ask(&served, method, path).await;
+        let expected = match (method, path) {
+            ("GET", "/login" | "/static/kilosat.css") => 200,
+            ("POST", "/login") => 422,
+            ("GET", "/" | "/history" | "/statement" | "/claim") => 303,
+            _ => 401,
+        };
+        assert_eq!(status, expected, "{method} {path}");
+        assert!(status != 303 || location(&answer).starts_with("/login"), "{method} {path}");
+        for secret in ["utility.example", "Schneider"] {
+            assert!(!answer.contains(secret), "{method} {path} tells {secret}");
+        }
+    }
+    let (_, answer) = served.get("/history?point=main.power&span=week").await;
+    assert_eq!(location(&answer), "/login?next=/history?point=main.power%26span=week");
+    for wrong in ["kilosat=", "kilosat=0", "__Host-kilosat=00", "other=1; kilosat=zz"] {
+        let served = Served::start().await.with(wrong.to_owned());
+        assert_eq!(served.get("/status.json").await.0, 401, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_the_code_claims_the_device_and_is_in() {
+    let house = example_house();
+    let source = house.0.clone();
+    let mut served = Served::unclaimed(house).await;
+    let form = |code: &str, again: &str| format!("code={code}&password=three+nice+words&again={again}");
+    let (status, page) = served.send("/claim", &form("nonsense", "three+nice+words")).await;
+    assert!(status == 403 && page.contains("This is not the setup code. 4 more tries"), "{page}");
+    assert!(
+        page.contains("value=\"nonsense\"") && !page.contains("nice"),
+        "the code stays in its field, the password does not"
+    );
+    let code = source.access.setup_code().unwrap();
+    let (status, page) = served.send("/claim", &form(&code, "other")).await;
+    assert!(status == 400 && page.contains("The two passwords are not the same"), "{page}");
+    let (status, answer) = served.send("/claim", &form(&code, "three+nice+words")).await;
+    assert_eq!((status, location(&answer)), (303, "/"));
+    assert!(answer.contains("; Path=/; HttpOnly; SameSite=Strict\r\n"), "{answer}");
+    served.cookie = cookie(&answer);
+    assert_eq!(served.get("/").await.0, 200);
+    let (status, answer) = served.get("/claim").await;
+    assert_eq!((status, location(&answer)), (303, "/"), "it is somebody's now");
+    assert_eq!(events(&source).await, ["the device was claimed from 127.0.0.1"]);
+}
+
+#[tokio::test]
+async fn a_login_gives_a_new_session_and_the_old_one_ends() {
+    let (source, folder) = example_house();
+    source.access.set_password(PASSWORD).await.unwrap();
+    // A session that somebody else planted is never the one after the login.
+    let planted = format!("kilosat={}", "a".repeat(64));
+    let mut served = Served::unclaimed((source.clone(), folder)).await.with(planted.clone());
+    let (status, answer) = served.send("/login", "password=three+nice+words&next=%2Fhistory").await;
+    assert_eq!((status, location(&answer)), (303, "/history"));
+    served.cookie = cookie(&answer);
+    assert_ne!(served.cookie, planted);
+    assert_eq!(served.get("/").await.0, 200);
+    let again = cookie(&served.send("/login", "password=three+nice+words").await.1);
+    let before = std::mem::replace(&mut served.cookie, again);
+    assert_eq!(served.get("/").await.0, 200);
+    let after = std::mem::replace(&mut served.cookie, before);
+    assert_eq!(served.get("/").await.0, 303, "the session before this login has ended");
+    served.cookie = after;
+    let (status, answer) = served.send("/logout", "").await;
+    assert!(status == 303 && answer.contains("set-cookie: kilosat=; Max-Age=0"), "{answer}");
+    assert_eq!(served.get("/status.json").await.0, 401);
+    let told = events(&source).await;
+    assert_eq!(told, ["logged in from 127.0.0.1"; 2]);
+}
+
+#[tokio::test]
+async fn ten_wrong_passwords_are_five_and_then_a_wait() {
+    let (source, folder) = example_house();
+    source.access.set_password(PASSWORD).await.unwrap();
+    let served = Served::unclaimed((source.clone(), folder)).await;
+    let mut answers = Vec::new();
+    for _ in 0..10 {
+        answers.push(served.send("/login", "password=wrong+wrong+wrong&next=%2F").await.0);
+    }
+    // Each check takes a while, so that one of the waits may be over.
+    assert_eq!(answers.iter().take(5).collect::<Vec<_>>(), [&403; 5]);
+    assert!(answers.iter().filter(|status| **status == 429).count() >= 3, "{answers:?}");
+    let (status, page) = served.send("/login", "password=three+nice+words").await;
+    assert!(status == 429 && page.contains("Too many wrong passwords. Try again in"), "{page}");
+    assert!(events(&source).await.contains(&"a wrong password came from 127.0.0.1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_lock_is_lifted_with_the_password_only() {
+    let served = Served::start().await;
+    let (status, answer) = served.send("/unlock", "password=wrong+wrong+wrong").await;
+    assert!(status == 403 && body(&answer).contains("This is not the password. Nothing was changed."), "{answer}");
+    let (status, answer) = served.send("/unlock", "password=three+nice+words").await;
+    assert!(status == 409 || status == 303, "{answer}");
+    assert_eq!(served.send("/answer", "question=77&answer=maybe").await.0, 400);
+    assert_eq!(served.send("/answer", "question=77&answer=yes").await.0, 409);
+}
+
+/// What the journal says of the page's doors.
+async fn events(source: &crate::status::StatusSource) -> Vec<String> {
+    let entries = source.engine.journal_after(0, 100).await.unwrap();
+    let text = |entry: JournalEntry| {
+        let payload = serde_json::to_value(entry).ok()?;
+        (payload["entry"]["event"] == "access").then(|| payload["entry"]["text"].as_str().map(str::to_owned))?
+    };
+    entries.into_iter().filter_map(text).collect()
+}
