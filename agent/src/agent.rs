@@ -29,6 +29,7 @@ use crate::tasks::{
     Devices, EngineHandle, Gpio, Lines, Memory, Performer, StopButton, Surroundings, compare_wallet, lines,
     publish_costs, watch_meter,
 };
+use crate::web::PageIdentity;
 use crate::{control, keys, web};
 
 /// The running agent.
@@ -58,6 +59,10 @@ impl Agent {
         let lock = lock_state(&config.state_directory)?;
         let mut gpio = Gpio::open(&config, &clock);
         let web = listen_web(&config).await?;
+        let page = match &web {
+            Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names)?,
+            None => PageIdentity::default(),
+        };
         let network = config.network.to_string();
         let store = Store::open(&config.state_directory.join("money.db"), &network)?;
         let socket = listen_control(&config.state_directory)?;
@@ -94,6 +99,7 @@ impl Agent {
             latest,
             history,
             access,
+            page,
             lightning,
             wallet,
             clock,

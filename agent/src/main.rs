@@ -118,7 +118,10 @@ async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     };
     let mut agent = started;
     match agent.web_address() {
-        Some(address) => tracing::info!("running; the page is at http://{address}/"),
+        Some(address) => {
+            let fingerprint = agent.status().page.fingerprint().unwrap_or_default();
+            tracing::info!("running; the page is at https://{address}/ (certificate SHA-256 {fingerprint})");
+        }
         None => tracing::info!("running, without a page"),
     }
     if let (Some(_), Some(code)) = (agent.web_address(), agent.status().access.setup_code()) {

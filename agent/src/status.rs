@@ -23,6 +23,7 @@ use crate::latest::{Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::store::{PaymentSummary, Statement};
 use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Unanswered};
+use crate::web::PageIdentity;
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +165,8 @@ pub struct StatusSource {
     pub history: History,
     /// Who may use the page.
     pub access: Access,
+    /// What the page calls itself.
+    pub page: PageIdentity,
     /// The wallet.
     pub lightning: LightningService,
     /// What the wallet last said of itself.

@@ -54,6 +54,8 @@ pub struct Config {
     pub history: Settings,
     /// Where the page listens; `None` when it is switched off.
     pub web_listen: Option<SocketAddr>,
+    /// Names under which browsers may ask for the page, besides that of the machine.
+    pub web_names: Vec<String>,
     /// Limits of the whole house.
     pub house: Budget,
     /// How much routing may cost.

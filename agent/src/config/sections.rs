@@ -27,7 +27,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
     let zone = root.parsed("time_zone", Means("system"), read_zone);
     let history = read_history(&root.section("history"), zone.clone());
-    let web_listen = read_web(&root.section("web"));
+    let web = read_web(&root.section("web"));
     let limits = root.section("limits");
     let house = read_budget(&limits, HOUSE_DEFAULTS);
     let fees = read_fees(&limits);
@@ -50,12 +50,14 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
     let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
     let stop_button = read_stop_button(root);
+    let (web_listen, web_names) = web?;
     Some(Config {
         name: name?,
         network: network?,
         state_directory: PathBuf::from(state_directory?),
         history: history?,
-        web_listen: web_listen?,
+        web_listen,
+        web_names,
         house: house?,
         fees: fees?,
         ask: ask?,
@@ -106,23 +108,17 @@ fn read_network(text: &str) -> Result<Network, String> {
     }
 }
 
-/// `Some(None)` means switched off.
-fn read_web(section: &Section<'_>) -> Option<Option<SocketAddr>> {
-    let listen = section.parsed("listen", Means("127.0.0.1:8380"), |text| match text {
+/// Where the page is served, `None` when it is switched off, and the names it has besides that of the machine.
+fn read_web(section: &Section<'_>) -> Option<(Option<SocketAddr>, Vec<String>)> {
+    let listen = section.parsed("listen", Means("0.0.0.0:8380"), |text| match text {
         "" => Ok(None),
-        text => match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => Ok(Some(address)),
-            Ok(_) => {
-                Err("the page has no login yet, so it is served on this machine only; write \"127.0.0.1:8380\""
-                    .to_owned())
-            }
-            Err(_) => Err(format!(
-                "{text:?} is not an address and port such as \"127.0.0.1:8380\"; \"\" switches the page off"
-            )),
-        },
+        text => text.parse::<SocketAddr>().map(Some).map_err(|_| {
+            format!("{text:?} is not an address and port such as \"0.0.0.0:8380\"; \"\" switches the page off")
+        }),
     });
+    let names = section.parsed("names", Means(""), |text| text.split_whitespace().map(read_host).collect());
     section.finish();
-    listen
+    Some((listen?, names?))
 }
 
 fn read_service(text: &str) -> Result<ServiceKind, String> {

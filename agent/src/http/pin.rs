@@ -4,6 +4,7 @@
 //! (`lightning-backends`, section 3). So the certificate is compared byte for byte by its SHA-256, and the handshake's
 //! signature is still verified: only the holder of its key passes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bitcoin::hashes::{Hash as _, sha256};
@@ -22,6 +23,13 @@ impl Fingerprint {
     pub fn parse(text: &str) -> Option<Fingerprint> {
         let digits: String = text.chars().filter(|character| *character != ':').collect();
         <[u8; 32] as bitcoin::hex::FromHex>::from_hex(&digits).ok().map(Fingerprint)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes: Vec<String> = self.0.iter().map(|byte| format!("{byte:02X}")).collect();
+        f.write_str(&bytes.join(":"))
     }
 }
 

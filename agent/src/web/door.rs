@@ -9,14 +9,17 @@ use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+
+use super::identity::PageIdentity;
 
 /// Who is at the other end of a connection, and at which of our addresses.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +66,7 @@ impl Default for Limits {
 }
 
 /// Serves until the future is dropped; open connections end with it.
-pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+pub(super) async fn serve(listener: TcpListener, router: Router, identity: PageIdentity, limits: Limits) {
     // An engine that one of them held on to could not stop.
     let mut connections = JoinSet::new();
     loop {
@@ -74,8 +77,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits)
         match listener.accept().await {
             Ok((stream, address)) => {
                 let Ok(local) = stream.local_addr() else { continue };
-                let router = router.clone().layer(Extension(Peer { address, local, is_encrypted: false }));
-                connections.spawn(serve_connection(stream, router, limits.header));
+                let peer = Peer { address: canonical(address), local: canonical(local), is_encrypted: false };
+                connections.spawn(welcome(stream, router.clone(), identity.clone(), peer, limits.header));
             }
             Err(error) => {
                 tracing::warn!(%error, "the page cannot accept a connection");
@@ -85,7 +88,38 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Limits)
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, header: Duration) {
+/// Encrypted, or from this machine itself; whoever else comes unencrypted is sent to the encrypted page.
+pub(super) async fn welcome(stream: TcpStream, router: Router, identity: PageIdentity, peer: Peer, wait: Duration) {
+    let mut first = [0];
+    let Ok(Ok(1)) = timeout(wait, stream.peek(&mut first)).await else { return };
+    if let (TLS_HANDSHAKE, Some(acceptor)) = (first[0], identity.acceptor()) {
+        // A browser that does not trust the certificate yet hangs up.
+        if let Ok(Ok(stream)) = timeout(wait, acceptor.accept(stream)).await {
+            let router = router.layer(Extension(Peer { is_encrypted: true, ..peer }));
+            serve_connection(stream, router, wait).await;
+        }
+        return;
+    }
+    let is_at_home = peer.address.ip().is_loopback() && peer.local.ip().is_loopback();
+    let router = if is_at_home { router } else { Router::new().fallback(to_the_encrypted_page) };
+    serve_connection(stream, router.layer(Extension(peer)), wait).await;
+}
+
+/// Not where the request says, whose name may be anybody's, but to the address it came to.
+async fn to_the_encrypted_page(Extension(peer): Extension<Peer>) -> Response {
+    Redirect::to(&format!("https://{}/", peer.local)).into_response()
+}
+
+/// An IPv4 address that came by a socket of both kinds is an IPv4 address.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    header: Duration,
+) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header);
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
@@ -142,6 +176,8 @@ impl Default for Turns {
     }
 }
 
+/// The first byte of a TLS connection: a handshake record (RFC 8446, section 5.1). No HTTP request begins so.
+const TLS_HANDSHAKE: u8 = 22;
 const REQUESTS_MAX: usize = 16;
 /// Longer than a page view takes that waits for the wallet.
 const TURN_WAIT: Duration = Duration::from_secs(3);

@@ -20,6 +20,7 @@ use crate::status::StatusSource;
 #[derive(Template)]
 #[template(path = "claim.html")]
 struct ClaimPage {
+    fingerprint: Option<String>,
     code: String,
     fault: Option<String>,
 }
@@ -105,7 +106,7 @@ pub(super) async fn claim_page(State(source): State<StatusSource>) -> Response {
     if source.access.is_claimed() {
         return Redirect::to("/").into_response();
     }
-    page(&ClaimPage { code: String::new(), fault: None })
+    page(&ClaimPage { fingerprint: source.page.fingerprint(), code: String::new(), fault: None })
 }
 
 /// `POST /claim`
@@ -126,8 +127,8 @@ pub(super) async fn claim(
             entered(&peer, &token, "/")
         }
         Err(denied) => {
-            let fault = Some(denied.to_string());
-            (status_of(&denied), page(&ClaimPage { code: form.code, fault })).into_response()
+            let (fingerprint, fault) = (source.page.fingerprint(), Some(denied.to_string()));
+            (status_of(&denied), page(&ClaimPage { fingerprint, code: form.code, fault })).into_response()
         }
     }
 }

@@ -4,11 +4,12 @@ mod door;
 mod frame;
 mod gate;
 mod history;
+mod identity;
 mod orders;
 mod show;
 mod statement;
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use askama::Template;
 use axum::Router;
@@ -21,11 +22,13 @@ use tokio::net::TcpListener;
 
 use self::door::{Limits, Peer, Turns};
 use self::frame::Frame;
+pub use self::identity::{IdentityFault, PageIdentity};
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
 pub async fn serve(listener: TcpListener, source: StatusSource) {
-    door::serve(listener, router(source), Limits::default()).await;
+    let identity = source.page.clone();
+    door::serve(listener, router(source), identity, Limits::default()).await;
 }
 
 /// The home page.
@@ -62,7 +65,7 @@ fn router(source: StatusSource) -> Router {
         .layer(from_fn(gate::own_forms_only))
         .layer(from_fn_with_state(Turns::default(), door::in_turn))
         .layer(from_fn(door::no_other_site))
-        .layer(from_fn(known_host))
+        .layer(from_fn_with_state(source.clone(), known_host))
         // Outermost, so that refusals carry them too.
         .layer(map_response(with_headers))
         .with_state(source)
@@ -97,25 +100,39 @@ async fn asset(kind: &'static str, content: &'static str) -> Response {
 }
 
 /// Refuses names that are not ours before anything else: the defence against DNS rebinding.
-async fn known_host(Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
-    let address = peer.local;
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_ours(host, address) {
+async fn known_host(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).into_iter();
+    let host = match (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) {
+        (Some(host), None) => host,
+        _ => "",
+    };
+    if is_ours(host, &peer, &source.page) {
         next.run(request).await
     } else {
-        (StatusCode::MISDIRECTED_REQUEST, format!("Open this page as {}://{address}/", peer.scheme())).into_response()
+        let text = format!("Open this page as {}://{}/", peer.scheme(), peer.local);
+        (StatusCode::MISDIRECTED_REQUEST, text).into_response()
     }
 }
 
-/// Browsers leave the port out when it is the one of http.
-fn is_ours(host: &str, address: SocketAddr) -> bool {
-    let name = match host.strip_suffix(&format!(":{}", address.port())) {
+/// One of our names, or the very address that was connected to; browsers leave the port out when it is the usual one.
+fn is_ours(host: &str, peer: &Peer, page: &PageIdentity) -> bool {
+    let usual_port = if peer.is_encrypted { HTTPS_PORT } else { HTTP_PORT };
+    let name = match host.strip_suffix(&format!(":{}", peer.local.port())) {
         Some(name) => name,
-        None if address.port() == HTTP_PORT => host,
+        None if peer.local.port() == usual_port => host,
         None => return false,
     };
-    let own = SocketAddr::new(address.ip(), 0).to_string();
-    [LOCALHOST.as_slice(), &[own.trim_end_matches(":0")]].concat().contains(&name)
+    let own = match peer.local.ip() {
+        IpAddr::V4(own) => own.to_string(),
+        IpAddr::V6(own) => format!("[{own}]"),
+    };
+    let is_loopback = peer.local.ip().is_loopback() && LOOPBACK.contains(&name);
+    name == own || is_loopback || page.is_name(name)
 }
 
 async fn with_headers(mut response: Response) -> Response {
@@ -141,8 +158,9 @@ const STYLE: &str = include_str!("../../web/static/kilosat.css");
 const SCRIPT: &str = include_str!("../../web/static/live.js");
 const HISTORY_SCRIPT: &str = include_str!("../../web/static/history.js");
 const ICON: &str = include_str!("../../web/static/icon.svg");
-const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+const LOOPBACK: [&str; 2] = ["127.0.0.1", "[::1]"];
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 /// Of a form; nobody uploads anything.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 

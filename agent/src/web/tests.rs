@@ -364,21 +364,29 @@ fn the_largest_numbers_do_not_break_the_page() {
 #[test]
 fn only_names_of_this_machine_are_ours() {
     #[track_caller]
-    fn case(host: &str, address: &str, expected: bool) {
-        assert_eq!(is_ours(host, address.parse().unwrap()), expected, "{host} at {address}");
+    fn case(host: &str, address: &str, is_encrypted: bool, expected: bool) {
+        let local = address.parse().unwrap();
+        let peer = Peer { address: local, local, is_encrypted };
+        assert_eq!(is_ours(host, &peer, &PageIdentity::default()), expected, "{host} at {address}");
     }
     for host in ["localhost:8380", "127.0.0.1:8380", "[::1]:8380"] {
-        case(host, "127.0.0.1:8380", true);
+        case(host, "127.0.0.1:8380", false, true);
     }
     for host in
         ["", "localhost", "localhost:8381", "evil.example:8380", "127.0.0.1.evil.example:8380", ":8380", "0.0.0.0:8380"]
     {
-        case(host, "127.0.0.1:8380", false);
+        case(host, "127.0.0.1:8380", false, false);
     }
-    case("127.0.0.2:8380", "127.0.0.2:8380", true);
-    case("[::1]:8380", "[::1]:8380", true);
-    case("localhost", "127.0.0.1:80", true);
-    case("evil.example", "127.0.0.1:80", false);
+    case("127.0.0.2:8380", "127.0.0.2:8380", false, true);
+    case("192.168.1.20:8380", "192.168.1.20:8380", true, true);
+    case("192.168.1.21:8380", "192.168.1.20:8380", true, false);
+    case("127.0.0.1:8380", "192.168.1.20:8380", true, false);
+    case("[fd00::7]:8380", "[fd00::7]:8380", true, true);
+    case("[::1]:8380", "[::1]:8380", false, true);
+    case("localhost", "127.0.0.1:80", false, true);
+    case("localhost", "127.0.0.1:443", true, true);
+    case("localhost", "127.0.0.1:80", true, false);
+    case("evil.example", "127.0.0.1:80", false, false);
 }
 
 /// Names and values of a tag's attributes.

@@ -49,7 +49,7 @@ network = "mainnet"
 state_directory = ""
 
 [web]
-listen = "0.0.0.0:8380"
+listen = "everywhere"
 
 [limits]
 per_payment_msat = 2500.5
@@ -99,7 +99,7 @@ const MANY_FOUND: [&str; 23] = [
     "line 1: nmae: there is no such key; did you mean name?",
     "line 2: network: \"mainnet\" is not a network; write \"bitcoin\", \"testnet\", \"signet\" or \"regtest\"",
     "line 3: state_directory: is empty; write for example state_directory = \"/var/lib/kilosat\"",
-    "line 6: web.listen: the page has no login yet, so it is served on this machine only; write \"127.0.0.1:8380\"",
+    "line 6: web.listen: \"everywhere\" is not an address and port such as \"0.0.0.0:8380\"; \"\" switches the page off",
     "line 9: limits.per_payment_msat: expected a whole number from 1 to 2_100_000_000_000_000_000, found 2500.5 (a number with a decimal point). Amounts are whole msat; 1000 msat are 1 sat",
     "line 10: limits.per_hour_msat: expected a whole number from 1 to 2_100_000_000_000_000_000, found \"20000\" (a text). Leave out the quotes",
     "line 11: limits.fee_max_ppm: expected a whole number from 0 to 1_000_000, found 2_000_000 (a whole number)",

@@ -1,6 +1,15 @@
 //! Nobody comes in without the setup code or the password, and what they may do without either is known for every route.
 
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+
+use super::super::door::{Peer, welcome};
+use super::super::router;
 use super::served::{PASSWORD, Served, body, example_house};
+use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
 
 /// Every route, with a method that it has.
@@ -169,6 +178,125 @@ async fn a_lock_is_lifted_with_the_password_only() {
     assert!(status == 409 || status == 303, "{answer}");
     assert_eq!(served.send("/answer", "question=77&answer=maybe").await.0, 400);
     assert_eq!(served.send("/answer", "question=77&answer=yes").await.0, 409);
+}
+
+/// Every host with every origin and every word of the browser about it: whatever is not ours gets nothing.
+#[tokio::test]
+async fn no_name_and_no_origin_but_our_own_gets_in() {
+    let served = Served::start().await;
+    let own = served.address.to_string();
+    let port = served.address.port();
+    let names = [
+        "evil.example",
+        "evil.example:PORT",
+        "localhost",
+        "localhost:1",
+        "localhost.evil.example:PORT",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "127.0.0.2:PORT",
+        "0.0.0.0:PORT",
+        "127.1:PORT",
+        "2130706433:PORT",
+        "0x7f000001:PORT",
+        "localhost.:PORT",
+        "LOCALHOST:PORT ",
+        "[::]:PORT",
+        "[::ffff:127.0.0.1]:PORT",
+        "user@127.0.0.1:PORT",
+        "127.0.0.1:PORT@evil.example",
+        "127.0.0.1:PORT/",
+        "127.0.0.1:PORT#",
+        "127.0.0.1:PORT, evil.example",
+        "house.example.evil:PORT",
+        "xhouse.example:PORT",
+        "",
+        ":PORT",
+        "\u{7f}",
+        "127.0.0.1:PORT:PORT",
+    ];
+    let origins =
+        ["", "http://evil.example", "null", "https://OWN", "http://OWN.evil.example", "http://localhost:1", "file://"];
+    let sites = ["", "cross-site", "same-site", "none", "nonsense"];
+    let mut cases = 0;
+    for name in names {
+        let host = name.replace("PORT", &port.to_string());
+        if host.trim().eq_ignore_ascii_case(&format!("localhost:{port}")) {
+            continue;
+        }
+        for (method, path) in [("GET", "/"), ("GET", "/status.json"), ("POST", "/stop"), ("POST", "/login")] {
+            let (status, _) = served.ask(method, path, &host).await;
+            assert!([400, 421].contains(&status), "{method} {path} {host:?}: {status}");
+            cases += 1;
+        }
+    }
+    for origin in origins {
+        for site in sites {
+            let mut headers = own.clone();
+            let line =
+                |name: &str, value: &str| if value.is_empty() { String::new() } else { format!("\r\n{name}: {value}") };
+            headers.push_str(&line("Origin", &origin.replace("OWN", &own)));
+            headers.push_str(&line("Sec-Fetch-Site", site));
+            for path in ["/stop", "/resume", "/unlock", "/answer", "/login", "/logout", "/claim"] {
+                let (status, answer) = served.ask("POST", path, &headers).await;
+                assert_eq!(status, 403, "{path} {headers:?}");
+                assert!(!answer.contains("set-cookie"), "{path} {headers:?}");
+                cases += 1;
+            }
+        }
+    }
+    assert!(cases >= 200, "{cases}");
+    assert!(served.get("/").await.1.contains("action=\"/stop\""), "nothing was stopped");
+    for ours in [own.clone(), format!("localhost:{port}"), format!("house.example:{port}")] {
+        assert_eq!(served.ask("GET", "/", &ours).await.0, 200, "{ours}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_encrypted_with_the_certificate_of_the_device() {
+    let served = Served::start().await;
+    let fingerprint = Fingerprint::parse(&served.page.fingerprint().unwrap()).unwrap();
+    let tls = TlsConnector::from(Arc::new(pinned(vec![fingerprint], None).unwrap()));
+    let tcp = TcpStream::connect(served.address).await.unwrap();
+    let mut stream = tls.connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+    let form = "password=three+nice+words";
+    let host = format!("localhost:{}", served.address.port());
+    let request = format!(
+        "POST /login HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    // A server that closes without saying so is no fault of the answer.
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let cookie = answer.lines().find(|line| line.starts_with("set-cookie: __Host-kilosat=")).unwrap();
+    assert!(cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"), "{cookie}");
+    let wrong = pinned(vec![Fingerprint([7; 32])], None).unwrap();
+    let tcp = TcpStream::connect(served.address).await.unwrap();
+    assert!(TlsConnector::from(Arc::new(wrong)).connect("localhost".try_into().unwrap(), tcp).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_comes_unencrypted_from_elsewhere_is_sent_to_the_encrypted_page() {
+    let (source, _folder) = example_house();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut browser = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let (address, local) = ("192.168.1.77:50000".parse().unwrap(), "192.168.1.20:8380".parse().unwrap());
+    let peer = Peer { address, local, is_encrypted: false };
+    let page = source.page.clone();
+    let welcomed = tokio::spawn(welcome(stream, router(source), page, peer, std::time::Duration::from_secs(5)));
+    let request = "POST /login HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    browser.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    browser.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 303") && answer.contains("location: https://192.168.1.20:8380/\r\n"),
+        "{answer}"
+    );
+    welcomed.await.unwrap();
 }
 
 /// What the journal says of the page's doors.

@@ -121,6 +121,7 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
     let pictures = std::env::var_os("KILOSAT_SCREENSHOTS");
     let Some(mut tab) = Tab::open("about:blank").await else { return };
     tab.log_in(&served).await;
+    let nobodys = Served::unclaimed(example_house()).await;
     for (width, device) in [(390, "phone"), (1280, "desk")] {
         for (name, path) in [
             ("home", "/"),
@@ -131,13 +132,16 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("history-voltage-week", "/history?point=main.voltage_l1&span=week&compare=1"),
             ("history-cost-month", "/history?point=electricity.cost&span=month&compare=1"),
             ("account", "/statement"),
+            ("claim", "/claim"),
+            ("login", "/login"),
         ] {
+            let address = if path == "/claim" { nobodys.address } else { served.address };
             let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
             tab.call("Emulation.setDeviceMetricsOverride", size).await;
             for scheme in ["light", "dark"] {
                 let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
                 tab.call("Emulation.setEmulatedMedia", media).await;
-                tab.go(&format!("http://{}{path}", served.address)).await;
+                tab.go(&format!("http://{address}{path}")).await;
                 let wide = "document.documentElement.scrollWidth";
                 assert!(tab.run(wide).await.as_u64().unwrap() <= width, "{path} is wider than a {device}");
                 if let Some(folder) = &pictures {

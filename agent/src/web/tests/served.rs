@@ -1,6 +1,6 @@
 //! The page over a real socket, with a real engine behind it. Only the wallet is absent, which takes a build without it.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         config: Arc::new(config),
         engine,
         latest: Latest::recorded(recorder.clone(), clock.clone()),
+        page: PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]).unwrap(),
         access: Access::open(folder.path(), clock.clone()),
         history: History::start(folder.path(), history, clock.clone(), recorder),
         wallet: WalletView::new(lightning.clone(), clock.clone()),
@@ -65,6 +66,7 @@ pub(super) struct Served {
     /// Of a session; empty where nobody has logged in.
     pub(super) cookie: String,
     server: JoinHandle<()>,
+    pub(super) page: PageIdentity,
     _folder: TempDir,
 }
 
@@ -97,7 +99,13 @@ impl Served {
     pub(super) async fn unclaimed((source, folder): (StatusSource, TempDir)) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        Served { address, cookie: String::new(), server: tokio::spawn(serve(listener, source)), _folder: folder }
+        Served {
+            address,
+            cookie: String::new(),
+            page: source.page.clone(),
+            server: tokio::spawn(serve(listener, source)),
+            _folder: folder,
+        }
     }
 
     /// Status and the whole answer, head and body, to one request with this `Host`.
@@ -275,8 +283,8 @@ async fn connections_that_say_nothing_make_room_for_others() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = door::Limits { header: Duration::from_millis(100), connections: 2 };
-    let server = tokio::spawn(door::serve(listener, router(source), limits));
-    let served = Served { address, cookie: String::new(), server, _folder };
+    let server = tokio::spawn(door::serve(listener, router(source), PageIdentity::default(), limits));
+    let served = Served { address, cookie: String::new(), page: PageIdentity::default(), server, _folder };
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut slow = TcpStream::connect(address).await.unwrap();
     slow.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
