@@ -1,6 +1,6 @@
 //! Commands about who may use the page. Part of the program, as `main.rs` is.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 use clap::Subcommand;
 use kilosat::config::ConfigError;
@@ -40,22 +40,28 @@ impl AccessCommand {
     }
 }
 
-/// One line, which a terminal does not show.
+/// One line; on a terminal, which does not show it, twice the same.
 fn read_password() -> io::Result<String> {
-    let input = io::stdin();
-    if !input.is_terminal() {
+    if !io::stdin().is_terminal() {
         return line();
     }
+    let first = hidden("New password for the page: ")?;
+    if hidden("The same again: ")? == first { Ok(first) } else { Err(io::Error::other("the two were not the same")) }
+}
+
+/// Ctrl-C is read as a letter meanwhile, so that the terminal is never left as it is then.
+fn hidden(question: &str) -> io::Result<String> {
+    let (input, mut says) = (io::stdin(), io::stderr());
     let before = tcgetattr(&input)?;
     let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    let mut says = io::stderr();
-    write!(says, "New password for the page: ")?;
+    silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    write!(says, "{question}")?;
     tcsetattr(&input, OptionalActions::Flush, &silent)?;
     let password = line();
     tcsetattr(&input, OptionalActions::Now, &before)?;
     writeln!(says)?;
     password
+        .and_then(|password| if password.contains(CTRL_C) { Err(ErrorKind::Interrupted.into()) } else { Ok(password) })
 }
 
 fn line() -> io::Result<String> {
@@ -63,3 +69,5 @@ fn line() -> io::Result<String> {
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
+
+const CTRL_C: char = '\u{3}';

@@ -60,7 +60,7 @@ impl Agent {
         let mut gpio = Gpio::open(&config, &clock);
         let web = listen_web(&config).await?;
         let page = match &web {
-            Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names)?,
+            Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
             None => PageIdentity::default(),
         };
         let network = config.network.to_string();

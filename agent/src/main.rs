@@ -119,8 +119,9 @@ async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let mut agent = started;
     match agent.web_address() {
         Some(address) => {
-            let fingerprint = agent.status().page.fingerprint().unwrap_or_default();
-            tracing::info!("running; the page is at https://{address}/ (certificate SHA-256 {fingerprint})");
+            let page = &agent.status().page;
+            let fingerprint = page.fingerprint().unwrap_or_else(|| "none".to_owned());
+            tracing::info!("running; the page is at {} (certificate SHA-256: {fingerprint})", page.addresses(address));
         }
         None => tracing::info!("running, without a page"),
     }

@@ -26,6 +26,7 @@ CREATE TABLE readings (
     chunk    BLOB NOT NULL
 ) STRICT;
 CREATE INDEX readings_of_series ON readings (series, last_ms);
+CREATE INDEX readings_by_age ON readings (last_ms);
 
 -- Buckets of one level: 1 minute, 2 quarter of an hour, 3 hour, 4 day, 5 month. Minutes are written hour by hour; those
 -- after meta "folded" are not in the coarser levels yet, so no id is ever used again.
@@ -38,3 +39,4 @@ CREATE TABLE buckets (
     chunk    BLOB NOT NULL
 ) STRICT;
 CREATE INDEX buckets_of_series ON buckets (series, level, last_ms);
+CREATE INDEX buckets_by_age ON buckets (level, last_ms, first_ms);

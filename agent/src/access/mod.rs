@@ -38,6 +38,8 @@ struct Shared {
 
 struct State {
     kept: Kept,
+    /// What is on disk is not known.
+    is_unreadable: bool,
     setup: Option<SetupCode>,
     sessions: Sessions,
     throttle: Throttle,
@@ -69,15 +71,15 @@ pub enum Denied {
     Claimed,
     /// The setup code is wrong.
     #[error(
-        "This is not the setup code. {0} more tries, then a new code is needed: enter on the machine itself: kilosat setup-code"
+        "This is not the setup code. {0} more can be wrong, then a new code is needed: enter on the machine itself: kilosat setup-code"
     )]
     WrongCode(u32),
     /// There is no setup code that still holds.
     #[error("The setup code no longer holds. Enter on the machine itself: kilosat setup-code")]
     NoCode,
-    /// The password is wrong.
+    /// The password is wrong, and so many were since the last right one.
     #[error("This is not the password.")]
-    WrongPassword,
+    WrongPassword(u32),
     /// Too many wrong passwords.
     #[error("Too many wrong passwords. Try again in {0} seconds.")]
     Wait(u64),
@@ -93,20 +95,20 @@ impl Access {
     /// What is known in `directory`. A file that cannot be read lets nobody in, rather than everybody.
     pub fn open(directory: &Path, clock: Clock) -> Access {
         let path = directory.join("access.json");
-        let kept = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::error!(%error, "access.json is damaged: nobody can log in until you enter: kilosat password");
-                Kept { password: Some(String::new()), failures: 0 }
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kept::default(),
-            Err(error) => {
-                tracing::error!(%error, "access.json cannot be read: nobody can log in");
-                Kept { password: Some(String::new()), failures: 0 }
-            }
+        let read = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Kept::default()),
+            Err(error) => Err(error.to_string()),
         };
+        let is_unreadable = read.is_err();
+        let kept = read.unwrap_or_else(|error| {
+            tracing::error!(error, "access.json cannot be read: nobody can log in until you enter: kilosat password");
+            // No password hashes to this.
+            Kept { password: Some(String::new()), failures: 0 }
+        });
         let throttle = Throttle::after(kept.failures, clock.elapsed_ms());
         let setup = kept.password.is_none().then(|| SetupCode::at_start(clock.elapsed_ms()));
-        let state = Mutex::new(State { kept, setup, sessions: Sessions::default(), throttle });
+        let state = Mutex::new(State { kept, is_unreadable, setup, sessions: Sessions::default(), throttle });
         Access { shared: Arc::new(Shared { path, clock, state, hashing: Semaphore::new(1) }) }
     }
 
@@ -166,9 +168,8 @@ impl Access {
     /// # Errors
     /// [`Denied`].
     pub async fn log_in(&self, from: IpAddr, browser: &str, password: &str) -> Result<Token, Denied> {
-        self.confirm(from, password).await?;
         let now_ms = self.now_ms();
-        Ok(Token(self.lock().sessions.begin(from, browser, now_ms)))
+        self.with_password(from, password, |state| Token(state.sessions.begin(from, browser, now_ms))).await
     }
 
     /// Checks the password, as before what cannot be undone.
@@ -176,6 +177,16 @@ impl Access {
     /// # Errors
     /// [`Denied`].
     pub async fn confirm(&self, from: IpAddr, password: &str) -> Result<(), Denied> {
+        self.with_password(from, password, |_| ()).await
+    }
+
+    /// Does `then` for whoever knows the password that is in force at that moment.
+    async fn with_password<T>(
+        &self,
+        from: IpAddr,
+        password: &str,
+        then: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, Denied> {
         let now_ms = self.now_ms();
         let hash = {
             let mut state = self.lock();
@@ -184,20 +195,27 @@ impl Access {
             state.throttle.begin(from, now_ms).map_err(Denied::Wait)?;
             hash
         };
-        let is_right = self.is_password(hash, password).await?;
+        let is_right = self.is_password(hash.clone(), password).await?;
         let mut state = self.lock();
-        if !is_right {
-            let kept = Kept { failures: state.throttle.failures(), ..state.kept.clone() };
-            // A try that cannot be counted on disk is counted in memory.
-            let _ = self.keep(&mut state, kept);
-            return Err(Denied::WrongPassword);
+        // Meanwhile the owner may have set another one.
+        if !is_right || state.kept.password.as_ref() != Some(&hash) {
+            let so_far = state.throttle.failures();
+            self.count(&mut state, so_far);
+            return Err(Denied::WrongPassword(so_far));
         }
         state.throttle.forgive(from);
-        if state.kept.failures > 0 {
-            let kept = Kept { failures: 0, ..state.kept.clone() };
-            let _ = self.keep(&mut state, kept);
+        self.count(&mut state, 0);
+        Ok(then(&mut state))
+    }
+
+    /// Remembers wrong passwords over a restart, ever more seldom so that nobody wears out the card with them. What the disk
+    /// does not take is counted in memory; over a file that could not be read nothing is written.
+    fn count(&self, state: &mut State, failures: u32) {
+        let is_worth_it = failures <= WRITTEN_EACH || failures.is_power_of_two();
+        if !state.is_unreadable && state.kept.failures != failures && is_worth_it {
+            let kept = Kept { failures, ..state.kept.clone() };
+            let _ = self.keep(state, kept);
         }
-        Ok(())
     }
 
     /// Sets a new password and ends every session, for whoever is at the machine itself or has confirmed the old one.
@@ -209,6 +227,7 @@ impl Access {
         let hash = self.hash(password).await?;
         let mut state = self.lock();
         self.keep(&mut state, Kept { password: Some(hash), failures: 0 })?;
+        state.is_unreadable = false;
         state.setup = None;
         state.sessions = Sessions::default();
         state.throttle = Throttle::after(0, self.now_ms());
@@ -225,10 +244,10 @@ impl Access {
         self.set_password(&password).await.map(|()| password)
     }
 
-    /// The session that `token` proves; it lives on for being used.
-    pub fn session(&self, token: &str) -> Option<SessionView> {
+    /// The session that `token` proves; it lives on where its owner did something.
+    pub fn session(&self, token: &str, is_use: bool) -> Option<SessionView> {
         let now_ms = self.now_ms();
-        self.lock().sessions.used(token, now_ms)
+        self.lock().sessions.find(token, now_ms, is_use)
     }
 
     /// Ends the session that `token` proves.
@@ -289,6 +308,9 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
     getrandom::fill(&mut bytes).expect("the kernel gives random numbers");
     bytes
 }
+
+/// The first wrong passwords are written one by one.
+const WRITTEN_EACH: u32 = 20;
 
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,8 @@ pub(super) fn require_strong(password: &str) -> Result<(), Denied> {
     if password.chars().count() < CHARS_MIN {
         return Err(Denied::Weak("The password is too short: take 10 characters or more, such as three words."));
     }
-    if password.len() > BYTES_MAX {
-        return Err(Denied::Weak("The password is too long: at most 256 characters."));
+    if password.chars().count() > CHARS_MAX {
+        return Err(Denied::Weak("The password is too long: at most 1000 characters."));
     }
     if letters.len() < DIFFERENT_MIN {
         return Err(Denied::Weak("The password is too easy to guess: it repeats the same few characters."));
@@ -41,5 +41,7 @@ fn argon2() -> Result<Argon2<'static>, Denied> {
 }
 
 const CHARS_MIN: usize = 10;
-const BYTES_MAX: usize = 256;
+const CHARS_MAX: usize = 1_000;
+/// A character has four at most.
+const BYTES_MAX: usize = 4 * CHARS_MAX;
 const DIFFERENT_MIN: usize = 5;

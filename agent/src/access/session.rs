@@ -53,12 +53,14 @@ impl Sessions {
         token
     }
 
-    /// The session that `token` proves, if it still holds.
-    pub fn used(&mut self, token: &str, now_ms: u64) -> Option<SessionView> {
+    /// The session that `token` proves, if it still holds; with `is_use` it begins to idle anew.
+    pub fn find(&mut self, token: &str, now_ms: u64, is_use: bool) -> Option<SessionView> {
         self.forget(now_ms);
         let token = digest(token);
         let session = self.all.iter_mut().find(|session| session.token == token)?;
-        session.view.used_ms = now_ms;
+        if is_use {
+            session.view.used_ms = now_ms;
+        }
         Some(session.view.clone())
     }
 
@@ -93,20 +95,22 @@ mod tests {
         let mut now_ms = 0;
         while now_ms + IDLE_MS - 1 < ABSOLUTE_MS {
             now_ms += IDLE_MS - 1;
-            assert_eq!(sessions.used(&token, now_ms).unwrap().number, 1);
+            assert_eq!(sessions.find(&token, now_ms, true).unwrap().number, 1);
         }
-        assert!(sessions.used(&token, ABSOLUTE_MS).is_none());
+        assert!(sessions.find(&token, ABSOLUTE_MS, true).is_none());
         let idle = sessions.begin(FROM, "", 0);
-        assert!(sessions.used(&idle, IDLE_MS).is_none());
-        assert!(sessions.used("", 0).is_none());
+        assert!(sessions.find(&idle, IDLE_MS - 1, false).is_some(), "a page that looks by itself is no use");
+        assert!(sessions.find(&idle, IDLE_MS, true).is_none());
+        assert!(sessions.find("", 0, true).is_none());
     }
 
     #[test]
     fn each_session_is_ended_alone_and_there_are_sixteen() {
         let mut sessions = Sessions::default();
         let tokens: Vec<String> = (0..20).map(|now_ms| sessions.begin(FROM, "", now_ms)).collect();
-        let holds =
-            |sessions: &mut Sessions| tokens.iter().map(|token| sessions.used(token, 20).is_some()).collect::<Vec<_>>();
+        let holds = |sessions: &mut Sessions| {
+            tokens.iter().map(|token| sessions.find(token, 20, true).is_some()).collect::<Vec<_>>()
+        };
         assert_eq!(holds(&mut sessions), [vec![false; 4], vec![true; 16]].concat());
         sessions.end(&tokens[19]);
         assert_eq!(holds(&mut sessions).iter().filter(|holds| **holds).count(), 15);

@@ -1,16 +1,18 @@
 //! How often a password may be tried.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-/// Five tries from one address, twenty from all of them, then ever longer waits up to a minute. Only a right password
+/// Five tries from one address, twenty from all together, then ever longer waits up to a minute. Only a right password
 /// begins anew.
 ///
-/// All of them get more, so that a stranger who keeps trying does not keep the owner out.
+/// No stranger keeps the owner out: from one address only five tries count for all, and all together keep nobody waiting
+/// at the machine itself or at an address from which the right password came before.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
     all: Lane,
     addresses: HashMap<IpAddr, Lane>,
+    known: HashSet<IpAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +26,7 @@ impl Throttle {
     pub fn after(failures: u32, now_ms: u64) -> Throttle {
         let mut all = Lane { failures, until_ms: 0 };
         all.wait(FREE_FOR_ALL, now_ms);
-        Throttle { all, addresses: HashMap::new() }
+        Throttle { all, ..Throttle::default() }
     }
 
     /// Begins a try, which counts as wrong until [`Throttle::forgive`].
@@ -39,12 +41,15 @@ impl Throttle {
             }
         }
         let lane = self.addresses.entry(from).or_default();
-        let until_ms = lane.until_ms.max(self.all.until_ms);
+        let is_known = from.is_loopback() || self.known.contains(&from);
+        let until_ms = if is_known { lane.until_ms } else { lane.until_ms.max(self.all.until_ms) };
         if until_ms > now_ms {
             return Err((until_ms - now_ms).div_ceil(1_000));
         }
+        if lane.failures < FREE_FOR_ONE {
+            self.all.count(FREE_FOR_ALL, now_ms);
+        }
         lane.count(FREE_FOR_ONE, now_ms);
-        self.all.count(FREE_FOR_ALL, now_ms);
         Ok(())
     }
 
@@ -52,6 +57,9 @@ impl Throttle {
     pub fn forgive(&mut self, from: IpAddr) {
         self.addresses.remove(&from);
         self.all = Lane::default();
+        if self.known.len() < ADDRESSES_MAX {
+            self.known.insert(from);
+        }
     }
 
     pub fn failures(&self) -> u32 {
@@ -108,11 +116,27 @@ mod tests {
     #[test]
     fn many_addresses_together_wait_too_and_a_restart_is_no_new_chance() {
         let mut throttle = Throttle::default();
-        let tried = (0..=255).filter(|last| throttle.begin(address(*last), 0).is_ok()).count();
+        let tried = (0..=255_u8).filter(|last| throttle.begin(address(*last), 0).is_ok()).count();
         assert_eq!(tried, 20);
         let mut restarted = Throttle::after(throttle.failures(), 500);
         assert_eq!(restarted.begin(address(1), 500), Err(1));
         assert!(restarted.begin(address(1), 1_500).is_ok());
+    }
+
+    #[test]
+    fn a_stranger_who_keeps_trying_does_not_keep_the_owner_out() {
+        let mut throttle = Throttle::default();
+        for second in 0..3_600 {
+            let _ = throttle.begin(address(66), second * 1_000);
+        }
+        assert!(throttle.begin(address(1), 3_600_000).is_ok(), "another address gets in at once");
+        throttle.forgive(address(1));
+        for last in 2..=255 {
+            let _ = throttle.begin(address(last), 3_600_000);
+        }
+        assert!(throttle.begin(address(0), 3_600_000).is_err(), "a whole network waits");
+        assert!(throttle.begin(address(1), 3_600_000).is_ok(), "but not where the password came from");
+        assert!(throttle.begin(std::net::Ipv4Addr::LOCALHOST.into(), 3_600_000).is_ok());
     }
 
     #[test]

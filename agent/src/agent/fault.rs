@@ -7,7 +7,6 @@ use crate::engine::EngineError;
 use crate::keys;
 use crate::lightning::ServiceFault;
 use crate::store::StoreError;
-use crate::web::IdentityFault;
 
 /// Why the agent did not start or could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +62,6 @@ pub enum AgentError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The page has no certificate.
-    #[error(transparent)]
-    WebIdentity(#[from] IdentityFault),
     /// The engine failed while running.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -108,6 +108,13 @@ fn read_network(text: &str) -> Result<Network, String> {
     }
 }
 
+/// A name as browsers spell it.
+fn read_name(text: &str) -> Result<String, String> {
+    let host =
+        Host::parse(text).map_err(|_| format!("{text:?} is not a name; write for example \"kilosat.example\""))?;
+    Ok(host.to_string())
+}
+
 /// Where the page is served, `None` when it is switched off, and the names it has besides that of the machine.
 fn read_web(section: &Section<'_>) -> Option<(Option<SocketAddr>, Vec<String>)> {
     let listen = section.parsed("listen", Means("0.0.0.0:8380"), |text| match text {
@@ -116,7 +123,7 @@ fn read_web(section: &Section<'_>) -> Option<(Option<SocketAddr>, Vec<String>)> 
             format!("{text:?} is not an address and port such as \"0.0.0.0:8380\"; \"\" switches the page off")
         }),
     });
-    let names = section.parsed("names", Means(""), |text| text.split_whitespace().map(read_host).collect());
+    let names = section.parsed("names", Means(""), |text| text.split_whitespace().map(read_name).collect());
     section.finish();
     Some((listen?, names?))
 }

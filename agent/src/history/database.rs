@@ -269,17 +269,14 @@ impl Changes<'_> {
 
     /// Forgets the readings that ended before `before_ms`.
     pub fn forget_readings(&self, before_ms: i64) -> Result<usize, HistoryFault> {
-        // The oldest are at the beginning. A row from the future, of a clock that was wrong, does not hold up the others.
-        let sql = "DELETE FROM readings
-                   WHERE id IN (SELECT id FROM readings ORDER BY id LIMIT ?1) AND last_ms < ?2";
+        let sql = "DELETE FROM readings WHERE id IN (SELECT id FROM readings WHERE last_ms < ?2 LIMIT ?1)";
         self.in_steps(sql, params![ROWS_A_STEP, before_ms])
     }
 
     /// Forgets the buckets of a level that ended before `before_ms`.
     pub fn forget_buckets(&self, level: Level, before_ms: i64, pass: Pass) -> Result<usize, HistoryFault> {
-        let sql = "DELETE FROM buckets
-                   WHERE id IN (SELECT id FROM buckets WHERE level = ?2 ORDER BY id LIMIT ?1)
-                   AND last_ms < ?3 AND (level > 1 OR id <= ?4)";
+        let sql = "DELETE FROM buckets WHERE id IN (SELECT id FROM buckets
+                   WHERE level = ?2 AND last_ms < ?3 AND (level > 1 OR id <= ?4) LIMIT ?1)";
         self.in_steps(sql, params![ROWS_A_STEP, level as i64, before_ms, pass.folded])
     }
 

@@ -43,9 +43,13 @@ pub(super) struct Keeper {
     by_key: BTreeMap<Key, usize>,
     /// The hour since 1970 that is open.
     hour: Option<i64>,
+    /// A day has ended that is not summed up yet.
+    is_day_over: bool,
     /// Chunks of the open hour, as the journal has them: index of the series, values.
     open: Vec<(usize, Vec<u8>)>,
     retention: Retention,
+    /// With less than this free on the disk nothing is written.
+    floor_bytes: u64,
 }
 
 impl Keeper {
@@ -62,8 +66,12 @@ impl Keeper {
             |row: &SeriesRow| Key { source: row.source.clone(), point: row.point.clone(), unit: row.unit.clone() };
         let by_key = series.iter().map(key).zip(0..).collect();
         let folded = database.meta(FOLDED)?;
-        let retention = Retention::new(&settings, &database)?;
+        let set_aside_bytes = std::fs::metadata(directory.join(SET_ASIDE)).map_or(0, |file| file.len());
+        let retention = Retention::new(&settings, &database, set_aside_bytes)?;
         let (directory, hour, open) = (directory.to_owned(), None, Vec::new());
+        let is_day_over = false;
+        let disk = rustix::fs::statvfs(directory.as_path()).map_err(std::io::Error::from)?;
+        let floor_bytes = settings.free_min_bytes.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20);
         let mut keeper = Keeper {
             directory,
             settings,
@@ -74,8 +82,10 @@ impl Keeper {
             series,
             by_key,
             hour,
+            is_day_over,
             open,
             retention,
+            floor_bytes,
         };
         for record in records {
             keeper.open.extend(keeper.read_record(&record));
@@ -90,15 +100,17 @@ impl Keeper {
     /// # Errors
     /// [`HistoryFault`]; some of the values may be lost.
     pub fn add(&mut self, batch: Batch) -> Result<(), HistoryFault> {
+        let mut done = Ok(());
         // A clock that was never set says a time before this program was written; nobody would look there.
         for (hour, values) in by_hour(batch).into_iter().filter(|(hour, _)| *hour >= HOUR_EARLIEST) {
-            if self.hour.is_some_and(|open| open != hour) {
-                self.close_hour(hour.saturating_mul(HOUR_MS))?;
+            // What fails does not keep the rest from being kept.
+            if let Some(open) = self.hour.filter(|open| *open != hour) {
+                done = done.and(self.close_hour(open.saturating_mul(HOUR_MS), hour.saturating_mul(HOUR_MS)));
             }
             self.hour = Some(hour);
-            self.add_minute(values)?;
+            done = done.and(self.add_minute(values));
         }
-        Ok(())
+        done
     }
 
     /// Writes the open hour into the database before its end.
@@ -120,7 +132,7 @@ impl Keeper {
     }
 
     fn add_minute(&mut self, values: Batch) -> Result<(), HistoryFault> {
-        self.add_series(&values)?;
+        let added = self.add_series(&values);
         let mut record = Vec::new();
         let mut chunks = Vec::new();
         for (key, values) in values {
@@ -138,7 +150,7 @@ impl Keeper {
         if bytes > OPEN_BYTES_MAX {
             self.open.drain(..self.open.len() / 4);
         }
-        written
+        added.and(written)
     }
 
     fn write_minute(&mut self, record: &[u8]) -> Result<(), HistoryFault> {
@@ -180,16 +192,16 @@ impl Keeper {
     }
 
     /// Writes the open hour, sums up the day if that has ended, and forgets what is too old.
-    fn close_hour(&mut self, now_ms: i64) -> Result<(), HistoryFault> {
-        let Some(hour_ms) = self.hour.take().map(|hour| hour.saturating_mul(HOUR_MS)) else { return Ok(()) };
-        self.write_hour()?;
+    fn close_hour(&mut self, hour_ms: i64, now_ms: i64) -> Result<(), HistoryFault> {
         let day = |at_ms| Level::Day.around(at_ms, &self.settings.zone).from_ms;
         let is_new_day = day(hour_ms) != day(now_ms);
-        if is_new_day {
-            self.fold()?;
+        self.is_day_over |= is_new_day;
+        let mut done = self.write_hour();
+        if self.is_day_over && done.is_ok() {
+            done = self.fold();
         }
         let pass = Pass { folded: self.folded };
-        self.retention.forget(&mut self.database, End { hour_ms, now_ms, is_new_day, pass })
+        done.and(self.retention.forget(&mut self.database, End { hour_ms, now_ms, is_new_day, pass }))
     }
 
     fn write_hour(&mut self) -> Result<(), HistoryFault> {
@@ -229,9 +241,8 @@ impl Keeper {
     /// The database of money is on the same disk.
     fn require_room(&self) -> Result<(), HistoryFault> {
         let disk = rustix::fs::statvfs(&self.directory).map_err(std::io::Error::from)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let floor = self.settings.free_min_bytes.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20);
-        if free < floor { Err(HistoryFault::NoRoom(floor >> 20)) } else { Ok(()) }
+        let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free_bytes < self.floor_bytes { Err(HistoryFault::NoRoom(self.floor_bytes >> 20)) } else { Ok(()) }
     }
 
     /// Sums up the minutes that are in no coarser level yet.
@@ -266,7 +277,7 @@ impl Keeper {
         let folded = changes.last_bucket_id()?;
         changes.set_meta(FOLDED, folded)?;
         changes.commit()?;
-        self.folded = folded;
+        (self.folded, self.is_day_over) = (folded, false);
         Ok(())
     }
 }
@@ -276,13 +287,19 @@ impl Keeper {
 /// # Errors
 /// What the system says.
 pub(super) fn set_aside(directory: &Path) -> std::io::Result<()> {
-    for name in [DATABASE, "history.db-wal", "history.db-shm", JOURNAL] {
-        match rename(directory.join(name), directory.join(format!("{name}.damaged"))) {
+    let names =
+        [(DATABASE, SET_ASIDE), ("history.db-wal", "history.db.damaged-wal"), (JOURNAL, "history.journal.damaged")];
+    for (name, aside) in names {
+        match rename(directory.join(name), directory.join(aside)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    Ok(())
+    // It says who has the database open, which nobody has any more.
+    match std::fs::remove_file(directory.join("history.db-shm")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn chunk_of(kind: Kind, buckets: &[Bucket]) -> Option<Chunk> {
@@ -312,6 +329,7 @@ fn take_chunk<'a>(record: &mut &'a [u8]) -> Option<(i64, &'a [u8])> {
 }
 
 pub(super) const DATABASE: &str = "history.db";
+const SET_ASIDE: &str = "history.db.damaged";
 const JOURNAL: &str = "history.journal";
 const GENERATION: &str = "generation";
 const FOLDED: &str = "folded";

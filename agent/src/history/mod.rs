@@ -42,6 +42,6 @@ pub struct Settings {
     pub hours_ms: i64,
     /// What `history.db` may take; then the oldest details go first.
     pub disk_max_bytes: u64,
-    /// Nothing is written while less is free on the disk, or less than a twentieth of it.
+    /// Nothing is written while less than this and less than a twentieth of the disk is free.
     pub free_min_bytes: u64,
 }

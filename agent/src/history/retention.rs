@@ -30,13 +30,14 @@ pub(super) struct End {
 }
 
 impl Retention {
-    pub fn new(settings: &Settings, database: &Database) -> Result<Retention, HistoryFault> {
+    /// A damaged history that was set aside, of so many bytes, counts too, up to three quarters.
+    pub fn new(settings: &Settings, database: &Database, set_aside_bytes: u64) -> Result<Retention, HistoryFault> {
         Ok(Retention {
             readings_ms: settings.readings_ms,
             minutes_ms: settings.minutes_ms,
             quarters_ms: settings.quarters_ms,
             hours_ms: settings.hours_ms,
-            disk_max_bytes: settings.disk_max_bytes,
+            disk_max_bytes: settings.disk_max_bytes.saturating_sub(set_aside_bytes).max(settings.disk_max_bytes / 4),
             now_ms: database.meta(NOW)?,
         })
     }
@@ -79,13 +80,13 @@ impl Retention {
         Ok(())
     }
 
-    /// A clock that leaps into the future for an hour costs a day of details, not all of them; one that was set back
-    /// brings nothing back.
+    /// A clock that leaps into the future for an hour costs a day of details, not all of them; when it is set back, what is
+    /// too old is judged by the time it then shows.
     fn believed(&self, end: End) -> i64 {
         let gap_ms = end.now_ms.saturating_sub(end.hour_ms).clamp(0, DAY_MS + HOUR_MS);
         match self.now_ms {
             0 => end.now_ms,
-            was => end.now_ms.min(was.saturating_add(gap_ms + HOUR_MS)).max(was),
+            was => end.now_ms.min(was.saturating_add(gap_ms + HOUR_MS)),
         }
     }
 }

@@ -148,11 +148,13 @@ struct Served {
     clock: Clock,
     keeper: Option<Keeper>,
     fault: Option<String>,
+    /// So many writes are not tried after the files could not be opened.
+    pause: u32,
 }
 
 impl Served {
     fn open(directory: PathBuf, settings: Settings, clock: Clock) -> Served {
-        let mut served = Served { directory, settings, clock, keeper: None, fault: None };
+        let mut served = Served { directory, settings, clock, keeper: None, fault: None, pause: 0 };
         served.reopen();
         served
     }
@@ -182,7 +184,11 @@ impl Served {
         let is_there = self.directory.join(DATABASE).exists();
         if self.keeper.is_none() || !is_there {
             self.keeper = None;
-            self.reopen();
+            // Looking through a large file is dear, and a disk does not heal in a minute.
+            match self.pause.checked_sub(1) {
+                Some(pause) => self.pause = pause,
+                None => self.reopen(),
+            }
         }
         let Some(keeper) = &mut self.keeper else { return };
         match keeper.add(batch) {
@@ -196,7 +202,8 @@ impl Served {
         self.fault = Some(fault.to_string());
         if fault.is_damage() {
             self.keeper = None;
-            self.reopen();
+            let opened = self.begin_anew(fault);
+            self.opened(opened);
         }
     }
 
@@ -206,11 +213,16 @@ impl Served {
             Err(fault) if fault.is_damage() => self.begin_anew(&fault),
             opened => opened,
         };
+        self.opened(opened);
+    }
+
+    fn opened(&mut self, opened: Result<Keeper, HistoryFault>) {
         match opened {
             Ok(keeper) => (self.keeper, self.fault) = (Some(keeper), None),
             Err(fault) => {
                 tracing::warn!(%fault, "the history cannot be used");
                 self.fault = Some(fault.to_string());
+                self.pause = WRITES_PAUSED;
             }
         }
     }
@@ -239,6 +251,8 @@ impl Served {
 }
 
 const COMMANDS_MAX: usize = 32;
+/// Ten minutes.
+const WRITES_PAUSED: u32 = 10;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! Who gets in: connections with limits of time and number, and no requests that another website makes.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -57,11 +58,13 @@ pub(super) struct Limits {
     pub(super) header: Duration,
     /// A browser opens six to one address.
     pub(super) connections: usize,
+    /// From one address of the house; whoever wants more is turned away.
+    pub(super) from_one: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { header: Duration::from_secs(10), connections: 64 }
+        Limits { header: Duration::from_secs(10), connections: 64, from_one: 16 }
     }
 }
 
@@ -69,6 +72,7 @@ impl Default for Limits {
 pub(super) async fn serve(listener: TcpListener, router: Router, identity: PageIdentity, limits: Limits) {
     // An engine that one of them held on to could not stop.
     let mut connections = JoinSet::new();
+    let guests = Arc::new(Mutex::new(HashMap::new()));
     loop {
         while connections.try_join_next().is_some() {}
         if connections.len() >= limits.connections {
@@ -78,12 +82,46 @@ pub(super) async fn serve(listener: TcpListener, router: Router, identity: PageI
             Ok((stream, address)) => {
                 let Ok(local) = stream.local_addr() else { continue };
                 let peer = Peer { address: canonical(address), local: canonical(local), is_encrypted: false };
-                connections.spawn(welcome(stream, router.clone(), identity.clone(), peer, limits.header));
+                let Some(guest) = Guest::let_in(&guests, peer.address.ip(), limits.from_one) else { continue };
+                let (router, identity) = (router.clone(), identity.clone());
+                connections.spawn(async move {
+                    welcome(stream, router, identity, peer, limits.header).await;
+                    drop(guest);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "the page cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+/// One of the connections from an address, for as long as it lives.
+struct Guest {
+    all: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    address: IpAddr,
+}
+
+impl Guest {
+    /// `None` when there are so many from this address already. This machine itself is no stranger.
+    fn let_in(all: &Arc<Mutex<HashMap<IpAddr, usize>>>, address: IpAddr, most: usize) -> Option<Guest> {
+        let mut counts = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= most && !address.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(Guest { all: Arc::clone(all), address })
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut counts = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(&self.address) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(counts.remove(&self.address)),
         }
     }
 }
@@ -121,7 +159,7 @@ async fn serve_connection(
     header: Duration,
 ) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header);
+    http.timer(TokioTimer::new()).header_read_timeout(header).max_buf_size(HEAD_BYTES_MAX);
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     // A browser that goes away or is slow loses its answer, nothing else.
     if timeout(CONNECTION_LIFE, served.as_mut()).await.is_err() {
@@ -178,9 +216,30 @@ impl Default for Turns {
 
 /// The first byte of a TLS connection: a handshake record (RFC 8446, section 5.1). No HTTP request begins so.
 const TLS_HANDSHAKE: u8 = 22;
+/// Of a request's head.
+const HEAD_BYTES_MAX: usize = 16 * 1_024;
 const REQUESTS_MAX: usize = 16;
 /// Longer than a page view takes that waits for the wallet.
 const TURN_WAIT: Duration = Duration::from_secs(3);
 const CONNECTION_LIFE: Duration = Duration::from_secs(300);
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_address_does_not_take_every_connection() {
+        let all = Arc::default();
+        let stranger = IpAddr::from([192, 168, 1, 66]);
+        let guests: Vec<_> = (0..10).filter_map(|_| Guest::let_in(&all, stranger, 4)).collect();
+        assert_eq!(guests.len(), 4);
+        assert!(Guest::let_in(&all, IpAddr::from([192, 168, 1, 1]), 4).is_some(), "another address has its own");
+        assert!((0..10).all(|_| Guest::let_in(&all, IpAddr::from([127, 0, 0, 1]), 0).is_some()));
+        drop(guests);
+        assert!(Guest::let_in(&all, stranger, 4).is_some(), "those that ended make room");
+        assert!(all.lock().unwrap().is_empty(), "and nothing is left behind");
+    }
+}

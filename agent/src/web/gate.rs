@@ -1,6 +1,7 @@
 //! Who sees what: an unclaimed device shows how to become its owner, a claimed one asks for the password first.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Form;
@@ -9,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::door::Peer;
 use super::page;
@@ -50,11 +52,12 @@ pub(super) struct Login {
     next: String,
 }
 
-/// Where the owner wanted to go.
+/// Where the owner wanted to go, and whether a button was pressed after the session had ended.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
     next: String,
+    ended: Option<String>,
 }
 
 /// Lets a request through that carries a session, and those that need none.
@@ -69,7 +72,9 @@ pub(super) async fn require_session(
     if path.starts_with("/static/") || (path == "/claim" && !is_claimed) || (path == "/login" && is_claimed) {
         return next.run(request).await;
     }
-    if token_of(&peer, request.headers()).and_then(|token| source.access.session(token)).is_some() {
+    // A page that looks for news by itself keeps no session alive.
+    let is_use = request.headers().get("sec-fetch-dest").is_none_or(|dest| dest != "empty");
+    if token_of(&peer, request.headers()).and_then(|token| source.access.session(token, is_use)).is_some() {
         return next.run(request).await;
     }
     let is_page = matches!(*request.method(), Method::GET | Method::HEAD) && !path.contains('.');
@@ -77,6 +82,10 @@ pub(super) async fn require_session(
         (true, false) => Redirect::to("/claim").into_response(),
         (true, true) if path == "/" => Redirect::to("/login").into_response(),
         (true, true) => Redirect::to(&format!("/login?next={}", path_of(request.uri()))).into_response(),
+        // A button on a page that has been open for long: whoever pressed it must not believe that it worked.
+        (false, true) if request.method() == Method::POST && path != "/claim" => {
+            Redirect::to("/login?ended=1").into_response()
+        }
         (false, false) => (StatusCode::FORBIDDEN, Denied::Unclaimed.to_string()).into_response(),
         (false, true) => (StatusCode::UNAUTHORIZED, "Log in first, on the page /login").into_response(),
     }
@@ -85,8 +94,12 @@ pub(super) async fn require_session(
 /// Only forms of Kilosat's own pages change anything.
 pub(super) async fn own_forms_only(Extension(peer): Extension<Peer>, request: Request, next: Next) -> Response {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_safe || is_from_our_page(&peer, request.headers()) {
+    if is_safe {
         return next.run(request).await;
+    }
+    if is_from_our_page(&peer, request.headers()) {
+        let answered = timeout(FORM_WAIT, next.run(request)).await;
+        return answered.unwrap_or_else(|_| (StatusCode::REQUEST_TIMEOUT, TOO_SLOW).into_response());
     }
     (StatusCode::FORBIDDEN, "Only Kilosat's own page can press this button. Nothing was changed.").into_response()
 }
@@ -135,7 +148,8 @@ pub(super) async fn claim(
 
 /// `GET /login`
 pub(super) async fn login_page(State(source): State<StatusSource>, Query(wanted): Query<Wanted>) -> Response {
-    page(&LoginPage { name: &source.config.name, next: wanted.next, fault: None })
+    let fault = wanted.ended.map(|_| SESSION_ENDED.to_owned());
+    page(&LoginPage { name: &source.config.name, next: wanted.next, fault })
 }
 
 /// `POST /login`
@@ -155,8 +169,13 @@ pub(super) async fn log_in(
             entered(&peer, &token, local(&form.next))
         }
         Err(denied) => {
-            if matches!(denied, Denied::WrongPassword) {
-                audit(&source, format!("a wrong password came from {}", peer.address.ip())).await;
+            // Ever more seldom: a stranger must not fill the journal.
+            if let Denied::WrongPassword(so_far) = denied
+                && so_far.is_power_of_two()
+            {
+                let from = peer.address.ip();
+                audit(&source, format!("{so_far} wrong passwords since the last right one, the last from {from}"))
+                    .await;
             }
             let fault = Some(denied.to_string());
             (status_of(&denied), page(&LoginPage { name: &source.config.name, next: form.next, fault })).into_response()
@@ -231,6 +250,11 @@ fn local(next: &str) -> &str {
     let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic());
     if is_path && is_plain { next } else { "/" }
 }
+
+const SESSION_ENDED: &str = "Your session had ended, so nothing was changed. Log in and press the button again.";
+const TOO_SLOW: &str = "This took too long. Look at the page before you try again.";
+/// Longer than a password takes to check behind fifteen others.
+const FORM_WAIT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! What the page calls itself: its certificate, and the names under which it is reached.
 
-use std::io;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,52 +24,38 @@ pub struct PageIdentity {
     encrypted: Option<(TlsAcceptor, Fingerprint)>,
 }
 
-/// Why there is no certificate.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityFault {
-    /// The file cannot be used.
-    #[error(
-        "the page's certificate {path} cannot be used ({source}). Nothing was started; check its owner and the disk, or delete it to get a new one"
-    )]
-    File {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It cannot be made, or does not fit its key.
-    #[error(
-        "the page's certificate is no good ({0}). Nothing was started; delete web.pem in the state directory to get a new one"
-    )]
-    Certificate(String),
-}
-
 impl PageIdentity {
     /// The certificate of this device in `directory`, made when it is not there yet, and its names: that of the machine,
     /// the same in the house's own network, and `more`.
     ///
-    /// # Errors
-    /// [`IdentityFault`].
-    pub fn load_or_create(directory: &Path, more: &[String]) -> Result<PageIdentity, IdentityFault> {
+    /// Without a good certificate the page is there for this machine alone: it is no reason not to pay.
+    pub fn load_or_create(directory: &Path, more: &[String]) -> PageIdentity {
         let host = rustix::system::uname().nodename().to_string_lossy().to_lowercase();
-        let mut names = more.to_vec();
-        if !host.is_empty() && host != "localhost" {
-            names.push(host.split('.').next().map(|first| format!("{first}.local")).unwrap_or_default());
-            names.push(host);
+        let local = host.split('.').next().map(|first| format!("{first}.local")).unwrap_or_default();
+        let mut names = vec![local, host];
+        names.extend_from_slice(more);
+        // Names with other letters reach us in another spelling, which `more` has already.
+        names.retain(|name| !name.is_empty() && name.is_ascii() && name != "localhost" && name != "localhost.local");
+        let encrypted = read_or_create(&directory.join("web.pem"), &names).and_then(|pem| acceptor(&pem));
+        let encrypted = encrypted.inspect_err(|why| {
+            tracing::error!(
+                why,
+                "there is no certificate, so only this machine itself reaches the page; delete web.pem in the \
+                                  state directory to get a new one"
+            );
+        });
+        PageIdentity { names, encrypted: encrypted.ok() }
+    }
+
+    /// Where the page is, for people: with the machine's name where it is served at every address.
+    pub fn addresses(&self, listen: SocketAddr) -> String {
+        let at_home = format!("http://localhost:{}/", listen.port());
+        match (listen.ip().is_unspecified(), self.names.first(), &self.encrypted) {
+            (true, Some(name), Some(_)) => format!("https://{name}:{}/, on this machine also {at_home}", listen.port()),
+            (true, _, _) => at_home,
+            (false, _, Some(_)) if !listen.ip().is_loopback() => format!("https://{listen}/"),
+            (false, _, _) => format!("http://{listen}/"),
         }
-        let path = directory.join("web.pem");
-        let unusable = |source| IdentityFault::File { path: path.display().to_string(), source };
-        let pem = match std::fs::read(&path) {
-            Ok(pem) => pem,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let pem = create(&names)?;
-                disk::replace(&path, &pem).map_err(unusable)?;
-                pem
-            }
-            Err(error) => return Err(unusable(error)),
-        };
-        let encrypted = Some(acceptor(&pem)?);
-        Ok(PageIdentity { names, encrypted })
     }
 
     /// Whether a browser may call us so, whatever the port.
@@ -86,31 +73,40 @@ impl PageIdentity {
     }
 }
 
+fn read_or_create(path: &Path, names: &[String]) -> Result<Vec<u8>, String> {
+    match std::fs::read(path) {
+        Ok(pem) => Ok(pem),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let pem = create(names).map_err(|error| error.to_string())?;
+            disk::replace(path, &pem).map_err(|error| error.to_string())?;
+            Ok(pem)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// A key of its own and a certificate signed with it, as PEM. It names no time that a wrong clock could miss.
-fn create(names: &[String]) -> Result<Vec<u8>, IdentityFault> {
-    let failed = |error: rcgen::Error| IdentityFault::Certificate(error.to_string());
-    let key = rcgen::KeyPair::generate().map_err(failed)?;
+fn create(names: &[String]) -> Result<Vec<u8>, rcgen::Error> {
+    let key = rcgen::KeyPair::generate()?;
     let mut all = names.to_vec();
     all.push("localhost".to_owned());
-    let mut wanted = rcgen::CertificateParams::new(all).map_err(failed)?;
+    let mut wanted = rcgen::CertificateParams::new(all)?;
     wanted.distinguished_name = rcgen::DistinguishedName::new();
-    let name = names.last().map_or("Kilosat", String::as_str);
-    wanted.distinguished_name.push(rcgen::DnType::CommonName, name);
+    wanted.distinguished_name.push(rcgen::DnType::CommonName, names.first().map_or("Kilosat", String::as_str));
     wanted.not_before = rcgen::date_time_ymd(2020, 1, 1);
     wanted.not_after = rcgen::date_time_ymd(2099, 12, 31);
-    let certificate = wanted.self_signed(&key).map_err(failed)?;
+    let certificate = wanted.self_signed(&key)?;
     Ok((certificate.pem() + &key.serialize_pem()).into_bytes())
 }
 
-fn acceptor(pem: &[u8]) -> Result<(TlsAcceptor, Fingerprint), IdentityFault> {
-    let no_good = |error: String| IdentityFault::Certificate(error);
-    let certificate = CertificateDer::from_pem_slice(pem).map_err(|error| no_good(error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| no_good(error.to_string()))?;
+fn acceptor(pem: &[u8]) -> Result<(TlsAcceptor, Fingerprint), String> {
+    let certificate = CertificateDer::from_pem_slice(pem).map_err(|error| error.to_string())?;
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| error.to_string())?;
     let fingerprint = Fingerprint(sha256::Hash::hash(&certificate).to_byte_array());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![certificate], key))
-        .map_err(|error| no_good(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
     Ok((TlsAcceptor::from(Arc::new(config)), fingerprint))
 }
 
@@ -122,14 +118,14 @@ mod tests {
     #[test]
     fn a_device_keeps_its_certificate_and_its_names() {
         let folder = tempfile::tempdir().unwrap();
-        let load = || PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]).unwrap();
+        let load = || PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]);
         let (first, second) = (load(), load());
         assert_eq!(first.fingerprint(), second.fingerprint());
         assert_eq!(first.fingerprint().unwrap().len(), 95);
         assert!(first.is_name("house.example") && first.is_name("House.Example") && first.is_name("localhost"));
         assert!(!first.is_name("evil.example") && !first.is_name(""));
         let other = tempfile::tempdir().unwrap();
-        let other = PageIdentity::load_or_create(other.path(), &[]).unwrap();
+        let other = PageIdentity::load_or_create(other.path(), &["häuschen.example".to_owned()]);
         assert_ne!(first.fingerprint(), other.fingerprint(), "no two devices have the same");
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(folder.path().join("web.pem")).unwrap().permissions().mode();
@@ -137,11 +133,26 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_certificate_is_said_and_not_replaced() {
+    fn without_a_good_certificate_the_page_is_for_this_machine_alone() {
         let folder = tempfile::tempdir().unwrap();
         disk::replace(&folder.path().join("web.pem"), b"nothing").unwrap();
-        let fault = PageIdentity::load_or_create(folder.path(), &[]).err().unwrap().to_string();
-        assert!(fault.contains("delete web.pem"), "{fault}");
+        let page = PageIdentity::load_or_create(folder.path(), &[]);
+        assert_eq!(page.fingerprint(), None);
+        assert_eq!(page.addresses("0.0.0.0:8380".parse().unwrap()), "http://localhost:8380/");
         assert_eq!(std::fs::read(folder.path().join("web.pem")).unwrap(), b"nothing");
+    }
+
+    #[test]
+    fn people_are_told_an_address_that_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let page = PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]);
+        let everywhere = page.addresses("0.0.0.0:8380".parse().unwrap());
+        assert!(
+            everywhere.starts_with("https://") && everywhere.ends_with("also http://localhost:8380/"),
+            "{everywhere}"
+        );
+        assert!(!everywhere.contains("0.0.0.0"));
+        assert_eq!(page.addresses("127.0.0.1:8380".parse().unwrap()), "http://127.0.0.1:8380/");
+        assert_eq!(page.addresses("192.168.1.20:8380".parse().unwrap()), "https://192.168.1.20:8380/");
     }
 }

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 use self::door::{Limits, Peer, Turns};
 use self::frame::Frame;
-pub use self::identity::{IdentityFault, PageIdentity};
+pub use self::identity::PageIdentity;
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
@@ -149,7 +149,8 @@ const HEADERS: [(HeaderName, &str); 6] = [
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // With none at all, browsers say no origin with a form either, and some of them say nothing else.
+    (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),

@@ -5,7 +5,8 @@ const ANSWER_WAIT_MS = 10000;
 
 // Whoever is selecting text or holds something down is not disturbed.
 function isBusy() {
-  return document.hidden || !document.getSelection().isCollapsed || document.querySelector("main :active") !== null;
+  const isTyping = document.activeElement !== null && document.activeElement.matches("main input");
+  return document.hidden || isTyping || !document.getSelection().isCollapsed || document.querySelector("main :active") !== null;
 }
 
 // A button that is exchanged under the finger loses the press, so the one that stops payments stays while it is needed.

@@ -33,6 +33,9 @@ impl Keeper {
         fresh.add_values(&self.open_values(index), &mut row.last.clone());
         buckets.extend(fresh.finish());
         let mut buckets = in_order(buckets);
+        if kind != Kind::Gauge {
+            buckets.iter_mut().for_each(|bucket| (bucket.mean, bucket.min) = (bucket.max, bucket.max));
+        }
         buckets.retain(|bucket| range.holds(bucket.start_ms));
         Ok(buckets)
     }

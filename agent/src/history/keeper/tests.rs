@@ -151,6 +151,22 @@ fn a_clock_that_leaps_costs_no_history() {
 }
 
 #[test]
+fn a_clock_that_was_wrong_at_the_first_start_keeps_nothing_from_being_kept() {
+    let folder = TempDir::new().unwrap();
+    let mut keeper = open(&folder);
+    // Twelve years on, for three hours, with more points than are forgotten in one step.
+    for hour in 0..3 {
+        let values = every(MINUTE_MS, START_MS + 4_400 * DAY_MS + hour * HOUR_MS, 60);
+        let points = (0..300).map(|point| (key(&format!("point{point}"), ""), values.clone()));
+        keeper.add(points.collect()).unwrap();
+    }
+    add_days(&mut keeper, 0, 20);
+    let minutes = count(&keeper, Level::Minute);
+    assert!((8 * 96..=9 * 96).contains(&minutes), "eight days are kept and no more: {minutes} minutes");
+    assert!(!keeper.values(&power(), everything()).unwrap().is_empty());
+}
+
+#[test]
 fn a_disk_that_is_to_be_spared_loses_the_oldest_details_first() {
     let folder = TempDir::new().unwrap();
     let tight = Settings { disk_max_bytes: 300_000, readings_ms: 900 * DAY_MS, minutes_ms: 900 * DAY_MS, ..settings() };
@@ -173,20 +189,23 @@ fn a_disk_that_is_to_be_spared_loses_the_oldest_details_first() {
 }
 
 #[test]
-fn a_disk_that_is_full_gets_nothing_and_memory_keeps_the_hour() {
+fn a_disk_that_is_full_gets_nothing_and_nothing_new_is_lost_meanwhile() {
     let folder = TempDir::new().unwrap();
-    let full = Settings { free_min_bytes: u64::MAX, ..settings() };
-    let mut keeper = Keeper::open(folder.path(), full).unwrap();
-    let values = every(1_000, START_MS, 60);
-    keeper.add(vec![(power(), values.clone())]).unwrap();
-    let disk = rustix::fs::statvfs(folder.path()).unwrap();
-    if disk.f_bavail > disk.f_blocks / 20 {
-        // The machine of this test has room: a twentieth is free, so what was asked is capped.
-        keeper.seal().unwrap();
-    } else {
-        assert!(matches!(keeper.seal(), Err(HistoryFault::NoRoom(_))));
+    let mut keeper = open(&folder);
+    keeper.floor_bytes = u64::MAX;
+    let mut all = Vec::new();
+    for hour in 0..30 {
+        let values = every(MINUTE_MS, START_MS + hour * HOUR_MS, 60);
+        let done = keeper.add(vec![(power(), values.clone())]);
+        assert_eq!(hour > 0, matches!(done, Err(HistoryFault::NoRoom(_))), "hour {hour}: {done:?}");
+        all.extend(values);
     }
-    assert_eq!(keeper.values(&power(), everything()).unwrap(), values);
+    assert_eq!(keeper.values(&power(), everything()).unwrap(), all);
+    keeper.floor_bytes = 0;
+    keeper.add(vec![(power(), every(MINUTE_MS, START_MS + 30 * HOUR_MS, 1))]).unwrap();
+    assert_eq!(keeper.database.meta(GENERATION).unwrap(), 1, "everything is in the database");
+    assert_eq!(keeper.folded, keeper.database.meta(FOLDED).unwrap());
+    assert!(keeper.folded > 0, "the day that ended meanwhile is summed up");
 }
 
 #[test]
@@ -246,7 +265,7 @@ proptest! {
                     at_ms += wait_ms / 100 * 100;
                     let values: Vec<_> = (0..count).map(|i| Timed { at_ms: at_ms + i * step_ms, milli: i * i }).collect();
                     at_ms += count * step_ms;
-                    keeper.add(vec![(power(), values.clone())]).unwrap();
+                    keeper.add(vec![(energy(), values.clone()), (power(), values.clone())]).unwrap();
                     all.extend(values);
                 }
                 Step::Seal => keeper.seal().unwrap(),
@@ -270,6 +289,9 @@ proptest! {
             };
             let found = keeper.buckets(&power(), level, everything()).unwrap();
             prop_assert_eq!(shape(found), shape(folder.finish()), "{:?}", level);
+            for bucket in keeper.buckets(&energy(), level, everything()).unwrap() {
+                prop_assert_eq!((bucket.mean, bucket.min), (bucket.max, bucket.max), "a counter stands somewhere");
+            }
         }
     }
 }

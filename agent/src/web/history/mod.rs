@@ -131,8 +131,6 @@ pub async fn csv(State(source): State<StatusSource>, Query(asked): Query<Asked>)
         Err(refused) => return refused,
     };
     let name = format!("attachment; filename=\"{}-{}-{}.csv\"", values.source, values.point, values.span);
-    // A feed's points are named by a stranger.
-    let name: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
     (headers, as_csv(&values, &source.config.zone)).into_response()
 }

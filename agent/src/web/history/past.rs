@@ -97,7 +97,13 @@ async fn part(source: &StatusSource, key: &Key, span: Span, date: Date) -> Resul
     let now_ms = source.clock.house_now().0.cast_signed();
     let kind = Kind::of(&key.unit);
     let plan = Plan::of(kind, span).kept(source.history.settings(), now_ms.saturating_sub(range.from_ms));
-    let buckets = source.history.buckets(key.clone(), plan.level, range).await?;
+    let mut plan = plan;
+    let mut buckets = source.history.buckets(key.clone(), plan.level, range).await?;
+    // The disk limit may have taken what would have been young enough.
+    while let (true, Some(coarser)) = (buckets.is_empty(), plan.coarser()) {
+        plan = coarser;
+        buckets = source.history.buckets(key.clone(), plan.level, range).await?;
+    }
     Ok(summed(key, kind, span, range, plan.together(&buckets, range, zone)))
 }
 

@@ -149,17 +149,28 @@ impl Plan {
 
     /// A coarser one where what is so old was forgotten.
     pub fn kept(self, settings: &Settings, age_ms: i64) -> Plan {
-        let mut level = self.level;
-        for (finer, kept_ms, coarser) in [
-            (Level::Minute, settings.minutes_ms, Level::Quarter),
-            (Level::Quarter, settings.quarters_ms, Level::Hour),
-            (Level::Hour, settings.hours_ms, Level::Day),
-        ] {
-            if level == finer && age_ms > kept_ms {
-                level = coarser;
-            }
+        let kept_ms = |level| match level {
+            Level::Minute => settings.minutes_ms,
+            Level::Quarter => settings.quarters_ms,
+            Level::Hour => settings.hours_ms,
+            Level::Day | Level::Month => i64::MAX,
+        };
+        let mut plan = self;
+        while let (true, Some(coarser)) = (age_ms > kept_ms(plan.level), plan.coarser()) {
+            plan = coarser;
         }
-        if level == self.level { self } else { Plan { level, together: 1 } }
+        plan
+    }
+
+    /// The next coarser one, up to days.
+    pub fn coarser(self) -> Option<Plan> {
+        let level = match self.level {
+            Level::Minute => Level::Quarter,
+            Level::Quarter => Level::Hour,
+            Level::Hour => Level::Day,
+            Level::Day | Level::Month => return None,
+        };
+        Some(Plan { level, together: 1 })
     }
 
     /// Buckets with the time each is of, as many together as planned.

@@ -163,5 +163,16 @@ async fn a_press_that_takes_longer_than_the_page_stays_still_stops_payments() {
     timeout(ANSWER_WAIT, stopped).await.expect("the press is not lost");
 }
 
+#[tokio::test]
+async fn what_is_being_typed_is_not_taken_away() {
+    let served = Served::start().await;
+    let Some(mut tab) = Tab::open("about:blank").await else { return };
+    tab.log_in(&served).await;
+    tab.go(&format!("http://{}/", served.address)).await;
+    let typing = "(() => { const input = document.createElement('input'); input.id = 'confirm';
+                   document.getElementById('live').append(input); input.focus(); return isBusy(); })()";
+    assert_eq!(tab.run(typing).await, true, "the page would be exchanged under the password");
+}
+
 /// A browser that starts on a busy machine takes its time.
 const ANSWER_WAIT: Duration = Duration::from_secs(60);

@@ -85,11 +85,13 @@ async fn a_device_that_is_somebodys_asks_for_the_password_first() {
         let expected = match (method, path) {
             ("GET", "/login" | "/static/kilosat.css") => 200,
             ("POST", "/login") => 422,
-            ("GET", "/" | "/history" | "/statement" | "/claim") => 303,
+            ("POST", "/claim") => 401,
+            ("GET", "/" | "/history" | "/statement" | "/claim") | ("POST", _) => 303,
             _ => 401,
         };
         assert_eq!(status, expected, "{method} {path}");
         assert!(status != 303 || location(&answer).starts_with("/login"), "{method} {path}");
+        assert!(method == "GET" || status != 303 || location(&answer) == "/login?ended=1", "{method} {path}");
         for secret in ["utility.example", "Schneider"] {
             assert!(!answer.contains(secret), "{method} {path} tells {secret}");
         }
@@ -109,7 +111,7 @@ async fn whoever_has_the_code_claims_the_device_and_is_in() {
     let mut served = Served::unclaimed(house).await;
     let form = |code: &str, again: &str| format!("code={code}&password=three+nice+words&again={again}");
     let (status, page) = served.send("/claim", &form("nonsense", "three+nice+words")).await;
-    assert!(status == 403 && page.contains("This is not the setup code. 4 more tries"), "{page}");
+    assert!(status == 403 && page.contains("This is not the setup code. 4 more can be wrong"), "{page}");
     assert!(
         page.contains("value=\"nonsense\"") && !page.contains("nice"),
         "the code stays in its field, the password does not"
@@ -148,6 +150,8 @@ async fn a_login_gives_a_new_session_and_the_old_one_ends() {
     let (status, answer) = served.send("/logout", "").await;
     assert!(status == 303 && answer.contains("set-cookie: kilosat=; Max-Age=0"), "{answer}");
     assert_eq!(served.get("/status.json").await.0, 401);
+    let ended = served.get("/login?ended=1").await.1;
+    assert!(ended.contains("Your session had ended, so nothing was changed."), "{ended}");
     let told = events(&source).await;
     assert_eq!(told, ["logged in from 127.0.0.1"; 2]);
 }
@@ -166,7 +170,11 @@ async fn ten_wrong_passwords_are_five_and_then_a_wait() {
     assert!(answers.iter().filter(|status| **status == 429).count() >= 3, "{answers:?}");
     let (status, page) = served.send("/login", "password=three+nice+words").await;
     assert!(status == 429 && page.contains("Too many wrong passwords. Try again in"), "{page}");
-    assert!(events(&source).await.contains(&"a wrong password came from 127.0.0.1".to_owned()));
+    assert!(
+        events(&source)
+            .await
+            .contains(&"4 wrong passwords since the last right one, the last from 127.0.0.1".to_owned())
+    );
 }
 
 #[tokio::test]

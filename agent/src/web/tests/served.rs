@@ -49,7 +49,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         config: Arc::new(config),
         engine,
         latest: Latest::recorded(recorder.clone(), clock.clone()),
-        page: PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]).unwrap(),
+        page: PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]),
         access: Access::open(folder.path(), clock.clone()),
         history: History::start(folder.path(), history, clock.clone(), recorder),
         wallet: WalletView::new(lightning.clone(), clock.clone()),
@@ -282,7 +282,7 @@ async fn connections_that_say_nothing_make_room_for_others() {
     let (source, _folder) = example_house();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = door::Limits { header: Duration::from_millis(100), connections: 2 };
+    let limits = door::Limits { header: Duration::from_millis(100), connections: 2, from_one: 9 };
     let server = tokio::spawn(door::serve(listener, router(source), PageIdentity::default(), limits));
     let served = Served { address, cookie: String::new(), page: PageIdentity::default(), server, _folder };
     let mut silent = TcpStream::connect(address).await.unwrap();
