@@ -1,6 +1,7 @@
 //! The history's own thread, and the questions it answers.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,6 +18,8 @@ pub struct History {
     commands: mpsc::Sender<Command>,
     recorder: Recorder,
     settings: Settings,
+    /// From one write to the next: the house's time may run faster.
+    every: Duration,
 }
 
 /// Why there is no answer.
@@ -58,16 +61,17 @@ impl History {
     pub fn start(directory: &Path, settings: Settings, clock: Clock, recorder: Recorder) -> History {
         // A minute that waits for the disk holds up a page, nothing else.
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let every = (settings.write_every / clock.speed().max(1)).max(WRITE_EVERY_MIN);
         let (directory, kept) = (directory.to_owned(), settings.clone());
         let thread = std::thread::Builder::new().name("history".to_owned());
         let served = thread.spawn(move || Served::open(directory, kept, clock).serve(receiver));
         served.expect("a thread can be started");
-        History { commands, recorder, settings }
+        History { commands, recorder, settings, every }
     }
 
     /// Writes what waits, again and again, until the future is dropped.
     pub async fn run(self) {
-        let mut beat = interval(self.settings.write_every);
+        let mut beat = interval(self.every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -251,6 +255,7 @@ impl Served {
 }
 
 const COMMANDS_MAX: usize = 32;
+const WRITE_EVERY_MIN: Duration = Duration::from_secs(1);
 /// Ten minutes.
 const WRITES_PAUSED: u32 = 10;
 

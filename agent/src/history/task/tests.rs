@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
-
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 
