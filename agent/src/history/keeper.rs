@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::bucket::{
     Bucket, Folder, HOUR_MS, Kind, Level, Timed, in_order, pack_buckets, pack_values, unpack_buckets, unpack_values,
 };
+use super::chunk::ROWS_MAX;
 use super::column::{put_varint, take_varint};
 use super::database::{Chunk, Database, HistoryFault, Pass, SeriesRow};
 use super::journal::Journal;
@@ -211,11 +212,14 @@ impl Keeper {
         let changes = self.database.begin()?;
         for (index, values) in &hours {
             let Some(row) = self.series.get(*index) else { continue };
-            let times = || values.iter().map(|value| value.at_ms);
-            let (Some(first_ms), Some(last_ms), Some(last)) = (times().min(), times().max(), values.last()) else {
-                continue;
-            };
-            changes.add_readings(row.id, first_ms, last_ms, &pack_values(values))?;
+            let Some(last) = values.last() else { continue };
+            // After days of a full disk there may be more than one chunk holds.
+            for values in values.chunks(ROWS_MAX) {
+                let times = || values.iter().map(|value| value.at_ms);
+                if let (Some(first_ms), Some(last_ms)) = (times().min(), times().max()) {
+                    changes.add_readings(row.id, first_ms, last_ms, &pack_values(values))?;
+                }
+            }
             let kind = Kind::of(&row.unit);
             let mut minutes = Folder::new(kind, Level::Minute, &self.settings.zone);
             minutes.add_values(values, &mut row.last.clone());

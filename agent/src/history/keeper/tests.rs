@@ -209,6 +209,19 @@ fn a_disk_that_is_full_gets_nothing_and_nothing_new_is_lost_meanwhile() {
 }
 
 #[test]
+fn more_values_than_a_chunk_holds_are_several_chunks() {
+    let folder = TempDir::new().unwrap();
+    let mut keeper = open(&folder);
+    let batch: Vec<_> = (0..100_000).map(|i| Timed { at_ms: START_MS + i, milli: 7 }).collect();
+    for _ in 0..11 {
+        keeper.add(vec![(power(), batch.clone())]).unwrap();
+    }
+    keeper.seal().unwrap();
+    assert_eq!(keeper.values(&power(), everything()).unwrap().len(), 1_100_000);
+    assert_eq!(keeper.database.readings(1, everything()).unwrap().len(), 2);
+}
+
+#[test]
 fn points_that_are_no_longer_read_stay_and_new_ones_are_added() {
     let folder = TempDir::new().unwrap();
     let mut keeper = open(&folder);
