@@ -1,5 +1,6 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
+mod draft;
 mod gpio;
 mod history;
 mod limits;
@@ -22,6 +23,7 @@ use kilosat_drivers::gpio::ButtonWiring;
 use kilosat_drivers::profiles::ProfileFault;
 use url::Url;
 
+pub use draft::{Draft, NotToml, Place, Setting};
 use gpio::check_lines;
 pub use gpio::{ContactInput, PulseMeter, RelaySettings};
 use lists::{check_payees, check_references};

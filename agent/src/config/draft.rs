@@ -1,0 +1,322 @@
+//! Changes to the text of `kilosat.toml` that leave every other byte as its owner wrote it, comments too.
+
+use std::ops::Range;
+
+use toml_edit::{Document, Item, Table, TableLike};
+
+/// A value as it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Number(u64),
+    /// True or false.
+    Flag(bool),
+}
+
+/// Where a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// In the section with this dotted name; at the top of the file when it is empty.
+    Section(&'a str),
+    /// In the section `[[list]]` that has this id, or in one below it.
+    Listed {
+        /// Such as `agreement`.
+        list: &'a str,
+        /// Its `id`; of a `[[payee]]` its `payee`.
+        id: &'a str,
+        /// The section below it, such as `limits`; itself when empty.
+        below: &'a str,
+    },
+}
+
+/// The file's text while it is being changed. Nothing is judged here: [`super::Config::parse_with`] does that at the end.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    text: String,
+}
+
+/// The text is no TOML, so nothing in it can be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("kilosat.toml cannot be read as it is. Nothing was changed; mend it first")]
+pub struct NotToml;
+
+/// A section that was found.
+struct Spot {
+    /// From the beginning of its heading to the end of its last line.
+    body: Range<usize>,
+    /// Where lines of its own end and those of sections below it begin.
+    own_end: usize,
+    /// Begins with a heading, unlike the top of the file.
+    has_heading: bool,
+}
+
+impl Draft {
+    /// Of this text.
+    ///
+    /// # Errors
+    /// [`NotToml`].
+    pub fn of(text: &str) -> Result<Draft, NotToml> {
+        parse(text).map(|_| Draft { text: text.to_owned() })
+    }
+
+    /// What it has become.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Sets a key: in its place when it is there, in place of the line that names it switched off (`#key = …`), or else
+    /// as the last line of its section. A section below a list's is begun when it is missing.
+    ///
+    /// # Errors
+    /// [`NotToml`]; also when there is no such section in the list.
+    pub fn set(&mut self, place: Place<'_>, key: &str, setting: &Setting) -> Result<(), NotToml> {
+        let document = parse(&self.text)?;
+        let written = setting.written();
+        if let Some(item) = table_at(&document, place).and_then(|table| table.get(key)) {
+            let span = item.span().ok_or(NotToml)?;
+            if self.text.get(span.clone()) != Some(written.as_str()) {
+                self.text.replace_range(span, &written);
+            }
+            return parse(&self.text).map(|_| ());
+        }
+        let line = format!("{key} = {written}\n");
+        match (table_at(&document, place).is_some(), place) {
+            (true, _) => {
+                let spot = spot(&self.text, &document, place).ok_or(NotToml)?;
+                self.add_line(&spot, key, &line);
+            }
+            (false, Place::Section(name)) => {
+                self.end_line();
+                self.text.push_str(&format!("\n[{name}]\n{line}"));
+            }
+            (false, Place::Listed { list, id, below }) => {
+                let outer = Place::Listed { list, id, below: "" };
+                let spot = spot(&self.text, &document, outer).ok_or(NotToml)?;
+                self.insert(spot.own_end, &format!("\n[{list}.{below}]\n{line}"));
+            }
+        }
+        parse(&self.text).map(|_| ())
+    }
+
+    /// Switches a key off: its lines begin with `#` from then on. Does nothing when it is not there.
+    ///
+    /// # Errors
+    /// [`NotToml`].
+    pub fn clear(&mut self, place: Place<'_>, key: &str) -> Result<(), NotToml> {
+        let document = parse(&self.text)?;
+        let Some(table) = table_at(&document, place) else { return Ok(()) };
+        let Some((key, item)) = table.get_key_value(key) else { return Ok(()) };
+        let (from, to) = (key.span().ok_or(NotToml)?.start, item.span().ok_or(NotToml)?.end);
+        let from = line_start(&self.text, from);
+        let to = line_end(&self.text, to);
+        let lines = self.text.get(from..to).ok_or(NotToml)?;
+        let off: String = lines.split_inclusive('\n').map(|line| format!("#{line}")).collect();
+        self.text.replace_range(from..to, &off);
+        parse(&self.text).map(|_| ())
+    }
+
+    /// Adds a section to a list, after the last one of its kind, or at the end of the file.
+    ///
+    /// `below` is the sections below it, each with its keys.
+    ///
+    /// # Errors
+    /// [`NotToml`].
+    pub fn add(
+        &mut self,
+        list: &str,
+        keys: &[(&str, Setting)],
+        below: &[(&str, Vec<(&str, Setting)>)],
+    ) -> Result<(), NotToml> {
+        let document = parse(&self.text)?;
+        let mut section = format!("\n[[{list}]]\n{}", lines(keys));
+        for (name, keys) in below.iter().filter(|(_, keys)| !keys.is_empty()) {
+            section.push_str(&format!("\n[{list}.{name}]\n{}", lines(keys)));
+        }
+        match sections(&document, list).last().and_then(|(_, table)| spot_of(&self.text, table)) {
+            Some(last) => self.insert(last.body.end, &section),
+            None => {
+                self.end_line();
+                self.text.push_str(&section);
+            }
+        }
+        parse(&self.text).map(|_| ())
+    }
+
+    /// Takes a section out of a list, with the sections below it. Comments before its heading stay.
+    ///
+    /// # Errors
+    /// [`NotToml`]; also when there is no such section.
+    pub fn remove(&mut self, list: &str, id: &str) -> Result<(), NotToml> {
+        let document = parse(&self.text)?;
+        let spot = spot(&self.text, &document, Place::Listed { list, id, below: "" }).ok_or(NotToml)?;
+        let Range { start, end } = spot.body;
+        // Of the empty lines before and after it, one is enough.
+        let between =
+            self.text[..start].ends_with("\n\n") && (end == self.text.len() || self.text[end..].starts_with('\n'));
+        self.text.replace_range(start - usize::from(between)..end, "");
+        parse(&self.text).map(|_| ())
+    }
+
+    /// In place of the switched-off line that names the key in this section, or as its last line.
+    fn add_line(&mut self, spot: &Spot, key: &str, line: &str) {
+        let own = spot.body.start..spot.own_end;
+        let mut at = own.start;
+        for known in self.text[own.clone()].split_inclusive('\n') {
+            let is_this = known.strip_prefix('#').and_then(|rest| rest.trim_start().strip_prefix(key));
+            if is_this.is_some_and(|rest| rest.trim_start().starts_with('=')) {
+                self.text.replace_range(at..at + known.len(), line);
+                return;
+            }
+            at += known.len();
+        }
+        if spot.has_heading || own.end > own.start {
+            self.insert(own.end, line);
+        } else {
+            self.text.insert_str(0, line);
+        }
+    }
+
+    /// Whole lines, after the line that ends at `at`.
+    fn insert(&mut self, at: usize, lines: &str) {
+        let needs_break = at > 0 && !self.text[..at].ends_with('\n');
+        self.text.insert_str(at, &format!("{}{lines}", if needs_break { "\n" } else { "" }));
+    }
+
+    fn end_line(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+}
+
+impl Setting {
+    fn written(&self) -> String {
+        match self {
+            Setting::Text(text) => toml_edit::Value::from(text.as_str()).to_string(),
+            Setting::Number(number) => super::reader::grouped(*number),
+            Setting::Flag(flag) => flag.to_string(),
+        }
+    }
+}
+
+impl From<&str> for Setting {
+    fn from(text: &str) -> Setting {
+        Setting::Text(text.to_owned())
+    }
+}
+
+fn lines(keys: &[(&str, Setting)]) -> String {
+    keys.iter().map(|(key, setting)| format!("{key} = {}\n", setting.written())).collect()
+}
+
+fn parse(text: &str) -> Result<Document<String>, NotToml> {
+    Document::parse(text.to_owned()).map_err(|_| NotToml)
+}
+
+fn sections<'d>(document: &'d Document<String>, list: &str) -> Vec<(&'d str, &'d Table)> {
+    let tables = document.get(list).and_then(Item::as_array_of_tables);
+    let id_of = |table: &'d Table| {
+        let id = table.get("id").or_else(|| table.get("payee"));
+        id.and_then(Item::as_str).unwrap_or_default()
+    };
+    tables.into_iter().flat_map(|tables| tables.iter()).map(|table| (id_of(table), table)).collect()
+}
+
+fn table_at<'d>(document: &'d Document<String>, place: Place<'_>) -> Option<&'d dyn TableLike> {
+    match place {
+        Place::Section(name) => below(document.as_table(), name),
+        Place::Listed { list, id, below: name } => {
+            let (_, table) = sections(document, list).into_iter().find(|(known, _)| *known == id)?;
+            below(table, name)
+        }
+    }
+}
+
+fn below<'d>(table: &'d dyn TableLike, name: &str) -> Option<&'d dyn TableLike> {
+    let mut steps = name.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(table, |table, step| table.get(step)?.as_table_like())
+}
+
+/// Where the lines of a section with a heading, or of the top of the file, are. Values in braces have no lines.
+fn spot(text: &str, document: &Document<String>, place: Place<'_>) -> Option<Spot> {
+    let top = document.as_table();
+    if place == Place::Section("") {
+        let own_end = own_end(text, top, 0, false);
+        return Some(Spot { body: 0..own_end, own_end, has_heading: false });
+    }
+    let table = match place {
+        Place::Section(name) => heading_at(top, name)?,
+        Place::Listed { list, id, below } => {
+            let (_, table) = sections(document, list).into_iter().find(|(known, _)| *known == id)?;
+            heading_at(table, below)?
+        }
+    };
+    spot_of(text, table)
+}
+
+fn heading_at<'d>(table: &'d Table, name: &str) -> Option<&'d Table> {
+    let mut steps = name.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(table, |table, step| table.get(step)?.as_table())
+}
+
+fn spot_of(text: &str, table: &Table) -> Option<Spot> {
+    let start = line_start(text, table.span()?.start);
+    let own_end = own_end(text, table, start, true);
+    Some(Spot { body: start..whole_end(text, table, own_end), own_end, has_heading: true })
+}
+
+/// The end of the last line with a key of this section's own, and of the switched-off lines that follow it at once.
+fn own_end(text: &str, table: &Table, start: usize, has_heading: bool) -> usize {
+    let heading = if has_heading { line_end(text, start) } else { start };
+    let values = table.iter().filter(|(_, item)| !item.is_table() && !item.is_array_of_tables());
+    let dotted = table.iter().filter_map(|(_, item)| item.as_table().filter(|table| table.is_dotted()));
+    let ends = values.filter_map(|(_, item)| Some(line_end(text, item.span()?.end)));
+    let inner = dotted.map(|table| own_end(text, table, start, false));
+    let mut end = ends.chain(inner).fold(heading, usize::max);
+    // A key that is switched off belongs to the section whose comment explains it.
+    let mut at = end;
+    for line in text.get(end..).unwrap_or_default().split_inclusive('\n') {
+        at += line.len();
+        match line.trim_end() {
+            "" => {}
+            line if is_switched_off(line) => end = at,
+            line if line.starts_with('#') && !line.starts_with(RULE) => {}
+            _ => break,
+        }
+    }
+    end
+}
+
+/// `#key = value`, without a space after the mark.
+fn is_switched_off(line: &str) -> bool {
+    let Some((key, _)) = line.strip_prefix('#').and_then(|rest| rest.split_once('=')) else { return false };
+    let key = key.trim_end();
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn whole_end(text: &str, table: &Table, own_end: usize) -> usize {
+    let tables = table.iter().flat_map(|(_, item)| -> Vec<&Table> {
+        match item {
+            Item::Table(table) => vec![table],
+            Item::ArrayOfTables(tables) => tables.iter().collect(),
+            _ => Vec::new(),
+        }
+    });
+    tables.filter_map(|table| Some(spot_of(text, table)?.body.end)).fold(own_end, usize::max)
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
+}
+
+fn line_end(text: &str, at: usize) -> usize {
+    text.get(at..).and_then(|after| after.find('\n')).map_or(text.len(), |end| at + end + 1)
+}
+
+/// The beginning of a line that parts the file.
+const RULE: &str = "# ----";
+
+#[cfg(test)]
+mod tests;
