@@ -1,40 +1,45 @@
 //! All of it: started in the order of recovery, stopped without losing anything.
 
 mod fault;
+mod listening;
+mod wallets;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bitcoin::hex::DisplayHex as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub use self::fault::AgentError;
+use self::listening::Door;
+use self::wallets::start_node;
+pub use self::wallets::wallet;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::history::{History, Recorder};
 use crate::latest::Latest;
-use crate::lightning::{LightningService, Remote, ServiceKind, Waits};
+use crate::lightning::{LightningService, ServiceKind};
+use crate::settings::Settings;
 use crate::status::{StatusSource, WalletView};
 use crate::store::Store;
 use crate::tasks::{
-    Devices, EngineHandle, Gpio, Lines, Memory, Performer, StopButton, Surroundings, compare_wallet, lines,
+    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, StopButton, Surroundings, compare_wallet, lines,
     publish_costs, watch_meter,
 };
 use crate::web::PageIdentity;
-use crate::{control, keys, web};
+use crate::{control, web};
 
 /// The running agent.
 pub struct Agent {
     status: StatusSource,
+    door: Option<Door>,
     /// `None` once it was heard.
     engine_end: Option<oneshot::Receiver<Result<(), EngineError>>>,
     stop: watch::Sender<bool>,
@@ -42,9 +47,24 @@ pub struct Agent {
     gpio: Gpio,
     performer: tokio::task::JoinHandle<()>,
     servers: JoinSet<()>,
-    web_address: Option<SocketAddr>,
     // Held until the process ends; the kernel releases it however that happens.
     _lock: File,
+}
+
+/// What the agent came to.
+#[derive(Debug)]
+pub enum Turn {
+    /// It cannot go on.
+    Failed(AgentError),
+    /// It is to be started anew.
+    NewStart,
+}
+
+/// What outlives a new start.
+#[derive(Clone, Default)]
+struct Lasting {
+    access: Option<Access>,
+    door: Option<Door>,
 }
 
 impl Agent {
@@ -54,11 +74,16 @@ impl Agent {
     ///
     /// # Errors
     /// [`AgentError`]; nothing runs then.
-    pub async fn start(config: Config, clock: Clock) -> Result<Agent, AgentError> {
-        let config = Arc::new(config);
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Agent, AgentError> {
+        Agent::start_with(settings, clock, Lasting::default()).await
+    }
+
+    async fn start_with(settings: Settings, clock: Clock, lasting: Lasting) -> Result<Agent, AgentError> {
+        let config = settings.config();
         let lock = lock_state(&config.state_directory)?;
         let mut gpio = Gpio::open(&config, &clock);
-        let web = listen_web(&config).await?;
+        let door = Door::open(config.web_listen, lasting.door).await?;
+        let web = door.as_ref().map(Door::listener).transpose()?;
         let page = match &web {
             Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
             None => PageIdentity::default(),
@@ -92,9 +117,11 @@ impl Agent {
         };
         let wallet = WalletView::new(lightning.clone(), clock.clone());
         let gpio_handle = gpio.handle();
-        let access = Access::open(&config.state_directory, clock.clone());
+        let access = lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone()));
+        let payees = Payees::new(&config)?;
         let parts = StatusSource {
-            config,
+            settings,
+            payees,
             engine,
             latest,
             history,
@@ -106,11 +133,10 @@ impl Agent {
             gpio: gpio_handle,
             devices,
         };
-        let performer = start_performer(&parts, queue)?;
-        let web_address = web.as_ref().and_then(|listener| listener.local_addr().ok());
+        let performer = start_performer(&parts, queue);
         let servers = start_servers(servers, &parts, web, socket);
         let engine_end = Some(engine_end);
-        Ok(Agent { status: parts, engine_end, stop, meters, gpio, performer, servers, web_address, _lock: lock })
+        Ok(Agent { status: parts, door, engine_end, stop, meters, gpio, performer, servers, _lock: lock })
     }
 
     /// What the page and the CLI show.
@@ -120,11 +146,46 @@ impl Agent {
 
     /// Where the page is served, if it is.
     pub fn web_address(&self) -> Option<SocketAddr> {
-        self.web_address
+        self.door.as_ref().map(Door::address)
     }
 
-    /// Returns when the engine fails, which ends the program.
-    pub async fn failed(&mut self) -> AgentError {
+    /// Returns when the engine fails, which ends the program, or when new settings need a new start.
+    pub async fn turned(&mut self) -> Turn {
+        let settings = self.status.settings.clone();
+        tokio::select! {
+            error = self.failed() => Turn::Failed(error),
+            () = settings.new_start_asked_for() => {
+                // Whoever asked for it gets an answer first.
+                tokio::time::sleep(NEW_START_PAUSE).await;
+                Turn::NewStart
+            }
+        }
+    }
+
+    /// Stops and starts again with the settings that asked for it, or with those before if it does not start with them.
+    ///
+    /// Sessions last, and so does the page's port: whoever asks for the page meanwhile waits.
+    ///
+    /// # Errors
+    /// [`AgentError`]: it does not start with either.
+    pub async fn start_anew(self) -> Result<Agent, AgentError> {
+        let StatusSource { settings, clock, access, .. } = self.status.clone();
+        let (door, directory) = (self.door.clone(), settings.config().state_directory.clone());
+        self.stop().await;
+        let before = settings.begin_new_start();
+        let stays = settings.config().state_directory == directory;
+        let lasting = Lasting { access: Some(access).filter(|_| stays), door };
+        match (Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await, before) {
+            (Err(error), Some(before)) => {
+                tracing::error!(%error, "the new settings do not start; going on with those before");
+                settings.new_start_failed(before, &error.to_string());
+                Agent::start_with(settings, clock, lasting).await
+            }
+            (started, _) => started,
+        }
+    }
+
+    async fn failed(&mut self) -> AgentError {
         let Some(engine_end) = &mut self.engine_end else { return AgentError::EngineLost };
         let ended = engine_end.await;
         self.engine_end = None;
@@ -179,15 +240,6 @@ fn lock_state(directory: &Path) -> Result<File, AgentError> {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(AgentError::AlreadyRunning(path)),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
-    }
-}
-
-async fn listen_web(config: &Config) -> Result<Option<TcpListener>, AgentError> {
-    match config.web_listen {
-        None => Ok(None),
-        Some(address) => {
-            TcpListener::bind(address).await.map(Some).map_err(|source| AgentError::Web { address, source })
-        }
     }
 }
 
@@ -252,61 +304,9 @@ async fn until(mut stopped: watch::Receiver<bool>, work: impl Future<Output = ()
     }
 }
 
-/// The wallet outside this process, if the configuration names one; opens no connection.
-///
-/// # Errors
-/// [`AgentError::WalletSecret`], or what its client says.
-pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>, AgentError> {
-    let Some(wallet) = &config.wallet else { return Ok(None) };
-    let unreadable = |source| AgentError::WalletSecret { path: wallet.secret_file.display().to_string(), source };
-    let secret = std::fs::read(&wallet.secret_file).map_err(unreadable)?;
-    // A macaroon file is binary; everything else is text.
-    let secret = String::from_utf8(secret).unwrap_or_else(|error| error.as_bytes().to_lower_hex_string());
-    let remote = Remote {
-        url: wallet.url.clone(),
-        secret: keys::Secret::new(&secret),
-        pins: wallet.pins.clone(),
-        network: config.network,
-        clock: clock.clone(),
-        waits: Waits::default(),
-    };
-    Ok(Some(LightningService::remote(wallet.kind, remote)?))
-}
-
-#[cfg(feature = "node")]
-async fn start_node(config: &Config) -> Result<LightningService, AgentError> {
-    use crate::lightning::node::{NodeFault, NodeService};
-    let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
-    let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
-    let runtime = tokio::runtime::Handle::current();
-    let start = move || NodeService::start(&node, network, entropy, &directory, runtime);
-    let mut wait = NODE_RETRY_FIRST;
-    loop {
-        match tokio::task::spawn_blocking(start.clone()).await {
-            Ok(Ok(node)) => return Ok(LightningService::Node(node)),
-            // Most often the network is not there yet after a power cut. Meters are read meanwhile.
-            Ok(Err(fault @ NodeFault::Start(_))) => tracing::warn!(%fault, "it is tried again in {} s", wait.as_secs()),
-            Ok(Err(fault)) => return Err(fault.into()),
-            Err(_) => return Err(AgentError::EngineLost),
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(NODE_RETRY_LONGEST);
-    }
-}
-
-#[cfg(not(feature = "node"))]
-async fn start_node(_: &Config) -> Result<LightningService, AgentError> {
-    tracing::warn!("this build has no Lightning wallet: meters are read, nothing is paid");
-    Ok(LightningService::Absent)
-}
-
-fn start_performer(
-    parts: &StatusSource,
-    queue: mpsc::Receiver<Effect>,
-) -> Result<tokio::task::JoinHandle<()>, AgentError> {
-    let StatusSource { config, engine, latest, lightning, clock, .. } = parts.clone();
-    let performer = Performer::new(engine, lightning, latest, clock, &config.agreements, &config.feeds)?;
-    Ok(tokio::spawn(performer.run(queue)))
+fn start_performer(parts: &StatusSource, queue: mpsc::Receiver<Effect>) -> tokio::task::JoinHandle<()> {
+    let StatusSource { payees, engine, latest, lightning, clock, .. } = parts.clone();
+    tokio::spawn(Performer::new(engine, lightning, latest, clock, payees).run(queue))
 }
 
 /// The page, the CLI's socket, the wallet's reports and the engine's clock ticks.
@@ -324,8 +324,9 @@ fn start_servers(
     servers.spawn(compare_wallet(parts.lightning.clone(), parts.engine.clone(), parts.clock.clone()));
     servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(tick(parts.engine.clone()));
-    let StatusSource { config, engine, latest, clock, .. } = parts.clone();
-    servers.spawn(publish_costs(config, engine, latest, clock));
+    let StatusSource { settings, engine, latest, clock, .. } = parts.clone();
+    servers.spawn(publish_costs(settings, engine, latest, clock));
+    servers.spawn(watch_file(parts.clone()));
     servers
 }
 
@@ -348,6 +349,16 @@ async fn announce_ready(lightning: LightningService, engine: EngineHandle) {
     }
 }
 
+/// Takes up what somebody changes in the configuration file by hand.
+async fn watch_file(source: StatusSource) {
+    let mut beat = interval(FILE_LOOKS);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        source.look_for_changes_by_hand().await;
+    }
+}
+
 async fn tick(engine: EngineHandle) {
     let mut beat = interval(TICK);
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -359,10 +370,9 @@ async fn tick(engine: EngineHandle) {
     }
 }
 
-#[cfg(feature = "node")]
-const NODE_RETRY_FIRST: Duration = Duration::from_secs(5);
-#[cfg(feature = "node")]
-const NODE_RETRY_LONGEST: Duration = Duration::from_secs(60);
+/// An answer that is being sent needs less.
+const NEW_START_PAUSE: Duration = Duration::from_millis(500);
+const FILE_LOOKS: Duration = Duration::from_secs(2);
 const EFFECTS_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
 const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);

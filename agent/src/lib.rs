@@ -21,6 +21,7 @@ pub mod lightning; // the Lightning wallet in use
 pub mod payees; // LNURL and L402
 pub mod scan; // which devices there are, and what to write into kilosat.toml
 mod schema; // brings a database to the newest schema
+pub mod settings; // the configuration in force, and how it changes
 pub mod sim; // simulated devices: any profile, a house behind it, and faults
 pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other

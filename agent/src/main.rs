@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use kilosat::agent::{Agent, wallet};
+use kilosat::agent::{Agent, Turn, wallet};
 use kilosat::clock::Clock;
 use kilosat::config::{Config, Profiles};
 use kilosat::control;
 use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
 use kilosat::lightning::Grade;
+use kilosat::settings::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -108,11 +109,11 @@ fn said(text: &str) -> anyhow::Result<ExitCode> {
 
 async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     log_to_stderr("info,ldk=warn");
-    let config = Config::load(path)?;
+    let settings = Settings::read(path)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let started = tokio::select! {
-        started = Agent::start(config, Clock::real()) => started?,
+        started = Agent::start(settings, Clock::real()) => started?,
         _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
         _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
     };
@@ -128,10 +129,18 @@ async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     if let (Some(_), Some(code)) = (agent.web_address(), agent.status().access.setup_code()) {
         tracing::info!("nobody owns this Kilosat yet: enter the setup code {code} on the page within 30 minutes");
     }
-    let failure = tokio::select! {
-        error = agent.failed() => Some(error),
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
+    let failure = loop {
+        tokio::select! {
+            turn = agent.turned() => match turn {
+                Turn::Failed(error) => break Some(error),
+                Turn::NewStart => {
+                    tracing::info!("starting anew with the new settings");
+                    agent = agent.start_anew().await?;
+                }
+            },
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+        }
     };
     tracing::info!("stopping");
     agent.stop().await;

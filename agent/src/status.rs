@@ -1,11 +1,13 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
+mod changes;
 mod gpio;
 mod meters;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
 
+pub use changes::Change;
 pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;
 pub use wallet::WalletView;
@@ -14,15 +16,16 @@ pub(crate) use wallet::tests::phoenixd_at;
 
 use crate::access::Access;
 use crate::clock::{Clock, Now};
-use crate::config::Config;
+use crate::config::{Agreement, Config};
 use crate::domain::money::Msat;
 use crate::domain::window::Period;
 use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::history::History;
 use crate::latest::{Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
-use crate::store::{PaymentSummary, Statement};
-use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Unanswered};
+use crate::settings::Settings;
+use crate::store::{PaymentSummary, Statement, Totals};
+use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, Unanswered};
 use crate::web::PageIdentity;
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
@@ -52,6 +55,9 @@ pub struct Status {
     /// The stop button, if there is one.
     #[serde(default)]
     pub stop_button: Option<StopButtonStatus>,
+    /// Why the configuration file is not what is in force, if it is not.
+    #[serde(default)]
+    pub settings_fault: Option<String>,
     /// Why the wallet did not answer when it was asked last, if it did not.
     #[serde(default)]
     pub wallet_fault: Option<String>,
@@ -110,6 +116,9 @@ pub struct AgreementStatus {
     pub paid_msat: u64,
     /// Billed as soon as this much is owed.
     pub slice_msat: u64,
+    /// The owner lets nothing be paid for now.
+    #[serde(default)]
+    pub paused: bool,
     /// What keeps it from being paid.
     pub notices: Vec<String>,
 }
@@ -123,6 +132,9 @@ pub struct FeedStatus {
     pub url: String,
     /// Newest values, by point.
     pub points: Vec<(String, Value)>,
+    /// The owner lets nothing be asked for or paid for now.
+    #[serde(default)]
+    pub paused: bool,
     /// What keeps it from being bought.
     pub notices: Vec<String>,
 }
@@ -152,11 +164,30 @@ pub struct TotalsStatus {
     pub data_purchases: u64,
 }
 
+impl From<Totals> for TotalsStatus {
+    fn from(totals: Totals) -> TotalsStatus {
+        TotalsStatus {
+            energy_billed_mwh: totals.energy_billed.0,
+            owed_msat: totals.owed.0,
+            paid_energy_msat: totals.paid_energy.0,
+            paid_data_msat: totals.paid_data.0,
+            fees_msat: totals.fees.0,
+            reserved_msat: totals.reserved.0,
+            received_msat: totals.received.0,
+            payments_settled: totals.payments_settled,
+            payments_failed: totals.payments_failed,
+            data_purchases: totals.data_purchases,
+        }
+    }
+}
+
 /// Gathers the status from everyone who knows a part of it.
 #[derive(Clone)]
 pub struct StatusSource {
-    /// The configuration in force.
-    pub config: std::sync::Arc<Config>,
+    /// The configuration in force, and how it changes.
+    pub settings: Settings,
+    /// Whom the engine may have asked.
+    pub payees: Payees,
     /// The engine.
     pub engine: EngineHandle,
     /// Newest values.
@@ -187,19 +218,26 @@ impl StatusSource {
     pub async fn status(&self) -> Result<Status, EngineGone> {
         let snapshot = self.engine.snapshot().await?;
         let wallet = self.wallet.look(snapshot.wallet.ledger_msat).await;
-        let status = assemble(&self.config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
-        let relays = RelayStatus::all(self.config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
-        Ok(Status { wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
+        let config = self.config();
+        let status = assemble(&config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
+        let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
+        let settings_fault = self.settings.fault();
+        Ok(Status { settings_fault, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
     }
 }
 
 impl StatusSource {
+    /// The configuration in force.
+    pub fn config(&self) -> std::sync::Arc<Config> {
+        self.settings.config()
+    }
+
     /// The account of a month of the owner's calendar, such as `2026-11`, or of this one; `None` when it is no month.
     ///
     /// # Errors
     /// [`Unanswered`].
     pub async fn statement(&self, month: Option<&str>) -> Result<Option<Statement>, Unanswered> {
-        match Period::month(month, self.clock.now().wall, &self.config.zone) {
+        match Period::month(month, self.clock.now().wall, &self.config().zone) {
             Some(period) => self.engine.statement(period).await.map(Some),
             None => Ok(None),
         }
@@ -214,6 +252,7 @@ impl Status {
             .extend(self.stopped.then(|| "AUTOMATIC PAYMENTS ARE STOPPED BY YOU. To go on: kilosat resume".to_owned()));
         lines.extend(self.stop_button.as_ref().map(StopButtonStatus::as_text));
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
+        lines.extend(self.settings_fault.clone());
         lines.extend(self.wallet_fault.iter().map(|fault| format!("Wallet: {fault}")));
         lines.extend(self.wallet_as_text());
         lines.push(format!("Ledger: {}", self.ledger.sentence(self.now_ms)));
@@ -287,8 +326,12 @@ fn wallet_line(wallet: &Balance, age_ms: u64) -> String {
 }
 
 fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Balance, now: Now) -> Status {
-    let totals = snapshot.totals;
-    let agreements = config.agreements.iter().zip(&snapshot.agreements).map(|(agreement, account)| AgreementStatus {
+    let accounts = |agreement: &'_ Agreement| {
+        let account = snapshot.agreements.iter().find(|account| account.agreement == agreement.id);
+        account.cloned().unwrap_or_default()
+    };
+    let agreements = config.agreements.iter().map(|agreement| (agreement, accounts(agreement)));
+    let agreements = agreements.map(|(agreement, account)| AgreementStatus {
         id: agreement.id.clone(),
         meter: agreement.meter.clone(),
         payee: agreement.payee.to_string(),
@@ -297,13 +340,15 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         owed_msat: account.owed.0,
         paid_msat: account.paid.0,
         slice_msat: agreement.slice.0,
-        notices: account.notices.clone(),
+        notices: account.notices,
+        paused: agreement.paused,
     });
-    let feeds = config.feeds.iter().zip(&snapshot.feed_notices).map(|(feed, (_, notices))| FeedStatus {
+    let feeds = config.feeds.iter().map(|feed| FeedStatus {
         id: feed.id.clone(),
         url: feed.url.to_string(),
         points: points_of(latest, &feed.id),
-        notices: notices.clone(),
+        notices: snapshot.feed_notices.get(&feed.id).cloned().unwrap_or_default(),
+        paused: feed.paused,
     });
     Status {
         name: config.name.clone(),
@@ -316,6 +361,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         questions: snapshot.questions,
         ledger: snapshot.wallet,
         stop_button: config.stop_button.as_ref().map(|_| StopButtonStatus::new(latest)),
+        settings_fault: None,
         wallet_fault: None,
         wallet_age_ms: None,
         lightning,
@@ -324,18 +370,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         relays: Vec::new(),
         agreements: agreements.collect(),
         feeds: feeds.collect(),
-        totals: TotalsStatus {
-            energy_billed_mwh: totals.energy_billed.0,
-            owed_msat: totals.owed.0,
-            paid_energy_msat: totals.paid_energy.0,
-            paid_data_msat: totals.paid_data.0,
-            fees_msat: totals.fees.0,
-            reserved_msat: totals.reserved.0,
-            received_msat: totals.received.0,
-            payments_settled: totals.payments_settled,
-            payments_failed: totals.payments_failed,
-            data_purchases: totals.data_purchases,
-        },
+        totals: snapshot.totals.into(),
         payments: snapshot.payments,
         open_payments: snapshot.open_payments,
         journal_entries: snapshot.journal_entries,

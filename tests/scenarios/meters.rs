@@ -11,6 +11,7 @@ use kilosat::config::Config;
 use kilosat::demo::chain::Chain;
 use kilosat::demo::esplora;
 use kilosat::domain::money::UnixMillis;
+use kilosat::settings::Settings;
 use kilosat::status::Status;
 use kilosat_drivers::modbus::{Bus, Device, Framing, Heard, Line, Model, Reader, RoundFault};
 use kilosat_drivers::profiles::{self, Profile};
@@ -62,7 +63,7 @@ per_month_msat = 2000000000
         port = meter.addr().port(),
     );
     let config = Config::parse(&text).unwrap();
-    Agent::start(config, Clock::accelerated(UnixMillis(1_800_000_000_000), 100)).await.unwrap()
+    Agent::start(Settings::fixed(config), Clock::accelerated(UnixMillis(1_800_000_000_000), 100)).await.unwrap()
 }
 
 async fn until(agent: &Agent, what: &str, fits: impl Fn(&Status) -> bool) -> Status {

@@ -21,6 +21,7 @@ pub(super) fn read_agreement(section: &Section<'_>, fees: Option<FeeRule>) -> Op
     let payee =
         section.parsed("payee", IsWrong("electricity@utility.example"), |text| read_payee(text, reach.as_ref()));
     let payee_key = section.optional("payee_key", read_node_key);
+    let paused = section.flag("paused", false);
     let price = section.number("price_msat_per_kwh", 0..=AMOUNT_MAX_MSAT, None);
     let slice = section.number("slice_msat", 1_000..=AMOUNT_MAX_MSAT, Some(500_000));
     let pay_every_s = section.number("pay_every_s", 60..=31_536_000, Some(86_400));
@@ -32,6 +33,7 @@ pub(super) fn read_agreement(section: &Section<'_>, fees: Option<FeeRule>) -> Op
         payee: payee?,
         reach: reach?,
         payee_key: payee_key?,
+        paused: paused?,
         price: MsatPerKwh(price?),
         slice: Msat(slice?),
         pay_every_ms: pay_every_s?.saturating_mul(MILLI),
@@ -45,6 +47,7 @@ pub(super) fn read_feed(section: &Section<'_>, fees: Option<FeeRule>) -> Option<
     let url =
         section.parsed("url", IsWrong("https://weather.example/v1/now"), |text| read_feed_url(text, reach.as_ref()));
     let payee_key = section.optional("payee_key", read_node_key);
+    let paused = section.flag("paused", false);
     let every_s = section.number("every_s", 1..=2_592_000, Some(3_600));
     let price_max = section.number("price_max_msat", 1..=AMOUNT_MAX_MSAT, None);
     let points = read_points(section);
@@ -55,6 +58,7 @@ pub(super) fn read_feed(section: &Section<'_>, fees: Option<FeeRule>) -> Option<
         url: url?,
         reach: reach?,
         payee_key: payee_key?,
+        paused: paused?,
         every_ms: every_s?.saturating_mul(MILLI),
         price_max: Msat(price_max?),
         points: points?,

@@ -149,6 +149,8 @@ pub struct Agreement {
     pub payee_key: Option<String>,
     /// The price of energy.
     pub price: MsatPerKwh,
+    /// The owner lets nothing be paid for now; what is used stays owed.
+    pub paused: bool,
     /// Billed as soon as this much is owed.
     pub slice: Msat,
     /// Or as soon as anything has been owed for this long, in ms.
@@ -168,6 +170,8 @@ pub struct Feed {
     pub reach: Reach,
     /// The Lightning node invoices must come from, if pinned.
     pub payee_key: Option<String>,
+    /// The owner lets nothing be asked for or paid for now.
+    pub paused: bool,
     /// Time between two requests, in ms.
     pub every_ms: u64,
     /// The most one ticket may cost.
@@ -264,7 +268,7 @@ impl Config {
     }
 }
 
-fn read_bounded(path: &Path) -> io::Result<String> {
+pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes < FILE_BYTES_MAX) {

@@ -6,6 +6,7 @@
 mod account;
 pub mod chain;
 pub mod esplora;
+mod fault;
 mod hub;
 mod meter;
 pub mod miner;
@@ -24,15 +25,16 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 
 pub use account::Account;
+pub use fault::DemoError;
 pub use miner::ChainChoice;
 
-use crate::access::Denied;
-use crate::agent::{Agent, AgentError};
+use crate::agent::{Agent, Turn};
 use crate::clock::Clock;
-use crate::config::{Config, Problem};
+use crate::disk;
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::Event;
-use crate::lightning::{Balance, InvoiceRequest, LightningService, ServiceFault};
+use crate::lightning::{Balance, InvoiceRequest, LightningService};
+use crate::settings::Settings;
 use crate::sim::House;
 use crate::status::Status;
 use crate::tasks::EngineGone;
@@ -53,41 +55,6 @@ pub struct Options {
     pub keep: Option<PathBuf>,
     /// The chain underneath.
     pub chain: ChainChoice,
-}
-
-/// Why the demo could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// The system refused something.
-    #[error("the demo could not use this machine's files or network: {0}")]
-    Io(#[from] std::io::Error),
-    /// The chain.
-    #[error("the demo's chain failed: {0}")]
-    Chain(String),
-    /// A kept chain.
-    #[error(transparent)]
-    Saved(#[from] chain::SavedError),
-    /// A node of the town.
-    #[error("the demo's Lightning network failed: {0}")]
-    Town(String),
-    /// The demo's own configuration.
-    #[error("the demo's configuration is wrong: {0:?}")]
-    Config(Vec<Problem>),
-    /// The agent.
-    #[error(transparent)]
-    Agent(#[from] AgentError),
-    /// The engine.
-    #[error(transparent)]
-    Engine(#[from] EngineGone),
-    /// The page's password.
-    #[error(transparent)]
-    Access(Denied),
-    /// A node that cannot be set up.
-    #[error(transparent)]
-    Node(#[from] crate::lightning::node::NodeFault),
-    /// The wallet.
-    #[error(transparent)]
-    Wallet(#[from] ServiceFault),
 }
 
 /// What the demo says while it runs: whole sentences, and a line that is written again and again.
@@ -142,7 +109,8 @@ struct Demo {
     house: Arc<Mutex<House>>,
     miner: Miner,
     town: Town,
-    agent: Agent,
+    /// `None` only while it is started anew.
+    agent: Option<Agent>,
     servers: JoinSet<()>,
     /// The weather page's door; it opens once the house can pay.
     seller: Option<TcpListener>,
@@ -168,14 +136,17 @@ impl Demo {
         let seller = TcpListener::bind(("127.0.0.1", 0)).await?;
         let weather = shops::weather_url(&seller)?;
         let text = hub::config(directory, options.port, &miner, &town, meter_port, &utility, &weather);
-        let config = Config::parse(&text).map_err(DemoError::Config)?;
+        let file = directory.join("kilosat.toml");
+        disk::replace(&file, text.as_bytes())?;
+        let settings = Settings::read(&file)?;
         say("Starting the house's Kilosat with a wallet that has no channel yet.");
-        let agent = Agent::start(config, clock.clone()).await?;
+        let agent = Agent::start(settings, clock.clone()).await?;
         if let Some(address) = agent.web_address() {
             let password = agent.status().access.set_any_password().await.map_err(DemoError::Access)?;
             say(&format!("Its page is at http://{address}/, the password is {password}"));
         }
         let seller = Some(seller);
+        let agent = Some(agent);
         Ok(Demo { clock, time, house, miner, town, agent, servers, seller, first_payment_ms: None })
     }
 
@@ -195,7 +166,7 @@ impl Demo {
 
     /// The neighbour pays the house's first invoice; that payment opens its channel, bought just in time from the LSP.
     async fn fund_hub(&mut self, narrator: &dyn Narrator) -> Result<(), DemoError> {
-        let wallet = self.agent.status().lightning.clone();
+        let wallet = self.agent().status().lightning.clone();
         if wallet.balance().await.unwrap_or_default().channels.unwrap_or(0) == 0 {
             narrator
                 .say("The neighbour lends the house 200000 sat; the LSP opens the house's channel for that payment.");
@@ -261,9 +232,12 @@ impl Demo {
                     narrator.say("Stopping: the last interval is closed and paid.");
                     return Ok(());
                 }
-                error = self.agent.failed() => return Err(error.into()),
+                turn = turned(&mut self.agent) => match turn {
+                    Turn::Failed(error) => return Err(error.into()),
+                    Turn::NewStart => self.start_anew(narrator).await?,
+                },
                 _ = beat.tick() => {
-                    let status = self.agent.status().status().await?;
+                    let status = self.agent().status().status().await?;
                     self.note_first_payment(&status, narrator);
                     narrator.progress(&progress_line(&status));
                     if self.miner.waiting().await? > 0 {
@@ -272,6 +246,19 @@ impl Demo {
                 }
             }
         }
+    }
+
+    fn agent(&self) -> &Agent {
+        self.agent.as_ref().expect("it is absent only within `start_anew`")
+    }
+
+    /// The owner changed a setting on the page that needs it.
+    async fn start_anew(&mut self, narrator: &dyn Narrator) -> Result<(), DemoError> {
+        narrator.say("The house's Kilosat starts anew with its new settings.");
+        if let Some(agent) = self.agent.take() {
+            self.agent = Some(agent.start_anew().await?);
+        }
+        Ok(())
     }
 
     fn note_first_payment(&mut self, status: &Status, narrator: &dyn Narrator) {
@@ -296,7 +283,7 @@ impl Demo {
             house.advance_to(self.time.simulated_ms());
             house.metered()
         };
-        let source = self.agent.status().clone();
+        let source = self.agent().status().clone();
         // The meter shows whole watt-hours.
         let register = i64::try_from(metered.0 - metered.0 % 1_000).ok();
         let last_reading = async {
@@ -315,7 +302,9 @@ impl Demo {
         if let Ok(read) = timeout(LAST_READING_WAIT, last_reading).await {
             read?;
         }
-        self.agent.stop_meters().await;
+        if let Some(agent) = &mut self.agent {
+            agent.stop_meters().await;
+        }
         let paid_up = async {
             loop {
                 let status = source.status().await?;
@@ -348,7 +337,9 @@ impl Demo {
                 house_ms: Some(self.clock.house_now().0),
             }
         };
-        self.agent.stop().await;
+        if let Some(agent) = self.agent {
+            agent.stop().await;
+        }
         if self.miner.waiting().await? > 0 {
             self.miner.mine(1, &town::burn_address()).await?;
         }
@@ -358,6 +349,13 @@ impl Demo {
         let mut servers = self.servers;
         servers.shutdown().await;
         Ok(())
+    }
+}
+
+async fn turned(agent: &mut Option<Agent>) -> Turn {
+    match agent {
+        Some(agent) => agent.turned().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -104,6 +104,9 @@ impl Step<'_> {
     /// One purchase at a time: while one is open, nothing else is billed for this agreement. Whole satoshis are billed,
     /// rounded down; the rest stays owed.
     fn bill(&mut self, agreement: &Agreement, asked: Asked) -> Result<(), StoreError> {
+        if agreement.paused {
+            return Ok(());
+        }
         let Some(row) = self.tx.agreement(&agreement.id)? else {
             return Ok(());
         };

@@ -14,7 +14,7 @@ impl Step<'_> {
     pub(super) fn fetch(&mut self, feed: &str) -> Result<(), StoreError> {
         let rules = self.rules;
         let job = Job::Fetch(feed.to_owned());
-        let Some(feed) = rules.feeds.iter().find(|known| known.id == feed) else {
+        let Some(feed) = rules.feeds.iter().find(|known| known.id == feed && !known.paused) else {
             self.jobs.done(&job);
             return Ok(());
         };

@@ -64,11 +64,13 @@ impl Step<'_> {
         let rule = self.rule(&purchase.rule).filter(|(allowed, _)| *allowed == purchase.payee);
         let own = self.payee_budget(&payee);
         let agreement = self.rules.agreements.iter().find(|known| known.id == purchase.rule);
+        let feed = self.rules.feeds.iter().find(|known| known.id == purchase.rule);
         // An answer counts for this very purchase and this very payee; a yes up to its amount and not for ever.
         let question = self.tx.question_about(purchase.purchase)?.filter(|question| question.payee == payee);
         let answered = |state| question.as_ref().filter(|question| question.state == state);
         Ok(Case {
             halt: self.halt()?,
+            paused: agreement.is_some_and(|known| known.paused) || feed.is_some_and(|known| known.paused),
             rule: rule.map(|(_, budget)| Account { budget, committed: committed.rule }),
             payee: own.map(|budget| Account { budget, committed: committed.payee }),
             house: Account { budget: self.rules.house, committed: committed.house.and(self.tx.strayed(&starts)?) },

@@ -127,6 +127,15 @@ impl Engine {
         self.interlock = Some(fault);
     }
 
+    /// Goes on under other rules of the same wallet: what was refused or rested is looked at again, at once.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the database failed, the engine must not be used again.
+    pub fn adopt(&mut self, now: Now, rules: Rules) -> Result<Vec<Effect>, EngineError> {
+        self.rules = rules;
+        self.transact(now, |step| step.look_again())
+    }
+
     /// Handles one event in one transaction. What it returns may be lost; what it committed may not.
     ///
     /// # Errors

@@ -17,6 +17,11 @@ impl Step<'_> {
                 self.look_up_own(&payment)?;
             }
         }
+        self.look_again()
+    }
+
+    /// At start and under new rules: purchases, feeds and agreements are looked at at once.
+    pub(super) fn look_again(&mut self) -> Result<(), StoreError> {
         for purchase in self.tx.open_purchases(None)? {
             self.jobs.at(Job::Bill(purchase.purchase), self.now.monotonic);
         }

@@ -1,5 +1,7 @@
 //! What the status shows of the engine.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Engine, EngineError, LOCK, STOPPED};
@@ -16,7 +18,7 @@ pub struct Snapshot {
     /// Each agreement's account.
     pub agreements: Vec<AgreementSnapshot>,
     /// By feed: what keeps it from being bought, if anything.
-    pub feed_notices: Vec<(String, Vec<String>)>,
+    pub feed_notices: BTreeMap<String, Vec<String>>,
     /// Why automatic payments are locked, if they are.
     pub lock: Option<String>,
     /// The owner stopped automatic payments.
@@ -32,7 +34,7 @@ pub struct Snapshot {
 }
 
 /// One agreement's account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AgreementSnapshot {
     /// Its id.
     pub agreement: String,

@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::domain::meter::MeterState;
 use crate::domain::window::Period;
-use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Snapshot, Verdict};
+use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Rules, Snapshot, Verdict};
 use crate::store::{JournalEntry, Statement, StoreError};
 
 /// Hands events to the engine and waits for their commit. Clones share the engine.
@@ -32,8 +32,11 @@ pub enum Unanswered {
 
 enum Command {
     Handle(Event, oneshot::Sender<()>),
+    /// The answer of somebody who was asked when so many sets of rules had been replaced.
+    Answer(u64, Event, oneshot::Sender<()>),
     Meter(String, oneshot::Sender<Option<MeterState>>),
     Obey(Order, oneshot::Sender<Verdict>),
+    Adopt(Box<Rules>, oneshot::Sender<()>),
     Mark(oneshot::Sender<Mark>),
     Statement(Period, oneshot::Sender<Result<Statement, Unanswered>>),
     JournalAfter(u64, u32, oneshot::Sender<Result<Vec<JournalEntry>, Unanswered>>),
@@ -69,6 +72,15 @@ impl EngineHandle {
         self.ask(|answer| Command::Handle(event, answer)).await
     }
 
+    /// The same for what a stranger answered who was asked under the rules of `era`, the number of times they had been
+    /// replaced. Under other rules the answer counts for nothing: it may be of a payee that is none any more.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn submit_answer(&self, era: u64, event: Event) -> Result<(), EngineGone> {
+        self.ask(|answer| Command::Answer(era, event, answer)).await
+    }
+
     /// What is known of a meter.
     ///
     /// # Errors
@@ -83,6 +95,14 @@ impl EngineHandle {
     /// [`EngineGone`]: whether it was committed is unknown.
     pub async fn obey(&self, order: Order) -> Result<Verdict, EngineGone> {
         self.ask(|answer| Command::Obey(order, answer)).await
+    }
+
+    /// Goes on under other rules of the same wallet.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn adopt(&self, rules: Rules) -> Result<(), EngineGone> {
+        self.ask(|answer| Command::Adopt(Box::new(rules), answer)).await
     }
 
     /// Where the ledger stands, to be asked before the wallet is asked for its history and balance.
@@ -131,27 +151,20 @@ fn serve(
     effects: &mpsc::Sender<Effect>,
 ) -> Result<(), EngineError> {
     hand_out(effects, engine.start(clock.now())?);
-    let mut next = None;
+    let (mut next, mut era) = (None, 0);
     while let Some(command) = next.take().or_else(|| commands.blocking_recv()) {
         // An asker that went away does not matter: what was to be done is done.
+        let command = match command {
+            Command::Answer(asked, event, done) if asked == era => Command::Handle(event, done),
+            other => other,
+        };
         match command {
+            Command::Answer(.., done) => {
+                let _ = done.send(());
+            }
             Command::Handle(event, done) => {
                 let (mut events, mut askers) = (vec![event], vec![done]);
-                // Whoever waits already shares this commit, and with it the flush to disk.
-                while let Some(command) =
-                    (events.len() < EVENTS_PER_COMMIT_MAX).then(|| commands.try_recv().ok()).flatten()
-                {
-                    match command {
-                        Command::Handle(event, done) => {
-                            events.push(event);
-                            askers.push(done);
-                        }
-                        other => {
-                            next = Some(other);
-                            break;
-                        }
-                    }
-                }
+                next = join_those_waiting(&mut commands, era, &mut events, &mut askers);
                 hand_out(effects, engine.handle_all(clock.now(), events)?);
                 for done in askers {
                     let _ = done.send(());
@@ -164,6 +177,11 @@ fn serve(
                 let (verdict, wanted) = engine.obey(clock.now(), order)?;
                 hand_out(effects, wanted);
                 let _ = answer.send(verdict);
+            }
+            Command::Adopt(rules, answer) => {
+                era += 1;
+                hand_out(effects, engine.adopt(clock.now(), *rules)?);
+                let _ = answer.send(());
             }
             Command::Mark(answer) => {
                 let _ = answer.send(engine.mark(clock.now())?);
@@ -180,6 +198,29 @@ fn serve(
         }
     }
     Ok(())
+}
+
+/// Whoever waits already shares this commit, and with it the flush to disk. The command that cannot comes back.
+fn join_those_waiting(
+    commands: &mut mpsc::Receiver<Command>,
+    era: u64,
+    events: &mut Vec<Event>,
+    askers: &mut Vec<oneshot::Sender<()>>,
+) -> Option<Command> {
+    while events.len() < EVENTS_PER_COMMIT_MAX {
+        match commands.try_recv().ok()? {
+            Command::Handle(event, done) => {
+                events.push(event);
+                askers.push(done);
+            }
+            Command::Answer(asked, event, done) if asked == era => {
+                events.push(event);
+                askers.push(done);
+            }
+            other => return Some(other),
+        }
+    }
+    None
 }
 
 /// A question that cannot be answered is no reason to stop paying; a database that fails is.
@@ -252,6 +293,29 @@ mod tests {
         }
         assert_eq!(engine.submit(Event::Tick).await, Ok(()), "the engine goes on");
         assert!(engine.statement(days(0, 1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_under_other_rules_is_not_answered_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::parse(include_str!("../../kilosat.toml")).unwrap();
+        let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
+        let rules = crate::agent::rules(&config, None);
+        let (effects, _queue) = mpsc::channel(8);
+        let (engine, _end) = EngineHandle::start(Engine::new(store, rules.clone()), Clock::real(), effects);
+        let entries = async || engine.journal_after(0, 100).await.unwrap().len();
+        let answer = || Event::Access("answered".to_owned());
+        for (era, counts) in [(0, true), (1, false)] {
+            let before = entries().await;
+            engine.submit_answer(era, answer()).await.unwrap();
+            assert_eq!(entries().await > before, counts, "{era}");
+        }
+        engine.adopt(rules).await.unwrap();
+        for (era, counts) in [(0, false), (1, true), (2, false)] {
+            let before = entries().await;
+            engine.submit_answer(era, answer()).await.unwrap();
+            assert_eq!(entries().await > before, counts, "{era}");
+        }
     }
 
     #[test]

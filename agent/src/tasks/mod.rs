@@ -21,7 +21,7 @@ pub use gpio::{Gpio, GpioHandle, Surroundings};
 pub use inputs::ACTIVE;
 pub use memory::Memory;
 pub use meters::{Lines, lines, watch_meter};
-pub use performer::Performer;
+pub use performer::{Payees, Performer};
 pub use pulse_meters::LOST_EDGES;
 pub use relays::{RelayHandle, RelayView, switch_relays_off};
 pub use stop_button::StopButton;

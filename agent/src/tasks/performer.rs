@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{EngineGone, EngineHandle};
 use crate::clock::Clock;
-use crate::config::{Agreement, Feed};
+use crate::config::{Agreement, Config, Feed};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::l402::Credential;
 use crate::domain::money::Msat;
@@ -25,33 +25,67 @@ pub struct Performer {
     lightning: LightningService,
     latest: Latest,
     clock: Clock,
+    payees: Payees,
+}
+
+/// Whom the performer asks, replaced as a whole. Clones share it.
+#[derive(Clone)]
+pub struct Payees {
+    known: watch::Sender<Arc<Known>>,
+}
+
+/// Everybody who may be asked under one set of rules, each with the client that reaches only them.
+struct Known {
+    /// How many sets of rules came before.
+    era: u64,
     agreements: BTreeMap<String, (Agreement, StrictClient)>,
     feeds: BTreeMap<String, (Feed, StrictClient)>,
 }
 
-impl Performer {
-    /// Prepares a client for every payee.
+impl Payees {
+    /// Prepares a client for each.
     ///
     /// # Errors
     /// [`HttpFault::NotPrepared`] when TLS cannot be set up.
+    pub fn new(config: &Config) -> Result<Payees, HttpFault> {
+        Ok(Payees { known: watch::Sender::new(Arc::new(Known::new(0, config)?)) })
+    }
+
+    /// Replaces them, just before the engine adopts the same rules.
+    ///
+    /// # Errors
+    /// [`HttpFault::NotPrepared`]; they are the same as before then.
+    pub fn replace(&self, config: &Config) -> Result<(), HttpFault> {
+        let next = Known::new(self.known.borrow().era + 1, config)?;
+        self.known.send_replace(Arc::new(next));
+        Ok(())
+    }
+}
+
+impl Known {
+    fn new(era: u64, config: &Config) -> Result<Known, HttpFault> {
+        let limits = Limits::default();
+        let agreement = |known: &Agreement| {
+            Ok((known.id.clone(), (known.clone(), StrictClient::new(known.reach.clone(), limits)?)))
+        };
+        let feed =
+            |known: &Feed| Ok((known.id.clone(), (known.clone(), StrictClient::new(known.reach.clone(), limits)?)));
+        let agreements = config.agreements.iter().map(agreement).collect::<Result<_, HttpFault>>()?;
+        let feeds = config.feeds.iter().map(feed).collect::<Result<_, HttpFault>>()?;
+        Ok(Known { era, agreements, feeds })
+    }
+}
+
+impl Performer {
+    /// That asks these.
     pub fn new(
         engine: EngineHandle,
         lightning: LightningService,
         latest: Latest,
         clock: Clock,
-        agreements: &[Agreement],
-        feeds: &[Feed],
-    ) -> Result<Performer, HttpFault> {
-        let limits = Limits::default();
-        let agreements = agreements.iter().map(|agreement| {
-            Ok((agreement.id.clone(), (agreement.clone(), StrictClient::new(agreement.reach.clone(), limits)?)))
-        });
-        let agreements = agreements.collect::<Result<_, HttpFault>>()?;
-        let feeds = feeds
-            .iter()
-            .map(|feed| Ok((feed.id.clone(), (feed.clone(), StrictClient::new(feed.reach.clone(), limits)?))));
-        let feeds = feeds.collect::<Result<_, HttpFault>>()?;
-        Ok(Performer { engine, lightning, latest, clock, agreements, feeds })
+        payees: Payees,
+    ) -> Performer {
+        Performer { engine, lightning, latest, clock, payees }
     }
 
     /// Performs effects until the engine is gone. Payments go through one queue; the rest runs side by side, bounded.
@@ -94,40 +128,29 @@ impl Performer {
     }
 
     async fn perform(&self, effect: Effect) -> Result<(), EngineGone> {
-        let event = match effect {
-            Effect::RequestBill { purchase, agreement, amount } => {
-                self.request_bill(purchase, &agreement, amount).await
+        let known = self.payees.known.borrow().clone();
+        let answer = match effect {
+            Effect::LookUp { hash } => {
+                let found = self.lightning.look_up(&hash).await;
+                return self.engine.submit(Event::Found { hash, found }).await;
             }
-            Effect::LookUp { hash } => Some(Event::Found { hash, found: self.lightning.look_up(&hash).await }),
+            Effect::RequestBill { purchase, agreement, amount } => {
+                request_bill(&known, purchase, &agreement, amount).await
+            }
             Effect::Fetch { feed, ticket } => {
-                let answer = self.fetch(&feed, ticket).await;
+                let answer = self.fetch(&known, &feed, ticket).await;
                 answer.map(|answer| Event::Fetched { feed, answer })
             }
             Effect::Send { .. } => None,
         };
-        match event {
-            Some(event) => self.engine.submit(event).await,
+        match answer {
+            Some(answer) => self.engine.submit_answer(known.era, answer).await,
             None => Ok(()),
         }
     }
 
-    async fn request_bill(&self, purchase: i64, agreement: &str, amount: Msat) -> Option<Event> {
-        let (agreement, client) = self.agreements.get(agreement)?;
-        Some(match request_invoice(client, &agreement.payee, amount.0, None).await {
-            Ok(offer) => Event::Bill { purchase, bolt11: offer.bolt11 },
-            Err(fault) => {
-                let range = match &fault {
-                    LnurlFault::AmountOutOfRange { min_msat, max_msat } => Some((Msat(*min_msat), Msat(*max_msat))),
-                    _ => None,
-                };
-                tracing::warn!(agreement = agreement.id, %fault, "no invoice");
-                Event::NoBill { purchase, fault: fault.to_string(), range }
-            }
-        })
-    }
-
-    async fn fetch(&self, feed: &str, ticket: Option<Credential>) -> Option<FeedAnswer> {
-        let (feed, client) = self.feeds.get(feed)?;
+    async fn fetch(&self, known: &Known, feed: &str, ticket: Option<Credential>) -> Option<FeedAnswer> {
+        let (feed, client) = known.feeds.get(feed)?;
         let body = match fetch(client, &feed.url, ticket.as_ref()).await {
             Ok(Purchase::PaymentRequired(challenge)) => return Some(FeedAnswer::PaymentRequired(challenge)),
             Ok(Purchase::CredentialRefused(challenge)) => return Some(FeedAnswer::TicketRefused(challenge)),
@@ -151,6 +174,21 @@ impl Performer {
         self.latest.failed(&feed.id, fault);
         FeedAnswer::Fault(fault.to_owned())
     }
+}
+
+async fn request_bill(known: &Known, purchase: i64, agreement: &str, amount: Msat) -> Option<Event> {
+    let (agreement, client) = known.agreements.get(agreement)?;
+    Some(match request_invoice(client, &agreement.payee, amount.0, None).await {
+        Ok(offer) => Event::Bill { purchase, bolt11: offer.bolt11 },
+        Err(fault) => {
+            let range = match &fault {
+                LnurlFault::AmountOutOfRange { min_msat, max_msat } => Some((Msat(*min_msat), Msat(*max_msat))),
+                _ => None,
+            };
+            tracing::warn!(agreement = agreement.id, %fault, "no invoice");
+            Event::NoBill { purchase, fault: fault.to_string(), range }
+        }
+    })
 }
 
 /// An invoice that waits to be handed to the wallet.

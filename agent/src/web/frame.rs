@@ -4,9 +4,9 @@ use crate::status::{Status, StatusSource};
 use crate::tasks::EngineGone;
 
 /// What the layout shows.
-pub struct Frame<'a> {
+pub struct Frame {
     /// The house's name.
-    pub name: &'a str,
+    pub name: String,
     /// The bitcoin network.
     pub network: String,
     /// The owner stopped automatic payments.
@@ -15,19 +15,20 @@ pub struct Frame<'a> {
     pub here: &'static str,
 }
 
-impl<'a> Frame<'a> {
+impl Frame {
     /// That of the page `here`.
     ///
     /// # Errors
     /// [`EngineGone`].
-    pub async fn of(source: &'a StatusSource, here: &'static str) -> Result<Frame<'a>, EngineGone> {
+    pub async fn of(source: &StatusSource, here: &'static str) -> Result<Frame, EngineGone> {
         let stopped = source.engine.snapshot().await?.stopped;
-        Ok(Frame { name: &source.config.name, network: source.config.network.to_string(), stopped, here })
+        let config = source.config();
+        Ok(Frame { name: config.name.clone(), network: config.network.to_string(), stopped, here })
     }
 
     /// That of the home page.
-    pub fn around(status: &'a Status) -> Frame<'a> {
-        Frame { name: &status.name, network: status.network.clone(), stopped: status.stopped, here: "home" }
+    pub fn around(status: &Status) -> Frame {
+        Frame { name: status.name.clone(), network: status.network.clone(), stopped: status.stopped, here: "home" }
     }
 
     /// Every page: path, what it is called, and its name here.

@@ -149,7 +149,7 @@ pub(super) async fn claim(
 /// `GET /login`
 pub(super) async fn login_page(State(source): State<StatusSource>, Query(wanted): Query<Wanted>) -> Response {
     let fault = wanted.ended.map(|_| SESSION_ENDED.to_owned());
-    page(&LoginPage { name: &source.config.name, next: wanted.next, fault })
+    page(&LoginPage { name: &source.config().name, next: wanted.next, fault })
 }
 
 /// `POST /login`
@@ -178,7 +178,8 @@ pub(super) async fn log_in(
                     .await;
             }
             let fault = Some(denied.to_string());
-            (status_of(&denied), page(&LoginPage { name: &source.config.name, next: form.next, fault })).into_response()
+            (status_of(&denied), page(&LoginPage { name: &source.config().name, next: form.next, fault }))
+                .into_response()
         }
     }
 }

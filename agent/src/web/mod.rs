@@ -35,7 +35,7 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home<'a> {
-    frame: Frame<'a>,
+    frame: Frame,
     status: &'a Status,
 }
 

@@ -24,7 +24,7 @@ pub struct Asked {
 #[template(path = "statement.html")]
 pub struct StatementPage<'a> {
     /// What is around it.
-    pub frame: Frame<'a>,
+    pub frame: Frame,
     /// This month, as `2026-11`.
     pub month: String,
     /// The one before.
@@ -41,8 +41,8 @@ pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>
         Ok(statement) => statement,
         Err(refused) => return refused,
     };
-    let month_at =
-        |at_ms: u64| on_the_clock(UnixMillis(at_ms), &source.config.zone).chars().take(MONTH_CHARS).collect();
+    let config = source.config();
+    let month_at = |at_ms: u64| on_the_clock(UnixMillis(at_ms), &config.zone).chars().take(MONTH_CHARS).collect();
     let after = (statement.to_ms <= source.clock.now().wall.0).then(|| month_at(statement.to_ms));
     let frame = match Frame::of(&source, "statement").await {
         Ok(frame) => frame,

@@ -4,12 +4,14 @@
 mod browser;
 #[cfg(not(feature = "node"))]
 mod doors;
+mod full;
 #[cfg(not(feature = "node"))]
 mod past;
 #[cfg(not(feature = "node"))]
 pub(crate) mod served;
 mod wallet;
 
+use self::full::{HOSTILE, full};
 use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
 use crate::latest::Value;
@@ -18,156 +20,6 @@ use crate::status::{
     AgreementStatus, FeedStatus, InputStatus, MeterStatus, RelayStatus, StopButtonStatus, TotalsStatus,
 };
 use crate::store::{PaymentSummary, Statement, StatementLine};
-
-/// A stranger's text, as hostile as it gets.
-const HOSTILE: &str = "</p><script>alert('x')</script><img src=//evil.example onerror=\"x\"> & more";
-
-fn question(question: i64, declined: bool) -> QuestionSnapshot {
-    QuestionSnapshot {
-        question,
-        rule: "electricity".to_owned(),
-        payee: format!("{HOSTILE}@utility.example"),
-        amount_msat: 3_016_000,
-        why: "it would be the first payment to this payee".to_owned(),
-        declined,
-        asked_ms: 1_699_999_000_000,
-        expires_ms: 1_700_600_000_000,
-    }
-}
-
-/// A house in which every number is another one.
-fn full() -> Status {
-    Status {
-        name: "Mill & Barn".to_owned(),
-        network: "regtest".to_owned(),
-        version: "9.8.7".to_owned(),
-        now_ms: 1_700_000_000_000,
-        uptime_ms: 3 * 86_400_000,
-        lock: Some(format!("The ledger does not add up. {HOSTILE}")),
-        stopped: true,
-        questions: vec![question(41, false), question(42, true)],
-        ledger: WalletSnapshot {
-            ledger_msat: 209_990_000,
-            compared_ms: Some(1_700_000_000_000 - 17 * 60_000),
-            difference_msat: 11_000,
-            suspense_msat: 5_015,
-            waits: false,
-            fault: None,
-        },
-        stop_button: None,
-        wallet_fault: Some("LND cannot be reached.".to_owned()),
-        wallet_age_ms: Some(37_000),
-        lightning: Balance {
-            node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),
-            balance_msat: 210_001_000,
-            spendable_msat: 190_002_000,
-            receivable_msat: 370_003_000,
-            channels: Some(5),
-            channels_usable: Some(4),
-            block_height: 899_001,
-        },
-        meters: meters(),
-        inputs: vec![input("door", "active", None), input("tamper", "missing", Some("the GPIO line 5 is in use"))],
-        relays: vec![
-            relay("charger", "on", None),
-            relay("pump", "off", Some("its contact is closed")),
-            relay("boiler", "missing", Some("there is no GPIO chip")),
-        ],
-        agreements: vec![AgreementStatus {
-            id: "electricity".to_owned(),
-            meter: "main".to_owned(),
-            payee: "rent@utility.example".to_owned(),
-            price_msat_per_kwh: 283_457,
-            billed_mwh: 1_234_567_890,
-            owed_msat: 123_004,
-            paid_msat: 349_005_000,
-            slice_msat: 500_000,
-            notices: vec![format!("utility.example refused: {HOSTILE}"), "Another notice.".to_owned()],
-        }],
-        feeds: vec![FeedStatus {
-            id: "weather".to_owned(),
-            url: "https://weather.example/v1/now?a=1&b=2".to_owned(),
-            points: vec![(HOSTILE.to_owned(), value(21_500, "")), ("humidity".to_owned(), value(60_000, "%"))],
-            notices: vec![format!("weather.example: {HOSTILE}")],
-        }],
-        totals: TotalsStatus {
-            energy_billed_mwh: 7_654_321_000,
-            owed_msat: 456_007,
-            paid_energy_msat: 1_999_008_000,
-            paid_data_msat: 88_009_000,
-            fees_msat: 7_012,
-            reserved_msat: 600_013,
-            received_msat: 2_500_014_000,
-            payments_settled: 4_321,
-            payments_failed: 17,
-            data_purchases: 1_111,
-        },
-        payments: payments(),
-        open_payments: 2,
-        journal_entries: 98_765,
-    }
-}
-
-fn input(id: &str, state: &str, fault: Option<&str>) -> InputStatus {
-    InputStatus { id: id.to_owned(), state: state.to_owned(), fault: fault.map(str::to_owned) }
-}
-
-fn relay(id: &str, state: &str, fault: Option<&str>) -> RelayStatus {
-    let (why, fault) = ("you switched it by hand".to_owned(), fault.map(str::to_owned));
-    RelayStatus { id: id.to_owned(), state: state.to_owned(), why, fault }
-}
-
-fn meters() -> Vec<MeterStatus> {
-    let meter = |id: &str, state: &str| MeterStatus {
-        id: id.to_owned(),
-        title: "Schneider Electric iEM3155".to_owned(),
-        state: state.to_owned(),
-        fault: None,
-        note: None,
-        has_power: true,
-        power_mw: Some(2_345_000),
-        energy_mwh: Some(12_345_678_000),
-        age_ms: Some(4_000),
-        reads: 5_678,
-        faults: 3,
-    };
-    let fault = Some(format!("it answered {HOSTILE}"));
-    vec![
-        meter("main", "good"),
-        MeterStatus { power_mw: Some(-800_000), energy_mwh: Some(-15_000), ..meter("solar", "good") },
-        MeterStatus {
-            fault,
-            age_ms: Some(7_500_000),
-            note: Some("A power cut costs it.".to_owned()),
-            ..meter("garage", "missing")
-        },
-        MeterStatus { power_mw: None, energy_mwh: None, age_ms: None, reads: 0, faults: 1, ..meter("new", "waiting") },
-    ]
-}
-
-fn payments() -> Vec<PaymentSummary> {
-    let payment = |payment, state: &str, fee_msat, fault: Option<String>| PaymentSummary {
-        payment,
-        kind: "energy".to_owned(),
-        rule: "electricity".to_owned(),
-        state: state.to_owned(),
-        amount_msat: 500_015,
-        fee_msat,
-        payment_hash: "ab".repeat(32),
-        created_ms: 1_700_000_000_000 - 660_000,
-        took_ms: 14_000,
-        fault,
-    };
-    vec![
-        payment(912, "in_flight", None, None),
-        payment(911, "failed", None, Some(format!("no route {HOSTILE}"))),
-        payment(910, "settled", Some(1_016), None),
-    ]
-}
-
-fn value(milli: i64, unit: &str) -> Value {
-    Value { milli, unit: unit.to_owned(), at_ms: 1 }
-}
 
 fn html(status: &Status) -> String {
     Home { frame: Frame::around(status), status }.render().unwrap()
@@ -244,8 +96,8 @@ fn the_texts_of_strangers_are_only_text() {
     for tag in ["<script>", "<img src=//", "onerror=\"", "alert('"] {
         assert!(!html.contains(tag), "{tag}");
     }
-    // Lock, two questions, meter, agreement, feed point, feed notice, payment.
-    assert_eq!(text_of(&html).matches(HOSTILE).count(), 8);
+    // Settings, lock, two questions, meter, agreement, feed point, feed notice, payment.
+    assert_eq!(text_of(&html).matches(HOSTILE).count(), 9);
 }
 
 #[test]
@@ -346,7 +198,8 @@ fn an_empty_house_is_told_what_to_do() {
     for absent in ["play money", "Data bought", "locked", "Public key"] {
         assert!(!text.contains(absent), "{absent}");
     }
-    let feed = FeedStatus { id: "f".to_owned(), url: String::new(), points: Vec::new(), notices: Vec::new() };
+    let feed =
+        FeedStatus { id: "f".to_owned(), url: String::new(), points: Vec::new(), notices: Vec::new(), paused: false };
     shows(&text_of(&html(&Status { feeds: vec![feed], ..Status::default() })), &["No data yet."]);
 }
 

@@ -87,6 +87,8 @@ pub struct Case {
     pub halt: Option<Halt>,
     /// The account of the agreement or feed that allows this payee, if one does.
     pub rule: Option<Account>,
+    /// The owner paused the agreement or feed.
+    pub paused: bool,
     /// The payee's own account, if it has limits of its own.
     pub payee: Option<Account>,
     /// The account of the whole house.
@@ -137,7 +139,7 @@ pub fn decide(case: &Case, fees: FeeRule, ask: AskRule, amount: Msat) -> Decisio
 /// Whether `cost`, amount and fee limit together, may be spent now. What counts against the limits must not hold it yet.
 ///
 /// # Errors
-/// The first [`Refusal`], in the order stop or lock, rule, list, the owner's no, and for each of rule, payee and house: price, limits.
+/// The first [`Refusal`], in the order stop or lock, rule, pause, list, the owner's no, and for each of rule, payee and house: price, limits.
 pub fn allow(case: &Case, cost: Msat) -> Result<(), Refusal> {
     match &case.halt {
         Some(Halt::Stopped) => return Err(Refusal::Stopped),
@@ -146,6 +148,9 @@ pub fn allow(case: &Case, cost: Msat) -> Result<(), Refusal> {
         None => {}
     }
     let rule = case.rule.ok_or(Refusal::NoRule)?;
+    if case.paused {
+        return Err(Refusal::Paused);
+    }
     if !case.listed {
         return Err(Refusal::NotListed);
     }

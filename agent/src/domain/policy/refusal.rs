@@ -64,6 +64,9 @@ pub enum Refusal {
     /// Nobody allowed this payee.
     #[error("No agreement or feed covers this payee any more. Nothing was paid.")]
     NoRule,
+    /// The owner paused it.
+    #[error("You paused this. Nothing was paid; what is owed stays owed until you let it go on.")]
+    Paused,
     /// There is a list of payees, and this one is not on it.
     #[error(
         "Only payees with a [[payee]] section may be paid, and this one has none. Nothing was paid; add one if you \

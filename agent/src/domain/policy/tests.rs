@@ -25,6 +25,7 @@ fn idle() -> Case {
     Case {
         halt: None,
         rule: Some(account),
+        paused: false,
         payee: None,
         house: account,
         listed: true,
@@ -68,6 +69,7 @@ fn each_limit_has_its_own_refusal() {
 #[test]
 fn no_rule_no_place_on_the_list_and_a_halt_mean_no_payment() {
     refused(&Case { rule: None, ..idle() }, &Refusal::NoRule);
+    refused(&Case { paused: true, ..idle() }, &Refusal::Paused);
     refused(&Case { listed: false, ..idle() }, &Refusal::NotListed);
     let declined = Case { declined: Some(7), approved: Some(Msat(u64::MAX)), ..idle() };
     refused(&declined, &Refusal::Declined { question: 7 });

@@ -217,3 +217,63 @@ fn an_agreement_that_moves_to_another_meter_starts_there_and_forgets_no_debt() {
     assert_eq!(owed_by_grid(&mut world), Msat(12_000));
     assert!(world.live(5 * SECOND).is_empty());
 }
+
+#[test]
+fn what_is_paused_pays_nothing_until_it_goes_on() {
+    let mut world = World::new(rules());
+    let purchase = bill_of(&world.consume(SLICE_MWH));
+    world.rules.agreements[0].paused = true;
+    assert!(world.adopt().is_empty());
+    let made = world.invoice(Terms::of(SLICE));
+    let late = world.handle(super::super::Event::Bill { purchase, bolt11: made.bolt11 });
+    assert!(late.is_empty(), "the invoice that was asked for before comes too late: {late:?}");
+    assert!(world.notices()[0].contains("paused"), "{:?}", world.notices());
+    assert!(world.live(48 * HOUR).is_empty());
+    world.consume(SLICE_MWH);
+    assert_eq!(world.owed(), Msat(2 * SLICE.0), "what is used stays owed");
+    world.rules.agreements[0].paused = false;
+    assert_eq!(bills(&world.adopt()), [(purchase, SLICE)]);
+    let made = world.send_bill(purchase, Terms::of(SLICE));
+    world.paid(&made);
+    check(&mut world, "went on");
+}
+
+#[test]
+fn a_pause_stops_what_waits_to_be_sent_but_not_what_has_left() {
+    let mut world = World::new(rules());
+    let made = world.send_slice();
+    world.rules.agreements[0].paused = true;
+    world.adopt();
+    assert_eq!(world.state(made.hash), State::Sending, "nobody can call it back");
+    world.paid(&made);
+    assert_eq!(world.owed(), Msat::ZERO);
+    world.rules.agreements[0].paused = false;
+    world.adopt();
+    let made = world.send_slice();
+    world.outcome(made.hash, PayOutcome::NotSent("connection refused".to_owned()));
+    world.rules.agreements[0].paused = true;
+    assert!(sent(&world.adopt()).is_empty() && sent(&world.live(HOUR)).is_empty());
+    check(&mut world, "paused");
+}
+
+#[test]
+fn rules_that_change_while_it_runs_do_what_they_do_at_a_start() {
+    let mut world = World::new(rules_with_feed());
+    let purchase = bill_of(&world.consume(SLICE_MWH));
+    world.rules.agreements[0].budget.per_payment = Msat(1);
+    assert!(bills(&world.adopt()).is_empty());
+    world.rules.agreements = rules().agreements;
+    assert_eq!(bills(&world.adopt()), [(purchase, SLICE)], "looked at again at once");
+    let agreements = std::mem::take(&mut world.rules.agreements);
+    assert!(bills(&world.adopt()).is_empty() && bills(&world.live(48 * HOUR)).is_empty());
+    world.rules.agreements = agreements;
+    assert_eq!(bills(&world.adopt()), [(purchase, SLICE)]);
+    world.rules.feeds[0].paused = true;
+    world.adopt();
+    let fetches = |effects: &[super::super::Effect]| {
+        effects.iter().filter(|effect| matches!(effect, super::super::Effect::Fetch { .. })).count()
+    };
+    assert_eq!(fetches(&world.live(48 * HOUR)), 0);
+    world.rules.feeds[0].paused = false;
+    assert_eq!(fetches(&world.adopt()), 1);
+}

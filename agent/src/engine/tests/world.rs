@@ -110,6 +110,14 @@ impl World {
         effects
     }
 
+    /// The rules change while the program runs.
+    pub(super) fn adopt(&mut self) -> Vec<Effect> {
+        let (now, rules) = (self.now, self.rules.clone());
+        let mut effects = self.engine().adopt(now, rules).unwrap();
+        effects.extend(self.handle(Event::Tick));
+        effects
+    }
+
     /// The program ends; the folder that holds its database.
     pub(super) fn leave(&mut self) -> std::path::PathBuf {
         self.engine = None;
@@ -207,7 +215,7 @@ impl World {
     }
 
     pub(super) fn feed_notices(&mut self) -> Vec<String> {
-        self.snapshot().feed_notices[0].1.clone()
+        self.snapshot().feed_notices.into_values().next().unwrap()
     }
 
     /// Every attempt at `hash`, newest first.
@@ -333,12 +341,14 @@ pub(super) fn agreement(id: &str, meter: &str) -> Agreement {
         price: MsatPerKwh(100_000),
         slice: SLICE,
         pay_every_ms: DAY,
+        paused: false,
         budget: budget(500_000, 2_000_000),
     }
 }
 
 pub(super) fn feed(id: &str) -> Feed {
     Feed {
+        paused: false,
         id: id.to_owned(),
         url: "https://data.example/prices/today".parse().unwrap(),
         reach: Reach::Public,

@@ -38,7 +38,7 @@ pub struct Asked {
 #[derive(Template)]
 #[template(path = "history.html")]
 pub struct HistoryPage<'a> {
-    frame: Frame<'a>,
+    frame: Frame,
     extent: &'a Extent,
     since: String,
     fault: Option<String>,
@@ -104,7 +104,8 @@ pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>
         Err(Trouble::Asked(why)) => return (StatusCode::BAD_REQUEST, why).into_response(),
         Err(Trouble::Gone(gone)) => (None, None, Some(gone.to_string())),
     };
-    let clock = |at_ms: i64| on_the_clock(UnixMillis(at_ms.max(0).cast_unsigned()), &source.config.zone);
+    let config = source.config();
+    let clock = |at_ms: i64| on_the_clock(UnixMillis(at_ms.max(0).cast_unsigned()), &config.zone);
     page(&HistoryPage {
         frame,
         since: extent.from_ms.map(clock).unwrap_or_default(),
@@ -132,7 +133,7 @@ pub async fn csv(State(source): State<StatusSource>, Query(asked): Query<Asked>)
     };
     let name = format!("attachment; filename=\"{}-{}-{}.csv\"", values.source, values.point, values.span);
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    (headers, as_csv(&values, &source.config.zone)).into_response()
+    (headers, as_csv(&values, &source.config().zone)).into_response()
 }
 
 async fn answer(source: &StatusSource, asked: &Asked) -> Result<PastValues, Response> {
@@ -166,7 +167,8 @@ fn heading(source: &str, point: &str) -> String {
 }
 
 fn shown(source: &StatusSource, asked: &Asked, values: PastValues) -> Shown {
-    let zone = &source.config.zone;
+    let config = source.config();
+    let zone = &config.zone;
     let span = Span::named(values.span).unwrap_or(Span::Day);
     let date = span::date_at(values.from_ms, zone).unwrap_or_default();
     let point = format!("{}.{}", values.source, values.point);

@@ -79,7 +79,8 @@ pub(super) async fn past(source: &StatusSource, keys: &[Key], asked: &Asked) -> 
         None => keys.iter().find(|key| key.point == "power").or(keys.first()).ok_or(Trouble::Nothing)?,
     };
     let span = asked.span.as_deref().map_or(Some(Span::Day), Span::named).ok_or(Trouble::Asked(NO_SPAN))?;
-    let zone = &source.config.zone;
+    let config = source.config();
+    let zone = &config.zone;
     let date = asked.at.as_deref().map_or_else(|| span::today(source.clock.house_now(), zone), |at| at.parse().ok());
     let date = date.ok_or(Trouble::Asked(NO_DATE))?;
     let values = part(source, key, span, date).await?;
@@ -92,7 +93,8 @@ pub(super) async fn past(source: &StatusSource, keys: &[Key], asked: &Asked) -> 
 }
 
 async fn part(source: &StatusSource, key: &Key, span: Span, date: Date) -> Result<PastValues, Trouble> {
-    let zone = &source.config.zone;
+    let config = source.config();
+    let zone = &config.zone;
     let range = span.range(date, zone).ok_or(Trouble::Asked(NO_DATE))?;
     let now_ms = source.clock.house_now().0.cast_signed();
     let kind = Kind::of(&key.unit);

@@ -1,7 +1,6 @@
 //! The page over a real socket, with a real engine behind it. Only the wallet is absent, which takes a build without it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -14,16 +13,16 @@ use tokio::time::timeout;
 use super::*;
 use crate::access::Access;
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::engine::Engine;
 use crate::history::{History, Recorder};
 use crate::http::loopback;
 use crate::latest::Latest;
 use crate::lightning::LightningService;
+use crate::settings::Settings;
 use crate::status::WalletView;
 use crate::status::phoenixd_at;
 use crate::store::Store;
-use crate::tasks::{Devices, EngineHandle, GpioHandle};
+use crate::tasks::{Devices, EngineHandle, GpioHandle, Payees};
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -37,7 +36,14 @@ pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir)
 
 /// The same in a folder in which something may be already.
 pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusSource, TempDir) {
-    let config = Config::parse(include_str!("../../../kilosat.toml")).unwrap();
+    let file = folder.path().join("kilosat.toml");
+    if !file.exists() {
+        let state = format!("state_directory = {:?}", folder.path());
+        let text = include_str!("../../../kilosat.toml").replace("state_directory = \"/var/lib/kilosat\"", &state);
+        crate::disk::replace(&file, text.as_bytes()).unwrap();
+    }
+    let settings = Settings::read(&file).unwrap();
+    let config = settings.config();
     let rules = crate::agent::rules(&config, None);
     let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
     let clock = Clock::real();
@@ -46,7 +52,8 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
     let (engine, _) = EngineHandle::start(Engine::new(store, rules), clock.clone(), effects);
     let (recorder, history) = (Recorder::default(), config.history.clone());
     let source = StatusSource {
-        config: Arc::new(config),
+        payees: Payees::new(&config).unwrap(),
+        settings,
         engine,
         latest: Latest::recorded(recorder.clone(), clock.clone()),
         page: PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]),

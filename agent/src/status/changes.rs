@@ -1,0 +1,57 @@
+//! How a change of the settings comes into force.
+
+use super::StatusSource;
+use crate::agent::rules;
+use crate::engine::Event;
+use crate::settings::{Proposal, SettingsFault};
+
+/// What came of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is in force.
+    Made,
+    /// It comes into force by a new start, which has begun.
+    NewStart,
+}
+
+impl StatusSource {
+    /// Writes a proposal to the file and brings it into force. `what` is what was done and by whom, for the journal.
+    ///
+    /// # Errors
+    /// [`SettingsFault`]: nothing was changed.
+    pub async fn change(&self, proposal: Proposal, what: &str) -> Result<Change, SettingsFault> {
+        let _turn = self.settings.turn().await;
+        let (settings, at) = (self.settings.clone(), self.clock.now().wall);
+        let (written, said) = (proposal.clone(), what.to_owned());
+        let writing = tokio::task::spawn_blocking(move || settings.write(&written, &said, at));
+        writing.await.map_err(|error| SettingsFault::Disk(error.to_string()))??;
+        self.take_up(proposal, what).await
+    }
+
+    /// Looks once whether the file was changed by hand, and brings that into force.
+    pub async fn look_for_changes_by_hand(&self) {
+        let _turn = self.settings.turn().await;
+        let (settings, at) = (self.settings.clone(), self.clock.now().wall);
+        let looking = tokio::task::spawn_blocking(move || settings.look(at));
+        let Ok(Some(proposal)) = looking.await else { return };
+        if let Err(fault) = self.take_up(proposal, "kilosat.toml was changed by hand").await {
+            tracing::warn!(%fault, "what was changed by hand is not in force");
+        }
+    }
+
+    async fn take_up(&self, proposal: Proposal, what: &str) -> Result<Change, SettingsFault> {
+        tracing::info!("{what}");
+        // The engine being gone ends the program; the next start reads the file.
+        let _ = self.engine.submit(Event::Access(what.to_owned())).await;
+        // A new start that has been asked for would bring back what it was asked for with.
+        if proposal.needs_new_start || self.settings.waits_for_new_start() {
+            self.settings.ask_for_new_start(proposal.config);
+            return Ok(Change::NewStart);
+        }
+        let wallet = self.lightning.kind().map(|_| &self.lightning);
+        self.payees.replace(&proposal.config).map_err(|fault| SettingsFault::Disk(fault.to_string()))?;
+        let _ = self.engine.adopt(rules(&proposal.config, wallet)).await;
+        self.settings.put_in_force(proposal.config);
+        Ok(Change::Made)
+    }
+}
