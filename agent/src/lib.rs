@@ -16,6 +16,7 @@ pub mod history; // what the points were: compressed, rolled up, forgotten in ti
 pub mod http; // the one HTTP client: payees and wallets are reached through it and nothing else
 pub mod json; // JSON from strangers, numbers read from their digits
 pub mod keys; // one mnemonic, separate keys
+mod language; // the languages the page speaks
 pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
 pub mod payees; // LNURL and L402

@@ -255,6 +255,27 @@ impl Access {
         self.lock().sessions.end(token);
     }
 
+    /// Every session that holds, the newest last.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        let now_ms = self.now_ms();
+        self.lock().sessions.list(now_ms)
+    }
+
+    /// Ends the session with this number; whether there was one.
+    pub fn end_session(&self, number: u64) -> bool {
+        self.lock().sessions.end_numbered(number)
+    }
+
+    /// Sets a new password in place of `old`, and ends every session.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn change_password(&self, from: IpAddr, old: &str, new: &str) -> Result<(), Denied> {
+        password::require_strong(new)?;
+        self.confirm(from, old).await?;
+        self.set_password(new).await
+    }
+
     fn keep(&self, state: &mut State, kept: Kept) -> Result<(), Denied> {
         let failed = |why: String| Denied::Failed(why);
         let json = serde_json::to_vec(&kept).map_err(|error| failed(error.to_string()))?;

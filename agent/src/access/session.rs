@@ -69,6 +69,17 @@ impl Sessions {
         self.all.retain(|session| session.token != token);
     }
 
+    pub fn list(&mut self, now_ms: u64) -> Vec<SessionView> {
+        self.forget(now_ms);
+        self.all.iter().map(|session| session.view.clone()).collect()
+    }
+
+    pub fn end_numbered(&mut self, number: u64) -> bool {
+        let before = self.all.len();
+        self.all.retain(|session| session.view.number != number);
+        self.all.len() < before
+    }
+
     fn forget(&mut self, now_ms: u64) {
         let since = |then: u64| now_ms.saturating_sub(then);
         self.all.retain(|Session { view, .. }| since(view.used_ms) < IDLE_MS && since(view.begun_ms) < ABSOLUTE_MS);
@@ -112,6 +123,8 @@ mod tests {
             tokens.iter().map(|token| sessions.find(token, 20, true).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(holds(&mut sessions), [vec![false; 4], vec![true; 16]].concat());
+        assert_eq!(sessions.list(20).iter().map(|view| view.number).collect::<Vec<_>>(), (5..=20).collect::<Vec<_>>());
+        assert!(sessions.end_numbered(20) && !sessions.end_numbered(20));
         sessions.end(&tokens[19]);
         assert_eq!(holds(&mut sessions).iter().filter(|holds| **holds).count(), 15);
     }

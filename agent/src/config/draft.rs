@@ -66,6 +66,11 @@ impl Draft {
         self.text
     }
 
+    /// Whether a key is there and switched on.
+    pub fn has(&self, place: Place<'_>, key: &str) -> bool {
+        parse(&self.text).is_ok_and(|document| table_at(&document, place).is_some_and(|table| table.get(key).is_some()))
+    }
+
     /// Sets a key: in its place when it is there, in place of the line that names it switched off (`#key = …`), or else
     /// as the last line of its section. A section below a list's is begun when it is missing.
     ///

@@ -233,6 +233,11 @@ pub(super) fn read_id(section: &Section<'_>, example: &str) -> Option<String> {
     })
 }
 
+/// Whether a text may be the name of a meter, an agreement or the like.
+pub fn is_id(text: &str) -> bool {
+    check_id(text).is_ok()
+}
+
 fn check_id(text: &str) -> Result<(), &'static str> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     if (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed) {

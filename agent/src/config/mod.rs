@@ -26,6 +26,7 @@ use url::Url;
 pub use draft::{Draft, NotToml, Place, Setting};
 use gpio::check_lines;
 pub use gpio::{ContactInput, PulseMeter, RelaySettings};
+pub use lists::is_id;
 use lists::{check_payees, check_references};
 pub use meter::{Meter, MeterLine, MeterTls, MeterTlsError};
 use meter::{check_billed, check_meter_lines};
@@ -39,6 +40,7 @@ use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::history::Settings;
 use crate::http::{Fingerprint, Reach};
+use crate::language::Language;
 use crate::lightning::ServiceKind;
 use crate::payees::l402::PointRule;
 use crate::payees::lnurl::PayTarget;
@@ -58,6 +60,8 @@ pub struct Config {
     pub web_listen: Option<SocketAddr>,
     /// Names under which browsers may ask for the page, besides that of the machine.
     pub web_names: Vec<String>,
+    /// The language of the page; `None` is what each browser asks for.
+    pub language: Option<Language>,
     /// Limits of the whole house.
     pub house: Budget,
     /// How much routing may cost.

@@ -18,6 +18,7 @@ use super::stop_button::read_stop_button;
 use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
 use crate::domain::money::Msat;
 use crate::http::{Fingerprint, is_in_the_house};
+use crate::language::Language;
 use crate::lightning::ServiceKind;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
@@ -50,7 +51,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
     let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
     let stop_button = read_stop_button(root);
-    let (web_listen, web_names) = web?;
+    let (web_listen, web_names, language) = web?;
     Some(Config {
         name: name?,
         network: network?,
@@ -58,6 +59,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         history: history?,
         web_listen,
         web_names,
+        language,
         house: house?,
         fees: fees?,
         ask: ask?,
@@ -115,8 +117,9 @@ fn read_name(text: &str) -> Result<String, String> {
     Ok(host.to_string())
 }
 
-/// Where the page is served, `None` when it is switched off, and the names it has besides that of the machine.
-fn read_web(section: &Section<'_>) -> Option<(Option<SocketAddr>, Vec<String>)> {
+/// Where the page is served, `None` when it is switched off, the names it has besides that of the machine, and its
+/// language.
+fn read_web(section: &Section<'_>) -> Option<(Option<SocketAddr>, Vec<String>, Option<Language>)> {
     let listen = section.parsed("listen", Means("0.0.0.0:8380"), |text| match text {
         "" => Ok(None),
         text => text.parse::<SocketAddr>().map(Some).map_err(|_| {
@@ -124,8 +127,19 @@ fn read_web(section: &Section<'_>) -> Option<(Option<SocketAddr>, Vec<String>)> 
         }),
     });
     let names = section.parsed("names", Means(""), |text| text.split_whitespace().map(read_name).collect());
+    let language = section.parsed("language", Means(""), read_language);
     section.finish();
-    Some((listen?, names?))
+    Some((listen?, names?, language?))
+}
+
+fn read_language(text: &str) -> Result<Option<Language>, String> {
+    match (text, Language::named(text)) {
+        ("", _) => Ok(None),
+        (_, Some(language)) => Ok(Some(language)),
+        _ => Err(format!(
+            "{text:?} is not a language of the page; write \"en\" or \"de\", or \"\" for what each browser asks for"
+        )),
+    }
 }
 
 fn read_service(text: &str) -> Result<ServiceKind, String> {

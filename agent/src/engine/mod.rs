@@ -3,6 +3,7 @@
 //! The engine performs no I/O but its transaction, and reads no clock. Tasks perform the effects and answer with events;
 //! an effect that is lost (a crash, a full queue) is derived again from the rows at start or by [`Event::Tick`].
 
+mod account;
 mod balance;
 mod bills;
 mod energy;
@@ -29,8 +30,8 @@ use crate::config::{Agreement, Feed, PayeeLimits};
 use crate::domain::breaker::Breaker;
 use crate::domain::meter::MeterState;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
-use crate::domain::window::Period;
-use crate::store::{JournalEntry, Statement, Store, StoreError, Tx};
+use crate::store::{Store, StoreError, Tx};
+pub use account::RuleAccount;
 pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
 use jobs::{Job, Jobs};
 use lived::Lived;
@@ -168,22 +169,6 @@ impl Engine {
     /// [`EngineError`].
     pub fn meter(&mut self, meter: &str) -> Result<Option<MeterState>, EngineError> {
         Ok(self.store.begin()?.meter(meter)?)
-    }
-
-    /// The account of `period`; nothing changes.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn statement(&mut self, period: Period) -> Result<Statement, EngineError> {
-        Ok(self.store.begin()?.statement(period)?)
-    }
-
-    /// What was recorded after entry `after`, oldest first, at most `most` entries; nothing changes.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn journal_after(&mut self, after: u64, most: u32) -> Result<Vec<JournalEntry>, EngineError> {
-        Ok(self.store.begin()?.journal_after(after, most)?)
     }
 
     fn transact(

@@ -32,6 +32,7 @@ pub fn raises_stakes(before: &Config, after: &Config) -> bool {
 pub fn needs_new_start(before: &Config, after: &Config) -> bool {
     let like = Config {
         name: after.name.clone(),
+        language: after.language,
         house: after.house,
         fees: after.fees,
         ask: after.ask,

@@ -3,6 +3,7 @@
 mod journal;
 mod ledger;
 mod meters;
+mod past;
 mod payments;
 mod proof;
 mod purchases;
@@ -22,12 +23,13 @@ use crate::schema::{SchemaFault, migrate};
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
+pub use past::{PaymentSummary, Standing, Story, Wanted};
 pub use payments::{NewPayment, PaymentRow};
 pub use purchases::{PurchaseKind, PurchaseRow};
 pub use questions::{QuestionRow, QuestionState};
 pub use statement::{Statement, StatementLine};
 pub use tickets::TicketRow;
-pub use totals::{PaymentSummary, Totals};
+pub use totals::Totals;
 
 /// The money database, open for writing.
 #[derive(Debug)]

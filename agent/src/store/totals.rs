@@ -1,8 +1,6 @@
-//! What the status shows: sums over the whole life of this database, and the newest payments.
+//! What the status shows: sums over the whole life of this database, and what is refused.
 
 use kilosat_drivers::reading::MilliwattHours;
-use rusqlite::params;
-use serde::{Deserialize, Serialize};
 
 use super::purchases::UNPAID;
 use super::{Posting, StoreError, Tx};
@@ -33,31 +31,6 @@ pub struct Totals {
     pub data_purchases: u64,
 }
 
-/// One payment as the page and the CLI show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PaymentSummary {
-    /// Its number.
-    pub payment: i64,
-    /// `energy` or `data`.
-    pub kind: String,
-    /// The agreement or feed.
-    pub rule: String,
-    /// Where it stands.
-    pub state: String,
-    /// Without fees.
-    pub amount_msat: u64,
-    /// Paid for routing, once settled.
-    pub fee_msat: Option<u64>,
-    /// Payment hash in hex.
-    pub payment_hash: String,
-    /// When it was decided, ms since 1970.
-    pub created_ms: u64,
-    /// From decision to the newest state, ms.
-    pub took_ms: u64,
-    /// What went wrong, if anything.
-    pub fault: Option<String>,
-}
-
 impl Tx<'_> {
     /// Sums up everything.
     ///
@@ -84,33 +57,6 @@ impl Tx<'_> {
             payments_failed,
             data_purchases,
         })
-    }
-
-    /// The newest `count` payments, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn newest_payments(&self, count: u32) -> Result<Vec<PaymentSummary>, StoreError> {
-        let mut statement = self.prepared(
-            "SELECT p.payment, u.kind, u.rule, p.state, p.amount_msat, p.fee_msat, lower(hex(p.hash)), p.created_ms,
-                    max(p.changed_ms - p.created_ms, 0), p.fault
-             FROM payments p JOIN purchases u USING (purchase) ORDER BY p.payment DESC LIMIT ?1",
-        )?;
-        let rows = statement.query_map(params![count], |row| {
-            Ok(PaymentSummary {
-                payment: row.get(0)?,
-                kind: row.get(1)?,
-                rule: row.get(2)?,
-                state: row.get(3)?,
-                amount_msat: row.get(4)?,
-                fee_msat: row.get(5)?,
-                payment_hash: row.get(6)?,
-                created_ms: row.get(7)?,
-                took_ms: row.get(8)?,
-                fault: row.get(9)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Why each open purchase of `rule` is not paid yet, newest first.

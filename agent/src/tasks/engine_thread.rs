@@ -38,10 +38,12 @@ enum Command {
     Obey(Order, oneshot::Sender<Verdict>),
     Adopt(Box<Rules>, oneshot::Sender<()>),
     Mark(oneshot::Sender<Mark>),
-    Statement(Period, oneshot::Sender<Result<Statement, Unanswered>>),
-    JournalAfter(u64, u32, oneshot::Sender<Result<Vec<JournalEntry>, Unanswered>>),
+    Look(Look),
     Snapshot(oneshot::Sender<Snapshot>),
 }
+
+/// Asks the engine something and tells whoever wants to know.
+type Look = Box<dyn FnOnce(&mut Engine) -> Result<(), EngineError> + Send>;
 
 impl EngineHandle {
     /// Starts the engine's thread. Effects go to `effects`; how the thread ended comes from the receiver.
@@ -118,7 +120,7 @@ impl EngineHandle {
     /// # Errors
     /// [`Unanswered`].
     pub async fn statement(&self, period: Period) -> Result<Statement, Unanswered> {
-        self.ask(|answer| Command::Statement(period, answer)).await?
+        self.look(move |engine| engine.statement(period)).await
     }
 
     /// What was recorded after entry `after`, oldest first, at most `most` entries.
@@ -126,7 +128,19 @@ impl EngineHandle {
     /// # Errors
     /// [`Unanswered`].
     pub async fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, Unanswered> {
-        self.ask(|answer| Command::JournalAfter(after, most, answer)).await?
+        self.look(move |engine| engine.journal_after(after, most)).await
+    }
+
+    /// The answer to a question that changes nothing.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn look<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Engine) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, Unanswered> {
+        let ask = |asker| Command::Look(Box::new(move |engine| tell(asker, question(engine))));
+        self.ask(ask).await?
     }
 
     /// What the status shows of the engine.
@@ -186,12 +200,7 @@ fn serve(
             Command::Mark(answer) => {
                 let _ = answer.send(engine.mark(clock.now())?);
             }
-            Command::Statement(period, answer) => {
-                tell(answer, engine.statement(period))?;
-            }
-            Command::JournalAfter(after, most, answer) => {
-                tell(answer, engine.journal_after(after, most))?;
-            }
+            Command::Look(look) => look(&mut engine)?,
             Command::Snapshot(answer) => {
                 let _ = answer.send(engine.snapshot()?);
             }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::door::Peer;
-use super::page;
+use super::{Words, page};
 use crate::access::{Access, Denied, Token};
 use crate::engine::Event;
 use crate::status::StatusSource;
@@ -58,6 +58,7 @@ pub(super) struct Wanted {
     #[serde(default)]
     next: String,
     ended: Option<String>,
+    changed: Option<String>,
 }
 
 /// Lets a request through that carries a session, and those that need none.
@@ -77,7 +78,8 @@ pub(super) async fn require_session(
     if token_of(&peer, request.headers()).and_then(|token| source.access.session(token, is_use)).is_some() {
         return next.run(request).await;
     }
-    let is_page = matches!(*request.method(), Method::GET | Method::HEAD) && !path.contains('.');
+    let is_page =
+        matches!(*request.method(), Method::GET | Method::HEAD) && !path.contains('.') && !path.starts_with("/api/");
     match (is_page, is_claimed) {
         (true, false) => Redirect::to("/claim").into_response(),
         (true, true) if path == "/" => Redirect::to("/login").into_response(),
@@ -147,8 +149,9 @@ pub(super) async fn claim(
 }
 
 /// `GET /login`
-pub(super) async fn login_page(State(source): State<StatusSource>, Query(wanted): Query<Wanted>) -> Response {
-    let fault = wanted.ended.map(|_| SESSION_ENDED.to_owned());
+pub(super) async fn login_page(State(source): State<StatusSource>, t: Words, Query(wanted): Query<Wanted>) -> Response {
+    let changed = wanted.changed.map(|_| t.say("password-changed"));
+    let fault = wanted.ended.map(|_| SESSION_ENDED.to_owned()).or(changed);
     page(&LoginPage { name: &source.config().name, next: wanted.next, fault })
 }
 
@@ -197,11 +200,10 @@ pub(super) async fn log_out(
     ([(header::SET_COOKIE, ended)], Redirect::to("/login")).into_response()
 }
 
-/// Asks for the password once more; `None` when it is right.
-pub(super) async fn confirmed(access: &Access, from: SocketAddr, password: &str) -> Option<Response> {
+/// Asks for the password once more; what to answer when it is wrong, `None` when it is right.
+pub(super) async fn confirmed(access: &Access, from: SocketAddr, password: &str) -> Option<(StatusCode, String)> {
     let denied = access.confirm(from.ip(), password).await.err()?;
-    let text = format!("{denied} Nothing was changed. Go back and try again.");
-    Some((status_of(&denied), text).into_response())
+    Some((status_of(&denied), format!("{denied} Nothing was changed.")))
 }
 
 /// What was done to the page's doors goes to the journal.
@@ -220,7 +222,7 @@ fn entered(peer: &Peer, token: &Token, next: &str) -> Response {
     answer
 }
 
-fn token_of<'a>(peer: &Peer, headers: &'a HeaderMap) -> Option<&'a str> {
+pub(super) fn token_of<'a>(peer: &Peer, headers: &'a HeaderMap) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == peer.cookie()).map(|(_, token)| token)
@@ -230,7 +232,7 @@ fn browser(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default()
 }
 
-fn status_of(denied: &Denied) -> StatusCode {
+pub(super) fn status_of(denied: &Denied) -> StatusCode {
     match denied {
         Denied::Weak(_) => StatusCode::BAD_REQUEST,
         Denied::Wait(_) => StatusCode::TOO_MANY_REQUESTS,

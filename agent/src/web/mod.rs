@@ -1,13 +1,20 @@
 //! The local page: rendered on the server, complete without scripts, embedded in the binary.
 
+mod agreements;
+mod answers;
+mod change;
 mod door;
+mod entry;
 mod frame;
 mod gate;
 mod history;
 mod identity;
 mod orders;
+mod payments;
+mod settings;
 mod show;
 mod statement;
+mod words;
 
 use std::net::IpAddr;
 
@@ -20,9 +27,11 @@ use axum::response::{Html, IntoResponse as _, Json, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
+use self::change::Changes;
 use self::door::{Limits, Peer, Turns};
 use self::frame::Frame;
 pub use self::identity::PageIdentity;
+use self::words::Words;
 use crate::status::{Status, StatusSource};
 
 /// Serves the page until the future is dropped.
@@ -50,6 +59,29 @@ fn router(source: StatusSource) -> Router {
         .route("/resume", post(orders::resume))
         .route("/answer", post(orders::answer))
         .route("/unlock", post(orders::unlock))
+        .route("/agreements", get(agreements::html))
+        .route("/agreements/new", get(agreements::new_page).post(agreements::save))
+        .route("/agreements/{id}", get(agreements::one))
+        .route("/agreements/{id}/edit", get(agreements::edit_page).post(agreements::save))
+        .route("/agreements/{id}/pause", post(agreements::pause))
+        .route("/agreements/{id}/resume", post(agreements::resume))
+        .route("/agreements/{id}/remove", post(agreements::remove))
+        .route("/change/{token}", get(change::html).post(change::save))
+        .route("/payments", get(payments::html))
+        .route("/payments.csv", get(payments::csv))
+        .route("/payments/{payment}", get(payments::one))
+        .route("/api/v1/agreements", get(agreements::json))
+        .route("/api/v1/feeds", get(agreements::feeds_json))
+        .route("/api/v1/payments", get(payments::json))
+        .route("/api/v1/payments/{payment}", get(payments::one_json))
+        .route("/settings", get(settings::html).post(settings::save_house))
+        .route("/settings/password", post(settings::change_password))
+        .route("/settings/sessions/{number}/end", post(settings::end_session))
+        .route("/settings/versions/{number}", post(settings::restore))
+        .route(
+            "/settings/file",
+            get(settings::edit_page).post(settings::save_file).layer(DefaultBodyLimit::max(FILE_BYTES_MAX)),
+        )
         .route("/history", get(history::html))
         .route("/history.json", get(history::json))
         .route("/history.csv", get(history::csv))
@@ -60,6 +92,7 @@ fn router(source: StatusSource) -> Router {
         .route("/static/history.js", get(|| asset("text/javascript; charset=utf-8", HISTORY_SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
+        .layer(Extension(Changes::default()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(source.clone(), gate::require_session))
         .layer(from_fn(gate::own_forms_only))
@@ -71,9 +104,11 @@ fn router(source: StatusSource) -> Router {
         .with_state(source)
 }
 
-async fn home(State(source): State<StatusSource>) -> Response {
+async fn home(State(source): State<StatusSource>, t: Words) -> Response {
     match source.status().await {
-        Ok(status) => page(&Home { frame: Frame::around(&status), status: &status }),
+        Ok(status) => {
+            page(&Home { frame: Frame::around(&status, t, source.settings.waits_for_new_start()), status: &status })
+        }
         Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
     }
 }
@@ -162,7 +197,9 @@ const ICON: &str = include_str!("../../web/static/icon.svg");
 const LOOPBACK: [&str; 2] = ["127.0.0.1", "[::1]"];
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
-/// Of a form; nobody uploads anything.
+/// Of a form that holds the whole configuration, as browsers write it.
+const FILE_BYTES_MAX: usize = 3 << 20;
+/// Of any other form; nobody uploads anything.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 
 #[cfg(test)]

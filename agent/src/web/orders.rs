@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
+use super::Words;
+use super::answers::Refused;
 use super::door::Peer;
 use super::gate::{audit, confirmed};
 use crate::engine::{Order, Verdict};
@@ -25,26 +27,27 @@ pub(super) struct Confirmation {
 }
 
 /// `POST /stop`: at once.
-pub(super) async fn stop(State(source): State<StatusSource>, Extension(peer): Extension<Peer>) -> Response {
-    obey(&source, &peer, Order::Stop, "payments were stopped").await
+pub(super) async fn stop(State(source): State<StatusSource>, Extension(peer): Extension<Peer>, t: Words) -> Response {
+    obey(&source, &peer, t, Order::Stop, "payments were stopped").await
 }
 
 /// `POST /resume`
-pub(super) async fn resume(State(source): State<StatusSource>, Extension(peer): Extension<Peer>) -> Response {
-    obey(&source, &peer, Order::Resume, "payments go on").await
+pub(super) async fn resume(State(source): State<StatusSource>, Extension(peer): Extension<Peer>, t: Words) -> Response {
+    obey(&source, &peer, t, Order::Resume, "payments go on").await
 }
 
 /// `POST /answer`
 pub(super) async fn answer(
     State(source): State<StatusSource>,
     Extension(peer): Extension<Peer>,
+    t: Words,
     Form(form): Form<Answer>,
 ) -> Response {
     let question = form.question;
     match form.answer.as_str() {
-        "yes" => obey(&source, &peer, Order::Approve(question), &format!("question {question} was approved")).await,
-        "no" => obey(&source, &peer, Order::Decline(question), &format!("question {question} was declined")).await,
-        _ => (StatusCode::BAD_REQUEST, "The answer is yes or no.").into_response(),
+        "yes" => obey(&source, &peer, t, Order::Approve(question), &format!("question {question} was approved")).await,
+        "no" => obey(&source, &peer, t, Order::Decline(question), &format!("question {question} was declined")).await,
+        _ => Refused::because(StatusCode::BAD_REQUEST, t, "The answer is yes or no.", "/").into_response(),
     }
 }
 
@@ -52,21 +55,22 @@ pub(super) async fn answer(
 pub(super) async fn unlock(
     State(source): State<StatusSource>,
     Extension(peer): Extension<Peer>,
+    t: Words,
     Form(form): Form<Confirmation>,
 ) -> Response {
-    if let Some(denied) = confirmed(&source.access, peer.address, &form.password).await {
-        return denied;
+    if let Some((status, denied)) = confirmed(&source.access, peer.address, &form.password).await {
+        return Refused::because(status, t, denied, "/").into_response();
     }
-    obey(&source, &peer, Order::Unlock, "the lock was lifted").await
+    obey(&source, &peer, t, Order::Unlock, "the lock was lifted").await
 }
 
-async fn obey(source: &StatusSource, peer: &Peer, order: Order, done: &str) -> Response {
+async fn obey(source: &StatusSource, peer: &Peer, t: Words, order: Order, done: &str) -> Response {
     match source.engine.obey(order).await {
         Ok(Verdict::Done(_)) => {
             audit(source, format!("{done} on the page, from {}", peer.address.ip())).await;
             Redirect::to("/").into_response()
         }
-        Ok(Verdict::Refused(why)) => (StatusCode::CONFLICT, why).into_response(),
-        Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+        Ok(Verdict::Refused(why)) => Refused::because(StatusCode::CONFLICT, t, why, "/").into_response(),
+        Err(gone) => Refused::gone(t)(gone).into_response(),
     }
 }

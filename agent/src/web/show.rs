@@ -10,6 +10,11 @@ pub fn sat(msat: &u64) -> String {
     format!("{}{rest}", grouped(whole))
 }
 
+/// A whole number with thousands apart.
+pub fn whole(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
 /// Satoshis that may be below zero.
 pub fn signed_sat(msat: &i64) -> String {
     format!("{}{}", sign(*msat), sat(&msat.unsigned_abs()))

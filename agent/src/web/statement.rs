@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Json, Response};
 use serde::Deserialize;
 
-use super::{Frame, page, show};
+use super::{Frame, Words, page, show};
 use crate::control::NO_MONTH;
 use crate::domain::money::UnixMillis;
 use crate::domain::window::on_the_clock;
@@ -36,7 +36,7 @@ pub struct StatementPage<'a> {
 }
 
 /// `GET /statement`
-pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
+pub async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Query<Asked>) -> Response {
     let statement = match answer(&source, &asked).await {
         Ok(statement) => statement,
         Err(refused) => return refused,
@@ -44,9 +44,9 @@ pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>
     let config = source.config();
     let month_at = |at_ms: u64| on_the_clock(UnixMillis(at_ms), &config.zone).chars().take(MONTH_CHARS).collect();
     let after = (statement.to_ms <= source.clock.now().wall.0).then(|| month_at(statement.to_ms));
-    let frame = match Frame::of(&source, "statement").await {
+    let frame = match Frame::of(&source, t, "statement").await {
         Ok(frame) => frame,
-        Err(gone) => return (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+        Err(refused) => return refused.into_response(),
     };
     page(&StatementPage {
         frame,

@@ -14,6 +14,7 @@ mod wallet;
 use self::full::{HOSTILE, full};
 use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
+use crate::language::Language;
 use crate::latest::Value;
 use crate::lightning::Balance;
 use crate::status::{
@@ -22,7 +23,7 @@ use crate::status::{
 use crate::store::{PaymentSummary, Statement, StatementLine};
 
 fn html(status: &Status) -> String {
-    Home { frame: Frame::around(status), status }.render().unwrap()
+    Home { frame: Frame::around(status, Words::of(Language::English), false), status }.render().unwrap()
 }
 
 /// What a reader sees: no tags, single spaces, entities read.
@@ -169,8 +170,13 @@ fn a_month_is_shown_whole() {
     };
     let (month, before) = ("2026-11".to_owned(), "2026-10".to_owned());
     let status = full();
-    let page =
-        statement::StatementPage { frame: Frame::around(&status), month, before, after: None, statement: &statement };
+    let page = statement::StatementPage {
+        frame: Frame::around(&status, Words::of(Language::English), false),
+        month,
+        before,
+        after: None,
+        statement: &statement,
+    };
     let text = text_of(&page.render().unwrap());
     shows(
         &text,

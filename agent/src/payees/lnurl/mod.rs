@@ -135,6 +135,35 @@ pub struct InvoiceOffer {
     pub warning: Option<OfferWarning>,
 }
 
+/// What a payee says of itself when it is asked who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayeeView {
+    /// Its description: one cleaned line, at most 256 characters.
+    pub text: String,
+    /// The smallest amount it takes, in msat.
+    pub min_msat: u64,
+    /// The largest amount it takes, in msat.
+    pub max_msat: u64,
+    /// Something the owner should know.
+    pub warning: Option<OfferWarning>,
+}
+
+/// Asks a payee who it is, and for no invoice. One request.
+///
+/// # Errors
+/// [`LnurlFault`].
+pub async fn look_up(client: &StrictClient, target: &PayTarget) -> Result<PayeeView, LnurlFault> {
+    let url = target.url(client.reach())?;
+    let answer = client.get(&url, &[]).await?;
+    let request = reply::pay_request(&reply::document(&host_of(&url), &answer)?)?;
+    Ok(PayeeView {
+        warning: target.address().and_then(|address| request.metadata.warning(&address)),
+        text: request.metadata.text,
+        min_msat: request.min_msat,
+        max_msat: request.max_msat,
+    })
+}
+
 /// Asks a payee for an invoice over `amount_msat`, a multiple of 1000.
 ///
 /// The comment is sent as far as the payee takes comments and cut to its limit. Two requests; each is held

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use self::chart::{Chart, Curve};
 use self::past::{PastBucket, PastValues, Trouble, as_csv, past, value_of};
 use self::span::Span;
-use super::{Frame, page, show};
+use super::{Frame, Words, page, show};
 use crate::domain::money::UnixMillis;
 use crate::domain::window::on_the_clock;
 use crate::history::{Extent, Key, Kind, Range};
@@ -84,10 +84,10 @@ struct Link {
 }
 
 /// `GET /history`
-pub async fn html(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
-    let frame = match Frame::of(&source, "history").await {
+pub async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Query<Asked>) -> Response {
+    let frame = match Frame::of(&source, t, "history").await {
         Ok(frame) => frame,
-        Err(gone) => return (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
+        Err(refused) => return refused.into_response(),
     };
     let extent = source
         .history

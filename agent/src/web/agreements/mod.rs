@@ -1,0 +1,173 @@
+//! Agreements: what Kilosat may pay for by itself, how it stands, and how the owner changes it.
+
+mod form;
+mod view;
+
+use askama::Template;
+use axum::extract::{Extension, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Json, Redirect};
+
+pub(super) use self::form::{edit_page, new_page, save};
+use self::view::{AgreementView, FeedView, Limit};
+use super::answers::{Answer, Refused};
+use super::change::{Changes, Pending};
+use super::door::Peer;
+use super::{Frame, Words, page};
+use crate::config::{Draft, NotToml, Place, Setting};
+use crate::settings::Proposal;
+use crate::status::StatusSource;
+use crate::store::{PaymentSummary, Wanted};
+
+#[derive(Template)]
+#[template(path = "agreements.html")]
+struct AgreementsPage {
+    frame: Frame,
+    t: Words,
+    agreements: Vec<AgreementView>,
+    feeds: Vec<FeedView>,
+}
+
+#[derive(Template)]
+#[template(path = "agreement.html")]
+struct AgreementPage {
+    frame: Frame,
+    t: Words,
+    now_ms: u64,
+    /// Which list of the configuration it is in.
+    list: &'static str,
+    agreement: Option<AgreementView>,
+    feed: Option<FeedView>,
+    id: String,
+    payments: Vec<PaymentSummary>,
+}
+
+impl AgreementPage {
+    fn limits(&self) -> view::Limits {
+        let of_feed = self.feed.as_ref().map(|feed| feed.limits);
+        self.agreement.as_ref().map(|agreement| agreement.limits).or(of_feed).unwrap_or_default()
+    }
+
+    fn windows(&self) -> [(&'static str, Limit); 3] {
+        let limits = self.limits();
+        [("limit-hour", limits.hour), ("limit-day", limits.day), ("limit-month", limits.month)]
+    }
+
+    fn notices(&self) -> &[String] {
+        let of_feed = self.feed.as_ref().map(|feed| &feed.status.notices);
+        self.agreement.as_ref().map(|agreement| &agreement.status.notices).or(of_feed).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_paused(&self) -> bool {
+        let of_feed = self.feed.as_ref().is_some_and(|feed| feed.status.paused);
+        of_feed || self.agreement.as_ref().is_some_and(|agreement| agreement.status.paused)
+    }
+}
+
+/// `GET /agreements`
+pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer {
+    let (_, agreements, feeds) = view::all(&source).await.map_err(Refused::unanswered(t))?;
+    let frame = Frame::of(&source, t, "agreements").await?;
+    Ok(page(&AgreementsPage { frame, t, agreements, feeds }))
+}
+
+/// `GET /api/v1/agreements`
+pub(super) async fn json(State(source): State<StatusSource>, t: Words) -> Answer {
+    let (_, agreements, _) = view::all(&source).await.map_err(Refused::unanswered(t))?;
+    Ok(Json(agreements).into_response())
+}
+
+/// `GET /api/v1/feeds`
+pub(super) async fn feeds_json(State(source): State<StatusSource>, t: Words) -> Answer {
+    let (.., feeds) = view::all(&source).await.map_err(Refused::unanswered(t))?;
+    Ok(Json(feeds).into_response())
+}
+
+/// `GET /agreements/{id}`
+pub(super) async fn one(State(source): State<StatusSource>, t: Words, Path(id): Path<String>) -> Answer {
+    let (status, agreements, feeds) = view::all(&source).await.map_err(Refused::unanswered(t))?;
+    let agreement = agreements.into_iter().find(|known| known.status.id == id);
+    let feed = feeds.into_iter().find(|known| known.status.id == id);
+    let list = match (&agreement, &feed) {
+        (Some(_), _) => "agreement",
+        (None, Some(_)) => "feed",
+        (None, None) => return Err(Refused::missing(t, "agreement-gone", "/agreements")),
+    };
+    let wanted = Wanted { rule: Some(id.clone()), most: PAYMENTS_SHOWN, ..Wanted::default() };
+    let payments = source.engine.look(move |engine| engine.payments(&wanted)).await.map_err(Refused::unanswered(t))?;
+    let frame = Frame::of(&source, t, "agreements").await?;
+    Ok(page(&AgreementPage { frame, t, now_ms: status.now_ms, list, agreement, feed, id, payments }))
+}
+
+/// `POST /agreements/{id}/pause`: at once; nothing can be lost by it.
+pub(super) async fn pause(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    t: Words,
+    Path(id): Path<String>,
+) -> Answer {
+    let proposal = paused(&source, t, &id, true)?;
+    let what = format!("{id} was paused on the page, from {}", peer.address.ip());
+    let here = format!("/agreements/{id}");
+    match source.change(proposal, &what).await {
+        Ok(_) => Ok(Redirect::to(&here).into_response()),
+        Err(fault) => Err(Refused::because(StatusCode::CONFLICT, t, fault.to_string(), &here)),
+    }
+}
+
+/// `POST /agreements/{id}/resume`: once the owner has confirmed it.
+pub(super) async fn resume(
+    State(source): State<StatusSource>,
+    Extension(changes): Extension<Changes>,
+    t: Words,
+    Path(id): Path<String>,
+) -> Answer {
+    let proposal = paused(&source, t, &id, false)?;
+    let here = format!("/agreements/{id}");
+    Ok(changes.ask(&source, Pending::new(proposal, format!("{id} goes on"), here.clone(), here)))
+}
+
+/// `POST /agreements/{id}/remove`: once the owner has confirmed it.
+pub(super) async fn remove(
+    State(source): State<StatusSource>,
+    Extension(changes): Extension<Changes>,
+    t: Words,
+    Path(id): Path<String>,
+) -> Answer {
+    let here = format!("/agreements/{id}");
+    let list = list_of(&source, t, &id)?;
+    let proposal = proposed(&source, t, &here, |draft| draft.remove(list, &id))?;
+    let then = "/agreements".to_owned();
+    Ok(changes.ask(&source, Pending::new(proposal, format!("{id} was removed"), here, then)))
+}
+
+fn paused(source: &StatusSource, t: Words, id: &str, paused: bool) -> Result<Proposal, Refused> {
+    let place = Place::Listed { list: list_of(source, t, id)?, id, below: "" };
+    let here = format!("/agreements/{id}");
+    proposed(source, t, &here, |draft| draft.set(place, "paused", &Setting::Flag(paused)))
+}
+
+fn list_of(source: &StatusSource, t: Words, id: &str) -> Result<&'static str, Refused> {
+    let config = source.config();
+    if config.agreements.iter().any(|known| known.id == id) {
+        Ok("agreement")
+    } else if config.feeds.iter().any(|known| known.id == id) {
+        Ok("feed")
+    } else {
+        Err(Refused::missing(t, "agreement-gone", "/agreements"))
+    }
+}
+
+fn proposed(
+    source: &StatusSource,
+    t: Words,
+    back: &str,
+    change: impl FnOnce(&mut Draft) -> Result<(), NotToml>,
+) -> Result<Proposal, Refused> {
+    let refused = |text: String| Refused::because(StatusCode::CONFLICT, t, text, back);
+    let draft = Draft::of(&source.settings.text()).and_then(|mut draft| change(&mut draft).map(|()| draft));
+    let text = draft.map_err(|fault| refused(fault.to_string()))?.into_text();
+    source.settings.propose(text).map_err(|fault| refused(fault.to_string()))
+}
+
+const PAYMENTS_SHOWN: u32 = 10;

@@ -1,0 +1,96 @@
+//! Amounts, energy and times as they are written in the reader's language.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::Words;
+use crate::language::Language;
+use crate::web::show;
+
+impl Words {
+    /// A whole number with thousands apart.
+    pub fn whole(self, number: u64) -> String {
+        self.localised(show::whole(number))
+    }
+
+    /// Satoshis; thousandths only when there are some.
+    pub fn sat(self, msat: &u64) -> String {
+        self.localised(show::sat(msat))
+    }
+
+    /// Satoshis that may be below zero.
+    pub fn signed_sat(self, msat: &i64) -> String {
+        self.localised(show::signed_sat(msat))
+    }
+
+    /// Kilowatt-hours.
+    pub fn kwh(self, mwh: &u64) -> String {
+        self.localised(show::kwh(mwh))
+    }
+
+    /// Watts, or kilowatts above one.
+    pub fn watts(self, mw: &i64) -> String {
+        self.localised(show::watts(mw))
+    }
+
+    /// A value in the unit people use for it; `milli` is thousandths of `unit`.
+    pub fn quantity(self, milli: &i64, unit: &str) -> String {
+        self.localised(show::quantity(*milli, unit))
+    }
+
+    /// A span of time in its largest unit.
+    pub fn span(self, ms: &u64) -> String {
+        match ms / 1_000 {
+            s @ 0..=119 => self.count("span-seconds", s),
+            s @ 120..=7_199 => self.count("span-minutes", s / 60),
+            s @ 7_200..=172_799 => self.count("span-hours", s / 3_600),
+            s => self.count("span-days", s / 86_400),
+        }
+    }
+
+    /// How long before `now` the instant `then` was, both in ms since 1970.
+    pub fn ago(self, now: &u64, then: &u64) -> String {
+        self.with("ago", "span", self.span(&now.saturating_sub(*then)))
+    }
+
+    /// Day and time of day; empty outside the calendar.
+    pub fn moment(self, at_ms: &u64, zone: &TimeZone) -> String {
+        self.clock(*at_ms, zone).map_or_else(String::new, |clock| {
+            format!("{}, {:02}:{:02}", self.day_of(clock), clock.hour(), clock.minute())
+        })
+    }
+
+    /// The day; empty outside the calendar.
+    pub fn day(self, at_ms: &u64, zone: &TimeZone) -> String {
+        self.clock(*at_ms, zone).map_or_else(String::new, |clock| self.day_of(clock))
+    }
+
+    /// A payment's state.
+    pub fn state(self, name: &str) -> String {
+        self.say(&format!("state-{}", name.replace('_', "-")))
+    }
+
+    fn day_of(self, clock: DateTime) -> String {
+        let months = self.say("months");
+        let month = usize::try_from(clock.month() - 1).ok().and_then(|index| months.split_whitespace().nth(index));
+        let (day, month, year) = (clock.day(), month.unwrap_or_default(), clock.year());
+        match self.language {
+            Language::English => format!("{day} {month} {year}"),
+            Language::German => format!("{day}. {month} {year}"),
+        }
+    }
+
+    fn clock(self, at_ms: u64, zone: &TimeZone) -> Option<DateTime> {
+        let timestamp = Timestamp::from_millisecond(i64::try_from(at_ms).ok()?).ok()?;
+        Some(timestamp.to_zoned_datetime(zone.clone()).datetime())
+    }
+
+    /// A number as `show` writes it, with the language's own mark before the decimals.
+    fn localised(self, number: String) -> String {
+        match self.language {
+            Language::English => number,
+            Language::German => number.replace('.', ","),
+        }
+    }
+}

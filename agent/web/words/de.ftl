@@ -1,0 +1,256 @@
+# The page in German. The same messages as in en.ftl, with the same things put in.
+
+## Around every page
+
+to-content = Zum Inhalt
+pages = Seiten
+page-home = Start
+page-agreements = Vereinbarungen
+page-payments = Zahlungen
+page-history = Verlauf
+page-statement = Abrechnung
+page-settings = Einstellungen
+play-money = { $network }: Spielgeld
+log-out = Abmelden
+does-not-answer = Kilosat antwortet nicht.
+does-not-answer-note = Was Sie unten sehen, ist alt. Läuft es?
+stop-payments = Alle Zahlungen anhalten
+stop-payments-note = Sofort, bis Sie sie weitergehen lassen. Was schon unterwegs ist, lässt sich nicht zurückholen.
+stopped = Sie haben die automatischen Zahlungen angehalten.
+stopped-note = Zähler werden weiter gelesen, und was geschuldet ist, bleibt vermerkt.
+resume = Zahlungen weitergehen lassen
+new-start = Kilosat startet mit den neuen Einstellungen neu.
+new-start-note = Das dauert einige Sekunden. Die Seite kommt von selbst wieder.
+back = Zurück
+cancel = Abbrechen
+nothing-changed = Es wurde nichts geändert.
+
+## Times and numbers
+
+months = Jan. Feb. März April Mai Juni Juli Aug. Sept. Okt. Nov. Dez.
+span-seconds = { $number } s
+span-minutes = { $number } min
+span-hours = { $number } h
+span-days = { $count ->
+    [one] { $number } Tag
+   *[other] { $number } Tage
+}
+ago = vor { $span }
+of-limit = { $used } von { $limit }
+
+## Payments
+
+state-intent = wartet darauf, gesendet zu werden
+state-sending = wird gesendet
+state-in-flight = unterwegs
+state-unknown = unklar, wird nachgeschlagen
+state-settled = bezahlt
+state-failed = fehlgeschlagen, nichts wurde ausgegeben
+state-late-settled = verspätet bezahlt
+state-cancelled = aufgegeben, nichts wurde gesendet
+
+## Agreements
+
+agreements = Vereinbarungen
+agreements-intro = Was Kilosat von selbst bezahlen darf. Sonst wird niemand bezahlt, ohne dass Sie gefragt werden.
+agreements-none = Noch wird nichts automatisch bezahlt.
+agreements-none-note = Eine Vereinbarung sagt, wer für die Energie welches Zählers bezahlt werden darf, zu welchem Preis und wie viel höchstens.
+agreement-new = Neue Vereinbarung
+agreement-pays = zahlt { $payee } { $price } je kWh für den Zähler { $meter }
+agreement-state-good = wird wie vereinbart bezahlt
+agreement-state-paused = von Ihnen ausgesetzt
+agreement-state-held = wird gerade nicht bezahlt
+agreement-owed = { $owed } geschuldet, bezahlt ab { $slice }
+agreement-owed-label = Geschuldet bis zur nächsten Zahlung
+agreement-month = { $used } von { $limit } in diesem Monat verbraucht
+agreement-month-label = Von der Grenze dieses Monats verbraucht
+agreement-paused = Ausgesetzt. Was verbraucht wird, bleibt geschuldet; bezahlt wird nichts, bis Sie es weitergehen lassen.
+feeds = Gekaufte Daten
+feed-buys = kauft von { $seller } alle { $every }, für höchstens { $price } je Ticket
+agreement-pause = Aussetzen
+agreement-go-on = Weitergehen lassen
+agreement-edit = Ändern
+agreement-remove = Entfernen
+agreement-gone = Diese Vereinbarung gibt es nicht mehr.
+agreement-why = Warum nicht bezahlt wird
+agreement-now = Jetzt
+agreement-owed-now = Geschuldet
+agreement-reserved = Zurückgelegt für laufende Zahlungen
+agreement-paid = Bisher bezahlt
+agreement-energy = Bisher abgerechnete Energie
+agreement-limits = Grenzen
+agreement-limits-note = Gebühren eingeschlossen. Jede gilt nach Ihrer Uhr und für jede solche Zeit am Stück; es zählt, was weniger erlaubt.
+limit-payment = Eine Zahlung
+limit-hour = In einer Stunde
+limit-day = An einem Tag
+limit-month = In einem Monat
+limit-count = Zahlungen in einer Stunde
+limit-price = Preis einer Kilowattstunde
+limit-at-most = höchstens { $limit }
+limit-none = keine Grenze
+agreement-terms = Bedingungen
+term-payee = Empfänger
+term-payee-key = Nur Rechnungen dieses Lightning-Knotens
+term-meter = Zähler
+term-price = Preis
+term-price-per-kwh = { $price } je kWh
+term-slice = Bezahlt, sobald geschuldet
+term-every = Und mindestens alle
+agreement-history = Energie und Kosten im Verlauf
+agreement-payments = Die letzten Zahlungen
+agreement-payments-none = Es wurde noch nichts bezahlt.
+agreement-payments-all = Alle Zahlungen dazu
+
+## The form of an agreement
+
+form-agreement-new = Neue Vereinbarung
+form-agreement-edit = { $name } ändern
+form-name = Name
+form-name-note = Kleinbuchstaben, Ziffern, - und _. Er lässt sich später nicht ändern.
+form-meter = Der Zähler, dessen Energie bezahlt wird
+form-no-meter = Es gibt noch keinen Zähler. Fügen Sie einen hinzu, bevor Sie eine Vereinbarung treffen.
+form-payee = Wer bezahlt wird
+form-payee-note = Eine Lightning-Adresse wie strom@versorger.example oder eine LNURL. Sie sehen, wem sie gehört, bevor etwas gespeichert wird.
+form-lan = Der Empfänger ist ein Gerät in Ihrem eigenen Netz, unter
+form-lan-note = Nur dann, etwa http://192.168.1.20:8080. Für alle anderen leer lassen.
+form-price = Preis einer Kilowattstunde, in sat
+form-price-note = Wie Ihr Empfänger ihn verlangt. 1 sat ist ein Hundertmillionstel Bitcoin.
+form-slice = Bezahlen, sobald so viel geschuldet ist, in sat
+form-slice-note = Kleine Beträge halten die Schuld klein; jede Zahlung kostet eine kleine Gebühr.
+form-limits = Grenzen in sat, Gebühren eingeschlossen
+form-per-payment = Höchstens in einer Zahlung
+form-per-day = Höchstens an einem Tag
+form-per-month = Höchstens in einem Monat
+form-per-month-note = Bei { $price } sat je kWh zahlt ein Haushalt mit 300 kWh im Monat etwa { $amount } sat.
+form-price-max = Nie über diesem Preis je kWh, in sat
+form-price-max-note = Solange sie mehr kostet, wird nichts bezahlt. Leer: keine solche Grenze.
+form-next = Zeigen, was sich ändert
+form-fault = Das passt noch nicht:
+fault-amount = { $field }: einen Betrag in sat schreiben, etwa 500 oder 0,25.
+fault-name = { $field }: 1 bis 32 Kleinbuchstaben, Ziffern, - und _ verwenden.
+fault-name-taken = { $field }: es gibt schon etwas, das { $name } heißt.
+fault-payee = { $field }: eine Lightning-Adresse schreiben, etwa strom@versorger.example.
+fault-empty = { $field }: das darf nicht leer sein.
+fault-order = { $field }: das darf nicht mehr sein als „{ $wider }“.
+
+## A change before it is saved
+
+change-title = Bevor das gespeichert wird
+change-lines = Was sich in kilosat.toml ändert
+change-none = Es würde sich nichts ändern.
+change-payee = Wer bezahlt wird
+change-payee-answers = { $payee } antwortet. Es sagt von sich selbst: { $text }
+change-payee-range = In einer Zahlung nimmt es von { $least } bis { $most }.
+change-payee-silent = { $payee } ließ sich gerade nicht fragen: { $fault } Sie können trotzdem speichern; bezahlt wird nichts, bevor es antwortet.
+change-cost = Speichern kostet nichts. Danach darf Kilosat hierfür bis zu { $month } im Monat ausgeben, und nie mehr als die Grenzen des ganzen Hauses.
+change-password = Damit darf Kilosat mehr oder anders ausgeben, deshalb fragt es nach Ihrem Passwort.
+change-password-label = Ihr Passwort
+change-new-start = Kilosat startet damit neu, was einige Sekunden dauert. Zähler werden weiter gelesen, und nichts Laufendes geht verloren.
+change-save = Speichern
+change-gone = Diese Änderung ist nicht mehr bekannt: Sie wurde gespeichert oder ist älter als eine halbe Stunde. Beginnen Sie noch einmal.
+change-undo = Rückgängig machen Sie es später unter Einstellungen, frühere Fassungen.
+
+## Payments, one by one
+
+notice = Das wurde nicht getan
+as-json = All das als JSON
+payments = Zahlungen
+payments-rule = Wofür
+payments-standing = Stand
+payments-all = alle
+payments-open = unterwegs
+payments-paid = bezahlt
+payments-failed = fehlgeschlagen oder aufgegeben
+payments-from = Von
+payments-to = Bis
+payments-show = Zeigen
+payments-show-all = Alle zeigen
+payments-none = Es wurde noch nichts bezahlt. Die erste Zahlung folgt, sobald eine Vereinbarung genug schuldet.
+payments-none-such = Eine solche Zahlung gibt es nicht.
+payments-wrong = Diese Suche lässt sich nicht lesen. Ein Tag wird als 2026-11-29 geschrieben.
+payments-older = Ältere Zahlungen
+payments-csv = Als Datei für eine Tabelle (CSV)
+payment-none = Diese Zahlung gibt es nicht.
+payment-title = Zahlung { $number }
+payment-for = Wofür
+payment-state = Stand
+payment-amount = Betrag
+payment-fee = Gebühr
+payment-when = Wann
+payment-decided = Entschieden
+payment-changed = Letzte Änderung
+payment-wallet = Wallet
+payment-attempt = Versuch
+payment-story = Was geschah
+payment-story-none = Das Journal sagt nichts mehr darüber.
+payment-proof = Zahlungsnachweis
+payment-proof-note = Nur wer die Rechnung bezahlt hat, kann diese Zahl kennen. Zeigen Sie sie dem Empfänger, wenn es Streit gibt.
+payment-proof-none = Es gibt keinen: Das wurde nicht bezahlt.
+payment-preimage = Preimage
+payment-hash = Zahlungs-Hash
+payment-payee-key = Rechnung geschrieben von
+payment-invoice = Die Rechnung
+step-due = { $amount } waren fällig.
+step-asked = Sie wurden gefragt, ob { $amount } bezahlt werden dürfen.
+step-approved = Sie sagten ja.
+step-declined = Sie sagten nein.
+step-not-answered = Die Frage wurde nicht rechtzeitig beantwortet.
+step-refused = Es wurde nicht bezahlt: { $why }
+step-intent = { $amount } wurden beschlossen, bis zu { $fee } für die Gebühr zurückgelegt und die Rechnung der Wallet übergeben.
+step-settled = Bezahlt, mit { $fee } Gebühr. Der Nachweis wurde geprüft.
+step-failed = Es schlug fehl, und nichts wurde ausgegeben: { $why }
+step-cancelled = Es wurde aufgegeben, bevor es gesendet war: { $why }
+step-fee-above-limit = Die Wallet zahlte { $fee } Gebühr, mehr als ihr erlaubt war.
+step-unproven = Die Wallet sagt, es sei bezahlt, aber ihr Nachweis ist falsch: { $why }
+step-stray = Es wurde beglichen, obwohl es aufgegeben war.
+step-accepted = Sie haben die Sperre aufgehoben; es zählt als bezahlt.
+step-written-off = Sie haben es abgeschrieben; es zählt als fehlgeschlagen.
+step-other = Das Journal vermerkt: { $event }.
+term-seller = Verkäufer
+term-fetched = Gefragt alle
+term-ticket = Ein Ticket
+change-gone-line = entfällt
+change-new-line = neu
+
+## Settings
+
+settings-fault = Die Einstellungen brauchen Sie.
+house = Das Haus
+house-name = Name des Hauses
+house-language = Sprache der Seite
+house-language-any = Was jeder Browser verlangt
+house-zone = Zeitzone
+house-zone-note = Etwa Europe/Berlin; „system“ ist die dieses Geräts. Grenzen je Stunde, Tag und Monat richten sich danach.
+house-limits = Grenzen des ganzen Hauses, in sat
+house-limits-note = Darüber hinaus wird nichts bezahlt, was immer Vereinbarungen erlauben. Gebühren sind eingeschlossen.
+house-ask-above = Mich fragen vor jeder Zahlung von mehr als
+house-ask-first = Mich fragen vor der ersten Zahlung an einen Empfänger
+doors = Wer angemeldet ist
+doors-this = dieser Browser
+doors-since = seit { $ago }
+doors-used = benutzt { $ago }
+doors-end = Beenden
+password-change = Passwort ändern
+password-old = Das bisherige Passwort
+password-new = Das neue Passwort
+password-again = Das neue Passwort noch einmal
+password-note = 10 Zeichen oder mehr, etwa drei Wörter. Alle, die angemeldet sind, müssen sich neu anmelden.
+password-changed = Das Passwort wurde geändert. Melden Sie sich mit dem neuen an.
+file = kilosat.toml
+file-note = Alles Eingestellte steht in { $path }, mit seinen Kommentaren. Was Sie hier ändern, ändert diese Datei; was jemand in der Datei ändert, wird in Sekunden übernommen.
+file-edit = Die ganze Datei sehen und ändern
+file-none = Dieses Kilosat wurde ohne Konfigurationsdatei gestartet, deshalb lässt sich hier nichts ändern.
+file-text = Die ganze Datei
+file-text-note = Jede Zeile ist erklärt. Sie sehen, was sich ändert und was nicht passt, bevor etwas gespeichert wird.
+versions = Frühere Fassungen
+versions-none = Es gibt noch keine. Jede Änderung bewahrt die Fassung davor auf, die letzten zehn.
+versions-note = Beim Zurückholen sehen Sie, was sich ändert, bevor es gespeichert wird.
+version-until = In Kraft bis { $moment }
+version-restore = Zurückholen
+about = Über Kilosat
+about-network = Netzwerk
+about-uptime = Läuft seit
+about-journal = Journaleinträge
+about-certificate = Zertifikat (SHA-256)
+about-licence = Lizenz
+about-json = Der ganze Zustand als JSON

@@ -1,0 +1,256 @@
+# The page in English. One message for each sentence; what stands in braces is put in.
+
+## Around every page
+
+to-content = To the content
+pages = Pages
+page-home = Home
+page-agreements = Agreements
+page-payments = Payments
+page-history = History
+page-statement = Account
+page-settings = Settings
+play-money = { $network }: play money
+log-out = Log out
+does-not-answer = Kilosat does not answer.
+does-not-answer-note = What you see below is old. Is it running?
+stop-payments = Stop all payments
+stop-payments-note = At once, until you let them go on. What has left already cannot be called back.
+stopped = You stopped automatic payments.
+stopped-note = Meters are still read, and what is owed is kept.
+resume = Let payments go on
+new-start = Kilosat starts anew with the new settings.
+new-start-note = This takes some seconds. The page comes back by itself.
+back = Back
+cancel = Cancel
+nothing-changed = Nothing was changed.
+
+## Times and numbers
+
+months = Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
+span-seconds = { $number } s
+span-minutes = { $number } min
+span-hours = { $number } h
+span-days = { $count ->
+    [one] { $number } day
+   *[other] { $number } days
+}
+ago = { $span } ago
+of-limit = { $used } of { $limit }
+
+## Payments
+
+state-intent = waiting to be sent
+state-sending = being sent
+state-in-flight = on its way
+state-unknown = unclear, being looked up
+state-settled = paid
+state-failed = failed, nothing was spent
+state-late-settled = paid late
+state-cancelled = given up, nothing was sent
+
+## Agreements
+
+agreements = Agreements
+agreements-intro = What Kilosat may pay for by itself. Nobody else is ever paid without asking you.
+agreements-none = Nothing is paid automatically yet.
+agreements-none-note = An agreement says who may be paid for the energy of which meter, at what price, and how much at most.
+agreement-new = New agreement
+agreement-pays = pays { $payee } { $price } per kWh for the meter { $meter }
+agreement-state-good = is paid as agreed
+agreement-state-paused = paused by you
+agreement-state-held = is not being paid now
+agreement-owed = { $owed } owed, paid at { $slice }
+agreement-owed-label = Owed until the next payment
+agreement-month = { $used } of { $limit } used this month
+agreement-month-label = Used of this month's limit
+agreement-paused = Paused. What is used stays owed; nothing is paid until you let it go on.
+feeds = Data bought
+feed-buys = buys from { $seller } every { $every }, for at most { $price } a ticket
+agreement-pause = Pause
+agreement-go-on = Let it go on
+agreement-edit = Change
+agreement-remove = Remove
+agreement-gone = There is no such agreement any more.
+agreement-why = Why it is not paid
+agreement-now = Now
+agreement-owed-now = Owed
+agreement-reserved = Reserved for payments under way
+agreement-paid = Paid so far
+agreement-energy = Energy billed so far
+agreement-limits = Limits
+agreement-limits-note = Fees included. Each counts by your clock and for any such time in a row, whichever allows less.
+limit-payment = One payment
+limit-hour = In an hour
+limit-day = In a day
+limit-month = In a month
+limit-count = Payments in an hour
+limit-price = Price of a kilowatt-hour
+limit-at-most = at most { $limit }
+limit-none = no limit
+agreement-terms = Terms
+term-payee = Payee
+term-payee-key = Only this Lightning node's invoices
+term-meter = Meter
+term-price = Price
+term-price-per-kwh = { $price } per kWh
+term-slice = Paid as soon as owed
+term-every = And at least every
+agreement-history = Its energy and cost over time
+agreement-payments = Its last payments
+agreement-payments-none = Nothing was paid yet.
+agreement-payments-all = All its payments
+
+## The form of an agreement
+
+form-agreement-new = New agreement
+form-agreement-edit = Change { $name }
+form-name = Name
+form-name-note = Lower-case letters, digits, - and _. It cannot be changed later.
+form-meter = The meter whose energy is paid for
+form-no-meter = There is no meter yet. Add one before you make an agreement.
+form-payee = Who is paid
+form-payee-note = A Lightning address such as energy@utility.example, or an LNURL. You are shown whom it belongs to before anything is saved.
+form-lan = The payee is a device in your own network, at
+form-lan-note = Only then, such as http://192.168.1.20:8080. Leave it empty for everybody else.
+form-price = Price of a kilowatt-hour, in sat
+form-price-note = As your payee charges. 1 sat is a hundred-millionth of a bitcoin.
+form-slice = Pay as soon as this much is owed, in sat
+form-slice-note = Small amounts keep what you owe small; every payment costs a little fee.
+form-limits = Limits, in sat, fees included
+form-per-payment = The most in one payment
+form-per-day = The most in a day
+form-per-month = The most in a month
+form-per-month-note = With { $price } sat per kWh, a household that uses 300 kWh a month pays about { $amount } sat.
+form-price-max = Never above this price per kWh, in sat
+form-price-max-note = While it costs more, nothing is paid. Empty: no such limit.
+form-next = Show what changes
+form-fault = This does not fit yet:
+fault-amount = { $field }: write an amount in sat, such as 500 or 0.25.
+fault-name = { $field }: use 1 to 32 lower-case letters, digits, - and _.
+fault-name-taken = { $field }: there is something called { $name } already.
+fault-payee = { $field }: write a Lightning address such as energy@utility.example.
+fault-empty = { $field }: this must not be empty.
+fault-order = { $field }: this must not be more than "{ $wider }".
+
+## A change before it is saved
+
+change-title = Before this is saved
+change-lines = What changes in kilosat.toml
+change-none = Nothing would change.
+change-payee = Who will be paid
+change-payee-answers = { $payee } answers. It says of itself: { $text }
+change-payee-range = It takes from { $least } to { $most } in one payment.
+change-payee-silent = { $payee } could not be asked now: { $fault } You can save this all the same; nothing is paid before it answers.
+change-cost = Saving costs nothing. From then on Kilosat may spend up to { $month } in a month on this, and never more than the limits of the whole house.
+change-password = This lets Kilosat spend more or otherwise, so it asks for your password.
+change-password-label = Your password
+change-new-start = Kilosat starts anew with it, which takes some seconds. Meters are read on, and nothing on its way is lost.
+change-save = Save
+change-gone = This change is not known any more: it was saved, or is older than half an hour. Begin again.
+change-undo = Undo it later under Settings, former versions.
+
+## Payments, one by one
+
+notice = This was not done
+as-json = All of this as JSON
+payments = Payments
+payments-rule = For
+payments-standing = State
+payments-all = all
+payments-open = under way
+payments-paid = paid
+payments-failed = failed or given up
+payments-from = From
+payments-to = To
+payments-show = Show
+payments-show-all = Show all
+payments-none = Nothing was paid yet. The first payment follows as soon as an agreement owes enough.
+payments-none-such = There is no such payment.
+payments-wrong = This search cannot be read. A day is written as 2026-11-29.
+payments-older = Older payments
+payments-csv = As a file for a spreadsheet (CSV)
+payment-none = There is no such payment.
+payment-title = Payment { $number }
+payment-for = For
+payment-state = State
+payment-amount = Amount
+payment-fee = Fee
+payment-when = When
+payment-decided = Decided
+payment-changed = Last change
+payment-wallet = Wallet
+payment-attempt = Attempt
+payment-story = What happened
+payment-story-none = The journal says nothing of it any more.
+payment-proof = Proof of payment
+payment-proof-note = Only who paid the invoice can know this number. Show it to the payee if there is a dispute.
+payment-proof-none = There is none: this was not paid.
+payment-preimage = Preimage
+payment-hash = Payment hash
+payment-payee-key = Invoice written by
+payment-invoice = The invoice
+step-due = { $amount } were due.
+step-asked = You were asked whether { $amount } may be paid.
+step-approved = You said yes.
+step-declined = You said no.
+step-not-answered = The question was not answered in time.
+step-refused = It was not paid: { $why }
+step-intent = { $amount } were decided, up to { $fee } set aside for the fee, and the invoice handed to the wallet.
+step-settled = Paid, with a fee of { $fee }. The proof was checked.
+step-failed = It failed, and nothing was spent: { $why }
+step-cancelled = It was given up before it was sent: { $why }
+step-fee-above-limit = The wallet paid a fee of { $fee }, which is more than it was allowed.
+step-unproven = The wallet says it was paid, but its proof is wrong: { $why }
+step-stray = It was settled although it had been given up.
+step-accepted = You lifted the lock; it counts as paid.
+step-written-off = You wrote it off; it counts as failed.
+step-other = The journal records: { $event }.
+term-seller = Seller
+term-fetched = Asked every
+term-ticket = A ticket
+change-gone-line = goes
+change-new-line = new
+
+## Settings
+
+settings-fault = The settings need you.
+house = The house
+house-name = Name of the house
+house-language = Language of the page
+house-language-any = What each browser asks for
+house-zone = Time zone
+house-zone-note = Such as Europe/Berlin; "system" is this machine's own. Limits per hour, day and month follow it.
+house-limits = Limits of the whole house, in sat
+house-limits-note = Nothing is paid beyond these, whatever agreements allow. Fees are included.
+house-ask-above = Ask me before every payment of more than
+house-ask-first = Ask me before the first payment to a payee
+doors = Who is logged in
+doors-this = this browser
+doors-since = since { $ago }
+doors-used = used { $ago }
+doors-end = End
+password-change = Change the password
+password-old = The password until now
+password-new = The new password
+password-again = The new password again
+password-note = 10 characters or more, such as three words. Everybody who is logged in has to log in again.
+password-changed = The password was changed. Log in with the new one.
+file = kilosat.toml
+file-note = Everything that is set stands in { $path }, with its comments. What you change here changes that file; what somebody changes in the file is taken up within seconds.
+file-edit = See and change the whole file
+file-none = This Kilosat was started without a configuration file, so nothing can be changed here.
+file-text = The whole file
+file-text-note = Every line is explained. You see what changes, and what does not fit, before anything is saved.
+versions = Former versions
+versions-none = There are none yet. Every change keeps the version before it, the last ten.
+versions-note = Bringing one back shows you what changes before it is saved.
+version-until = In force until { $moment }
+version-restore = Bring back
+about = About
+about-network = Network
+about-uptime = Running for
+about-journal = Journal entries
+about-certificate = Certificate (SHA-256)
+about-licence = Licence
+about-json = The whole state as JSON
