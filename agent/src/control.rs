@@ -13,7 +13,6 @@ use tokio::time::timeout;
 
 use crate::domain::money::Msat;
 use crate::engine::{Event, Order, Verdict};
-use crate::lightning::InvoiceRequest;
 use crate::status::{Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
@@ -273,18 +272,10 @@ async fn answer(stream: UnixStream, source: StatusSource, wait: Duration) -> std
 async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unanswered> {
     Ok(match question {
         Question::Status => Answer::Status(Box::new(source.status().await?)),
-        Question::Receive { amount_msat } => {
-            let request = InvoiceRequest {
-                amount: Msat(amount_msat),
-                description: INVOICE_TEXT.to_owned(),
-                expiry_s: INVOICE_EXPIRY_S,
-                label: format!("kilosat-{}", source.clock.now().wall.0),
-            };
-            match source.lightning.create(&request).await {
-                Ok(invoice) => Answer::Invoice { bolt11: invoice.bolt11 },
-                Err(fault) => Answer::Refused(fault.to_string()),
-            }
-        }
+        Question::Receive { amount_msat } => match source.invoice(Msat(amount_msat), INVOICE_TEXT).await {
+            Ok(invoice) => Answer::Invoice { bolt11: invoice.bolt11 },
+            Err(fault) => Answer::Refused(fault.to_string()),
+        },
         Question::Order(order) => match source.engine.obey(order).await? {
             Verdict::Done(text) => Answer::Done(text),
             Verdict::Refused(why) => Answer::Refused(why),
@@ -326,7 +317,6 @@ fn answered(done: Result<String, String>) -> Answer {
 pub const NO_MONTH: &str = "This is not a month; write it as year and month, such as 2026-11.";
 const TOO_LONG: &str = "this took Kilosat too long, and it may still come about; see: kilosat status, kilosat events";
 const INVOICE_TEXT: &str = "Spending money for Kilosat";
-const INVOICE_EXPIRY_S: u32 = 3_600;
 /// Shorter than the asker's, who is told so.
 const SERVE_WAIT: Duration = Duration::from_secs(25);
 /// A line is written in one go.

@@ -113,7 +113,7 @@ impl SimOptions {
         let model = Model::Known(Arc::clone(profile));
         let look = Look { model, profile: Some(Arc::clone(profile)), round: Ok(Round::default()) };
         let found = Found { line: line.clone(), unit: self.unit, looks: vec![look] };
-        say(&format!("\nFor kilosat.toml:\n\n{}", found.section(1)));
+        say(&format!("\nFor kilosat.toml:\n\n{}", found.section(&format!("{}-1", found.kind()))));
     }
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod gpio;
 mod meters;
+mod receive;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use changes::Change;
 pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;
+pub use receive::INVOICE_EXPIRY_S;
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
@@ -227,6 +229,11 @@ impl StatusSource {
 }
 
 impl StatusSource {
+    /// The newest values of a meter, input or feed, by point.
+    pub fn points_of(&self, id: &str) -> Vec<(String, Value)> {
+        points_of(&self.latest.copy(), id)
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> std::sync::Arc<Config> {
         self.settings.config()

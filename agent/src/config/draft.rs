@@ -134,11 +134,20 @@ impl Draft {
         keys: &[(&str, Setting)],
         below: &[(&str, Vec<(&str, Setting)>)],
     ) -> Result<(), NotToml> {
-        let document = parse(&self.text)?;
-        let mut section = format!("\n[[{list}]]\n{}", lines(keys));
+        let mut section = format!("[[{list}]]\n{}", lines(keys));
         for (name, keys) in below.iter().filter(|(_, keys)| !keys.is_empty()) {
             section.push_str(&format!("\n[{list}.{name}]\n{}", lines(keys)));
         }
+        self.add_section(list, &section)
+    }
+
+    /// The same for a section that is written already, its heading included.
+    ///
+    /// # Errors
+    /// [`NotToml`].
+    pub fn add_section(&mut self, list: &str, section: &str) -> Result<(), NotToml> {
+        let document = parse(&self.text)?;
+        let section = format!("\n{section}");
         match sections(&document, list).last().and_then(|(_, table)| spot_of(&self.text, table)) {
             Some(last) => self.insert(last.body.end, &section),
             None => {

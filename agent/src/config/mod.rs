@@ -34,6 +34,7 @@ pub use profiles::{Listed, Profiles};
 pub use reader::Problem;
 use reader::Problems;
 use sections::read_config;
+pub(crate) use sections::read_host;
 use syntax::read_document;
 
 use crate::domain::money::{Msat, MsatPerKwh};

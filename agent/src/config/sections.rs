@@ -89,7 +89,7 @@ pub(super) fn read_node_key(text: &str) -> Result<String, String> {
 }
 
 /// A host name or address in the owner's own network, without anything around it.
-pub(super) fn read_host(text: &str) -> Result<String, String> {
+pub(crate) fn read_host(text: &str) -> Result<String, String> {
     if text.parse::<IpAddr>().is_ok() || (!text.contains(['[', '%']) && Host::parse(text).is_ok()) {
         Ok(text.to_owned())
     } else {

@@ -2,6 +2,7 @@
 
 use super::{Engine, EngineError};
 use crate::clock::Now;
+use crate::domain::invoice::PaymentHash;
 use crate::domain::money::Msat;
 use crate::domain::policy::Committed;
 use crate::domain::window::{Period, Starts};
@@ -62,6 +63,14 @@ impl Engine {
     /// [`EngineError`].
     pub fn story(&mut self, payment: i64) -> Result<Option<Story>, EngineError> {
         Ok(self.store.begin()?.story(payment)?)
+    }
+
+    /// Whether money came in under `hash`.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn was_received(&mut self, hash: &PaymentHash) -> Result<bool, EngineError> {
+        Ok(self.store.begin()?.was_received(hash)?)
     }
 
     /// What counts against the limits of the agreement or feed `rule` now.

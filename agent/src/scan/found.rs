@@ -39,7 +39,7 @@ impl Found {
                 "a device answers, but none of the profiles that can recognise one fits.\nChoose its profile by hand, \
                  kilosat profiles lists them, or write one for it (drivers/profiles/README.md).\n",
             );
-            return text + "\nFor kilosat.toml:\n\n" + &self.section(number);
+            return text + "\nFor kilosat.toml:\n\n" + &self.section(&format!("{}-{number}", self.kind()));
         };
         let _ = writeln!(text, "{}", look.title());
         let others: Vec<&str> = others.iter().map(Look::title).collect();
@@ -62,22 +62,48 @@ impl Found {
         for (at, sentence) in look.profile.iter().flat_map(|profile| &profile.setup).enumerate() {
             let _ = writeln!(text, "{}- {sentence}", if at == 0 { "\nOn the device itself:\n" } else { "" });
         }
-        text + "\nFor kilosat.toml:\n\n" + &self.section(number)
+        text + "\nFor kilosat.toml:\n\n" + &self.section(&format!("{}-{number}", self.kind()))
     }
 
-    /// What to paste into kilosat.toml.
+    /// Maker and model of what it most likely is.
     #[must_use]
-    pub fn section(&self, number: usize) -> String {
-        let look = self.looks.first();
-        let role = look.and_then(|look| look.profile.as_ref()).map_or(Role::Meter, |profile| profile.role);
-        let id = match role {
+    pub fn title(&self) -> &str {
+        self.looks.first().map_or("a device that no profile knows", Look::title)
+    }
+
+    /// What else it could be.
+    #[must_use]
+    pub fn alternatives(&self) -> Vec<&str> {
+        self.looks.iter().skip(1).map(Look::title).collect()
+    }
+
+    /// Its values as its display has them; none where it could not be read.
+    #[must_use]
+    pub fn values(&self) -> Vec<(Quantity, String)> {
+        let Some((look, round)) = self.looks.first().and_then(|look| Some((look, look.round.as_ref().ok()?))) else {
+            return Vec::new();
+        };
+        round.readings.iter().map(|reading| (reading.quantity, look.shown(reading))).collect()
+    }
+
+    /// What kind of thing it is, as the beginning of a name.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        let profile = self.looks.first().and_then(|look| look.profile.as_ref());
+        match profile.map_or(Role::Meter, |profile| profile.role) {
             Role::Meter => "meter",
             Role::Inverter => "inverter",
             Role::Battery => "battery",
             Role::Charger => "charger",
             Role::Relays => "relays",
-        };
-        let mut text = format!("[[meter]]\nid = \"{id}-{number}\"\n");
+        }
+    }
+
+    /// What to paste into kilosat.toml.
+    #[must_use]
+    pub fn section(&self, id: &str) -> String {
+        let look = self.looks.first();
+        let mut text = format!("[[meter]]\nid = \"{id}\"\n");
         let _ = match look.map(Look::name) {
             Some(name) => writeln!(text, "profile = {name:?}"),
             None => writeln!(text, "profile = \"\"            # put in the name of its profile"),

@@ -43,6 +43,8 @@ impl Frame {
         &[
             ("/", "home"),
             ("/agreements", "agreements"),
+            ("/wallet", "wallet"),
+            ("/devices", "devices"),
             ("/payments", "payments"),
             ("/history", "history"),
             ("/statement", "statement"),

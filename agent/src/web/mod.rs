@@ -3,17 +3,20 @@
 mod agreements;
 mod answers;
 mod change;
+mod devices;
 mod door;
 mod entry;
 mod frame;
 mod gate;
 mod history;
+mod home;
 mod identity;
 mod orders;
 mod payments;
 mod settings;
 mod show;
 mod statement;
+mod wallet;
 mod words;
 
 use std::net::IpAddr;
@@ -23,16 +26,18 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
-use axum::response::{Html, IntoResponse as _, Json, Response};
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use self::change::Changes;
+use self::devices::Searches;
 use self::door::{Limits, Peer, Turns};
 use self::frame::Frame;
 pub use self::identity::PageIdentity;
+use self::wallet::Invoices;
 use self::words::Words;
-use crate::status::{Status, StatusSource};
+use crate::status::StatusSource;
 
 /// Serves the page until the future is dropped.
 pub async fn serve(listener: TcpListener, source: StatusSource) {
@@ -40,18 +45,11 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
     door::serve(listener, router(source), identity, Limits::default()).await;
 }
 
-/// The home page.
-#[derive(Template)]
-#[template(path = "home.html")]
-struct Home<'a> {
-    frame: Frame,
-    status: &'a Status,
-}
-
 fn router(source: StatusSource) -> Router {
     Router::new()
-        .route("/", get(home))
-        .route("/status.json", get(status_json))
+        .route("/", get(home::html))
+        .route("/status.json", get(home::json))
+        .route("/api/v1/status", get(home::json))
         .route("/claim", get(gate::claim_page).post(gate::claim))
         .route("/login", get(gate::login_page).post(gate::log_in))
         .route("/logout", post(gate::log_out))
@@ -67,6 +65,12 @@ fn router(source: StatusSource) -> Router {
         .route("/agreements/{id}/resume", post(agreements::resume))
         .route("/agreements/{id}/remove", post(agreements::remove))
         .route("/change/{token}", get(change::html).post(change::save))
+        .route("/devices", get(devices::html))
+        .route("/devices/new", get(devices::form))
+        .route("/devices/search", get(devices::progress).post(devices::begin))
+        .route("/devices/search/end", post(devices::end))
+        .route("/devices/add", post(devices::add))
+        .route("/devices/{id}/remove", post(devices::remove))
         .route("/payments", get(payments::html))
         .route("/payments.csv", get(payments::csv))
         .route("/payments/{payment}", get(payments::one))
@@ -74,6 +78,9 @@ fn router(source: StatusSource) -> Router {
         .route("/api/v1/feeds", get(agreements::feeds_json))
         .route("/api/v1/payments", get(payments::json))
         .route("/api/v1/payments/{payment}", get(payments::one_json))
+        .route("/wallet", get(wallet::html))
+        .route("/wallet/receive", post(wallet::receive))
+        .route("/wallet/receive/{hash}", get(wallet::waiting))
         .route("/settings", get(settings::html).post(settings::save_house))
         .route("/settings/password", post(settings::change_password))
         .route("/settings/sessions/{number}/end", post(settings::end_session))
@@ -93,6 +100,8 @@ fn router(source: StatusSource) -> Router {
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
         .layer(Extension(Changes::default()))
+        .layer(Extension(Searches::default()))
+        .layer(Extension(Invoices::default()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(source.clone(), gate::require_session))
         .layer(from_fn(gate::own_forms_only))
@@ -102,22 +111,6 @@ fn router(source: StatusSource) -> Router {
         // Outermost, so that refusals carry them too.
         .layer(map_response(with_headers))
         .with_state(source)
-}
-
-async fn home(State(source): State<StatusSource>, t: Words) -> Response {
-    match source.status().await {
-        Ok(status) => {
-            page(&Home { frame: Frame::around(&status, t, source.settings.waits_for_new_start()), status: &status })
-        }
-        Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
-    }
-}
-
-async fn status_json(State(source): State<StatusSource>) -> Response {
-    match source.status().await {
-        Ok(status) => Json(status).into_response(),
-        Err(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
-    }
 }
 
 fn page(template: &impl Template) -> Response {

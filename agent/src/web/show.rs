@@ -41,11 +41,6 @@ pub fn watts(mw: &i64) -> String {
     }
 }
 
-/// Thousandths as a decimal number without needless zeros.
-pub fn milli(milli: &i64) -> String {
-    decimal(*milli, 1_000, 3)
-}
-
 /// A value in the unit people use for it, such as `2.34 kW` for watts; `milli` is thousandths of `unit`.
 pub fn quantity(milli: i64, unit: &str) -> String {
     match unit {
@@ -118,61 +113,6 @@ pub fn is_wide(number: &str) -> bool {
     number.chars().count() > FIGURE_CHARS_MAX
 }
 
-/// A count and what is counted; `many` is the plural.
-pub fn count(number: &u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(&number.to_string()), if *number == 1 { one } else { many })
-}
-
-/// A span of time in its largest unit.
-pub fn span(ms: &u64) -> String {
-    match ms / 1_000 {
-        s @ 0..=119 => format!("{s} s"),
-        s @ 120..=7_199 => format!("{} min", s / 60),
-        s @ 7_200..=172_799 => format!("{} h", s / 3_600),
-        s => format!("{} days", grouped(&(s / 86_400).to_string())),
-    }
-}
-
-/// How long before `now` the instant `then` was, both in ms since 1970.
-pub fn ago(now: &u64, then: &u64) -> String {
-    format!("{} ago", span(&now.saturating_sub(*then)))
-}
-
-/// A payment's state in words.
-pub fn state(name: &str) -> &'static str {
-    match name {
-        "intent" => "waiting to be sent",
-        "sending" => "being sent",
-        "in_flight" => "on its way",
-        "unknown" => "unclear, being looked up",
-        "settled" => "paid",
-        "failed" => "failed, nothing was spent",
-        "late_settled" => "paid late",
-        "cancelled" => "given up, nothing was sent",
-        _ => "unknown",
-    }
-}
-
-/// A meter's state in words.
-pub fn meter_state(name: &str) -> &'static str {
-    match name {
-        "good" => "reads well",
-        "waiting" => "waits for its first reading",
-        "doubtful" => "sends values that cannot be true",
-        "stale" => "has not been read for a while",
-        _ => "does not answer",
-    }
-}
-
-/// An input's state in words.
-pub fn input_state(name: &str) -> &'static str {
-    match name {
-        "active" => "active",
-        "inactive" => "at rest",
-        _ => "not read",
-    }
-}
-
 fn sign(number: i64) -> &'static str {
     if number < 0 { "−" } else { "" }
 }
@@ -205,16 +145,6 @@ mod tests {
         assert_eq!(watts(&450_999), "450 W");
         assert_eq!(watts(&-2_345_000), "−2.34 kW");
         assert_eq!(parts("−2.34 kW"), ("−2.34", "kW"));
-        assert_eq!(count(&1, "payment", "payments"), "1 payment");
-        assert_eq!(count(&1_200, "payment", "payments"), "1\u{202f}200 payments");
-        assert_eq!(
-            (milli(&21_500), milli(&-40), milli(&3_000)),
-            ("21.5".to_owned(), "−0.04".to_owned(), "3".to_owned())
-        );
-        assert_eq!(
-            (span(&90_000), span(&600_000), span(&90_000_000)),
-            ("90 s".to_owned(), "10 min".to_owned(), "25 h".to_owned())
-        );
     }
 
     #[test]
@@ -222,12 +152,5 @@ mod tests {
         assert_eq!(kwh(&u64::MAX), "18\u{202f}446\u{202f}744\u{202f}073\u{202f}709.551 kWh");
         assert!(watts(&i64::MIN).starts_with('−') && counter(&i64::MIN).starts_with('−'));
         assert!(sat(&u64::MAX).ends_with(".615 sat"));
-    }
-
-    #[test]
-    fn every_state_has_its_words() {
-        for name in ["intent", "sending", "in_flight", "settled", "failed", "late_settled", "cancelled"] {
-            assert_ne!(state(name), "unknown");
-        }
     }
 }

@@ -254,3 +254,155 @@ about-journal = Journaleinträge
 about-certificate = Zertifikat (SHA-256)
 about-licence = Lizenz
 about-json = Der ganze Zustand als JSON
+
+## Home
+
+button-broken = Der Halteknopf funktioniert nicht, deshalb wird nichts bezahlt, bis er es tut.
+button-pressed = Der Halteknopf ist gedrückt, oder sein Draht ist unterbrochen.
+button-pressed-note = Zahlungen bleiben angehalten, bis er gelöst ist und Sie sie weitergehen lassen.
+wallet-unknown = Das Guthaben der Wallet ist nicht bekannt.
+wallet-unknown-now = Das Guthaben der Wallet ist gerade nicht bekannt.
+wallet-old = Was Sie unten davon sehen, ist { $span } alt.
+payments-wait = Zahlungen warten.
+payments-wait-note = Bei jedem Start vergleicht Kilosat zuerst den Verlauf der Wallet mit seinem eigenen Buch.
+locked = Automatische Zahlungen sind gesperrt.
+unlock-label = Wenn Sie die Wallet mit dieser Seite verglichen haben: Ihr Passwort
+unlock = Ich habe verglichen, entsperren
+questions = Wartet auf Ihr Wort
+question-refused = Sie haben abgelehnt, { $amount } an { $payee } zu zahlen. Was geschuldet ist, bleibt geschuldet.
+question-after-all = Doch: { $amount } zahlen
+question-may = Dürfen { $amount } an { $payee } für { $rule } bezahlt werden?
+question-why = Sie werden gefragt, weil { $why }.
+question-note = Gefragt { $ago }; nichts wird bezahlt, bis Sie antworten, und eine Gebühr für den Weg kommt hinzu, innerhalb Ihrer Grenzen.
+question-yes = Ja, { $amount } zahlen
+question-no = Nein
+now = Jetzt
+power-now = Leistung jetzt
+feeding-in = speist ein
+today = Heute
+owed = Geschuldet
+on-the-way = { $count ->
+    [one] { $number } Zahlung unterwegs
+   *[other] { $number } Zahlungen unterwegs
+}
+set-aside = { $amount } zurückgelegt
+nothing-on-the-way = nichts ist unterwegs
+spendable = Verfügbar
+wallet-silent = die Wallet hat noch nicht geantwortet
+channels-none = noch kein Kanal
+channels-ready = { $usable } von { $all } Kanälen bereit
+agreement-so-far = bisher { $energy } abgerechnet, { $paid } bezahlt
+home-next = Die nächste Zahlung folgt, wenn { $missing } mehr geschuldet sind.
+no-data = Noch keine Daten.
+last-payments = Letzte Zahlungen
+totals = Seit Beginn
+total-billed = Abgerechnete Energie
+total-energy = Für Strom bezahlt
+total-data = Für Daten bezahlt
+total-fees = Für Gebühren bezahlt
+total-received = Empfangen
+total-made = Zahlungen
+total-made-data = Davon für Daten
+total-failed = Fehlgeschlagene Zahlungen
+month-account = Die Abrechnung eines Monats
+running-for = läuft seit { $span }
+journal-entries = { $count ->
+    [one] { $number } Journaleintrag
+   *[other] { $number } Journaleinträge
+}
+
+## Devices
+
+page-devices = Geräte
+devices = Geräte
+meters-none = Noch wird kein Zähler gelesen.
+meter-state-good = wird gut gelesen
+meter-state-waiting = wartet auf die erste Ablesung
+meter-state-doubtful = sendet Werte, die nicht stimmen können
+meter-state-stale = wurde eine Weile nicht gelesen
+meter-state-missing = antwortet nicht
+input-state-active = aktiv
+input-state-inactive = in Ruhe
+input-state-missing = nicht gelesen
+relay-state-on = ein, weil: { $why }
+relay-state-off = aus, weil: { $why }
+relay-state-missing = lässt sich nicht schalten
+meter-counter = Zählerstand: { $energy }
+meter-age = letzte gute Ablesung { $ago }
+meter-reads = { $count ->
+    [one] { $number } gute Ablesung
+   *[other] { $number } gute Ablesungen
+}
+meter-faults = { $count ->
+    [one] { $number } Fehlschlag
+   *[other] { $number } Fehlschläge
+}
+meter-profile = gelesen mit dem Profil { $profile }
+device-new = Gerät hinzufügen
+device-gone = Dieses Gerät gibt es nicht mehr.
+device-in-use = { $meter } wurde nicht entfernt: Die Vereinbarung { $agreement } bezahlt, was es zählt. Entfernen Sie zuerst diese.
+devices-by-hand = Impulszähler, Kontakte, Relais und alles andere: in kilosat.toml
+search-network = Im Netz
+search-host = Seine Adresse
+search-host-note = Des Geräts oder des Gateways, an dem es hängt. Die Seite Ihres Routers listet die Adressen.
+search-port = Port, wenn es nicht der übliche ist
+search-begin = Suchen
+search-serial = An einem seriellen Anschluss
+search-serial-port = Anschluss
+search-no-ports = Es ist kein Adapter eingesteckt.
+search-reads-only = Die Suche liest nur. An einem Gerät wird nie etwas geändert.
+search-running = Kilosat sucht.
+search-unit = Nummer { $unit } wird gefragt, { $at } von { $of }.
+search-end = Suche beenden
+search-ended = Sie haben die Suche beendet. An keinem Gerät wurde etwas geändert.
+search-none = Diese Suche gibt es nicht mehr. Beginnen Sie noch einmal.
+search-no-host = Das ist keine Adresse. Schreiben Sie einen Namen oder eine Adresse wie 192.168.1.50.
+search-wrong-port = Ein Port ist eine Zahl von 1 bis 65535.
+search-no-port = Dieser Anschluss ist nicht mehr eingesteckt.
+search-busy = Kilosat liest { $place } schon, und zwei, die gleichzeitig fragen, nehmen einander die Antworten weg.
+search-unit-number = Nummer { $unit } an seiner Leitung
+search-could-be = Es könnte auch sein: { $others }. Vergleichen Sie die Werte mit seiner Anzeige.
+search-no-values = Es antwortet, aber seine Werte ließen sich nicht lesen.
+search-compare = Vergleichen Sie diese Werte mit seiner Anzeige, bevor Sie es hinzufügen.
+search-add = Hinzufügen
+search-done = Das sind alle, die geantwortet haben.
+search-again = Woanders suchen
+
+## Wallet
+
+page-wallet = Wallet
+wallet = Wallet
+wallet-none = keine Wallet: Dieser Bau hat keine
+service-node = ein Lightning-Knoten in Kilosat
+service-phoenixd = phoenixd
+service-lnbits = LNbits
+service-lnd = LND
+service-cln = Core Lightning
+service-nwc = Nostr Wallet Connect
+wallet-balance = Guthaben
+wallet-receivable = Empfangbar
+wallet-books = Bücher
+wallet-books-note = Kilosat führt ein eigenes Buch und vergleicht es mit dem, was die Wallet sagt. Gehen beide auseinander, halten Zahlungen an, bis Sie nachgesehen haben.
+wallet-ledger = Nach dem Buch
+wallet-suspense = Bewegt ohne eine Zahlung von uns
+wallet-compared = Mit der Wallet verglichen
+wallet-difference = Die Zahl der Wallet weicht ab um
+wallet-lightning = Im Lightning-Netz
+wallet-channels = Kanäle bereit
+wallet-block = Neuester Block
+wallet-node = Öffentlicher Schlüssel
+wallet-change = Andere Wallet oder anderer Anbieter: in kilosat.toml
+receive = Empfangen
+receive-opens-channel = Die Wallet hat noch keinen Kanal und kann deshalb nicht zahlen. Das erste Geld, das sie empfängt, öffnet einen; der Anbieter behält dafür eine Gebühr, innerhalb der Grenze, die Sie setzen.
+receive-amount = Betrag in sat
+receive-text = Wofür
+receive-make = Rechnung erstellen
+receive-cost = Eine Rechnung kostet nichts. Wer sie bezahlt, zahlt die Gebühr für den Weg.
+receive-title = { $amount } empfangen
+receive-scan = Mit der zahlenden Wallet scannen oder den Text kopieren.
+receive-code = Die Rechnung als QR-Code
+receive-open = In einer Wallet auf diesem Gerät öffnen
+receive-left = Sie kann noch { $span } lang bezahlt werden. Diese Seite sieht von selbst nach.
+receive-done = Sie wurde bezahlt. Das Geld ist da.
+receive-late = Ihre Zeit ist vorbei: Sie wurde nicht bezahlt und kann nicht mehr bezahlt werden.
+receive-gone = Diese Rechnung ist nicht mehr bekannt. Wurde sie bezahlt, zählt das Geld trotzdem.

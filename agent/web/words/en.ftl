@@ -254,3 +254,155 @@ about-journal = Journal entries
 about-certificate = Certificate (SHA-256)
 about-licence = Licence
 about-json = The whole state as JSON
+
+## Home
+
+button-broken = The stop button does not work, so nothing is paid until it does.
+button-pressed = The stop button is pressed, or its wire is broken.
+button-pressed-note = Payments stay stopped until it is released and you let them go on.
+wallet-unknown = The wallet's balance is not known.
+wallet-unknown-now = The wallet's balance is not known now.
+wallet-old = What you see of it below is { $span } old.
+payments-wait = Payments wait.
+payments-wait-note = At every start Kilosat first compares the wallet's history with its own ledger.
+locked = Automatic payments are locked.
+unlock-label = When you have compared the wallet with this page: your password
+unlock = I compared them, unlock
+questions = Waits for your word
+question-refused = You refused to pay { $amount } to { $payee }. What is owed stays owed.
+question-after-all = I changed my mind: pay { $amount }
+question-may = May { $amount } be paid to { $payee } for { $rule }?
+question-why = You are asked because { $why }.
+question-note = Asked { $ago }; nothing is paid until you answer, and a fee for the way comes on top, within your limits.
+question-yes = Yes, pay { $amount }
+question-no = No
+now = Now
+power-now = Power now
+feeding-in = feeding in
+today = Today
+owed = Owed
+on-the-way = { $count ->
+    [one] { $number } payment on the way
+   *[other] { $number } payments on the way
+}
+set-aside = { $amount } set aside
+nothing-on-the-way = nothing is on its way
+spendable = Can be spent
+wallet-silent = the wallet has not answered yet
+channels-none = no channel yet
+channels-ready = { $usable } of { $all } channels ready
+agreement-so-far = so far { $energy } billed, { $paid } paid
+home-next = The next payment follows when { $missing } more are owed.
+no-data = No data yet.
+last-payments = Last payments
+totals = Since the beginning
+total-billed = Energy billed
+total-energy = Paid for electricity
+total-data = Paid for data
+total-fees = Paid for routing
+total-received = Received
+total-made = Payments made
+total-made-data = Of them for data
+total-failed = Payments that failed
+month-account = The account of a month
+running-for = running for { $span }
+journal-entries = { $count ->
+    [one] { $number } journal entry
+   *[other] { $number } journal entries
+}
+
+## Devices
+
+page-devices = Devices
+devices = Devices
+meters-none = No meter is read yet.
+meter-state-good = reads well
+meter-state-waiting = waits for its first reading
+meter-state-doubtful = sends values that cannot be true
+meter-state-stale = has not been read for a while
+meter-state-missing = does not answer
+input-state-active = active
+input-state-inactive = at rest
+input-state-missing = not read
+relay-state-on = on, because { $why }
+relay-state-off = off, because { $why }
+relay-state-missing = cannot be switched
+meter-counter = its counter: { $energy }
+meter-age = last good reading { $ago }
+meter-reads = { $count ->
+    [one] { $number } good reading
+   *[other] { $number } good readings
+}
+meter-faults = { $count ->
+    [one] { $number } failure
+   *[other] { $number } failures
+}
+meter-profile = read by the profile { $profile }
+device-new = Add a device
+device-gone = There is no such device any more.
+device-in-use = { $meter } was not removed: the agreement { $agreement } pays for what it counts. Remove that first.
+devices-by-hand = Pulse meters, contacts, relays and everything else: in kilosat.toml
+search-network = In the network
+search-host = Its address
+search-host-note = Of the device, or of the gateway its wires lead to. Your router's page lists the addresses.
+search-port = Port, if it is not the usual one
+search-begin = Look
+search-serial = On a serial port
+search-serial-port = Port
+search-no-ports = No adapter is plugged in.
+search-reads-only = Looking only reads. Nothing is ever changed on a device.
+search-running = Kilosat is looking.
+search-unit = Number { $unit } is asked, { $at } of { $of }.
+search-end = Stop looking
+search-ended = You stopped the search. Nothing was changed on any device.
+search-none = There is no search any more. Begin again.
+search-no-host = This is not an address. Write a name or an address such as 192.168.1.50.
+search-wrong-port = A port is a number from 1 to 65535.
+search-no-port = This port is not plugged in any more.
+search-busy = Kilosat reads { $place } already, and two who ask at once take each other's answers.
+search-unit-number = Number { $unit } on its line
+search-could-be = It could also be: { $others }. Compare the values with its display.
+search-no-values = It answers, but its values could not be read.
+search-compare = Compare these values with its display before you add it.
+search-add = Add it
+search-done = These are all that answered.
+search-again = Look elsewhere
+
+## Wallet
+
+page-wallet = Wallet
+wallet = Wallet
+wallet-none = no wallet: this build has none
+service-node = a Lightning node inside Kilosat
+service-phoenixd = phoenixd
+service-lnbits = LNbits
+service-lnd = LND
+service-cln = Core Lightning
+service-nwc = Nostr Wallet Connect
+wallet-balance = Balance
+wallet-receivable = Can be received
+wallet-books = Books
+wallet-books-note = Kilosat keeps its own ledger and compares it with what the wallet says. If they part, payments stop until you have looked.
+wallet-ledger = By the ledger
+wallet-suspense = Moved without a payment of ours
+wallet-compared = Compared with the wallet
+wallet-difference = The wallet's own number differs by
+wallet-lightning = On the Lightning network
+wallet-channels = Channels ready
+wallet-block = Newest block
+wallet-node = Public key
+wallet-change = Another wallet or provider: in kilosat.toml
+receive = Receive
+receive-opens-channel = The wallet has no channel yet, so it cannot pay. The first money it receives opens one, and the provider keeps a fee for that, within the limit you set.
+receive-amount = Amount in sat
+receive-text = What it is for
+receive-make = Make an invoice
+receive-cost = An invoice costs nothing. Whoever pays it pays the fee for the way.
+receive-title = Receive { $amount }
+receive-scan = Scan this with the wallet that pays, or copy the text.
+receive-code = The invoice as a QR code
+receive-open = Open in a wallet on this device
+receive-left = It can be paid for another { $span }. This page looks by itself.
+receive-done = It was paid. The money is here.
+receive-late = Its time is over: it was not paid, and cannot be paid any more.
+receive-gone = This invoice is not known any more. If it was paid, the money counts all the same.

@@ -77,7 +77,7 @@ impl FormPage {
     /// What a household pays in a month at this price.
     fn household_note(&self) -> String {
         let Some(price) = amount(&self.entries.price).filter(|price| *price > 0) else { return String::new() };
-        let sum = self.t.whole(price.saturating_mul(HOUSEHOLD_KWH) / MSAT);
+        let sum = self.t.whole(&(price.saturating_mul(HOUSEHOLD_KWH) / MSAT));
         self.t.fill("form-per-month-note", &[("price", self.entries.price.clone()), ("amount", sum)])
     }
 }

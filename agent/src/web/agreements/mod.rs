@@ -14,7 +14,7 @@ use super::answers::{Answer, Refused};
 use super::change::{Changes, Pending};
 use super::door::Peer;
 use super::{Frame, Words, page};
-use crate::config::{Draft, NotToml, Place, Setting};
+use crate::config::{Config, Draft, NotToml, Place, Setting};
 use crate::settings::Proposal;
 use crate::status::StatusSource;
 use crate::store::{PaymentSummary, Wanted};
@@ -136,9 +136,23 @@ pub(super) async fn remove(
 ) -> Answer {
     let here = format!("/agreements/{id}");
     let list = list_of(&source, t, &id)?;
-    let proposal = proposed(&source, t, &here, |draft| draft.remove(list, &id))?;
+    let orphan = lonely_payee(&source.config(), &id);
+    let proposal = proposed(&source, t, &here, |draft| {
+        orphan.iter().try_for_each(|payee| draft.remove("payee", payee))?;
+        draft.remove(list, &id)
+    })?;
     let then = "/agreements".to_owned();
     Ok(changes.ask(&source, Pending::new(proposal, format!("{id} was removed"), here, then)))
+}
+
+/// The payee of this agreement or feed that has limits of its own and is paid by nothing else.
+fn lonely_payee(config: &Config, id: &str) -> Option<String> {
+    let agreements = config.agreements.iter().map(|known| (&known.id, known.payee.to_string()));
+    let feeds = config.feeds.iter().map(|known| (&known.id, known.url.origin().ascii_serialization()));
+    let (own, others): (Vec<_>, Vec<_>) = agreements.chain(feeds).partition(|(known, _)| *known == id);
+    let (_, payee) = own.into_iter().next()?;
+    let has_limits = config.payees.iter().any(|limits| limits.payee == payee);
+    (has_limits && !others.iter().any(|(_, other)| *other == payee)).then_some(payee)
 }
 
 fn paused(source: &StatusSource, t: Words, id: &str, paused: bool) -> Result<Proposal, Refused> {

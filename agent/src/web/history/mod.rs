@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use self::chart::{Chart, Curve};
+pub(super) use self::names::label;
 use self::past::{PastBucket, PastValues, Trouble, as_csv, past, value_of};
 use self::span::Span;
 use super::{Frame, Words, page, show};
@@ -81,6 +82,13 @@ struct Link {
     href: String,
     label: String,
     chosen: bool,
+}
+
+/// By how much a counter rose since midnight; absent where the history has nothing of it.
+pub(super) async fn rise_of_today(source: &StatusSource, key: Option<&Key>) -> Option<u64> {
+    let today = span::today(source.clock.house_now(), &source.config().zone)?;
+    let values = past::part(source, key?, Span::Day, today).await.ok()?;
+    u64::try_from(values.rise_milli?).ok()
 }
 
 /// `GET /history`

@@ -3,7 +3,7 @@
 use kilosat_drivers::reading::{Measure, Phase, Quantity, Subject};
 
 /// A point in words, such as `Power of the battery` for `battery_power`; a name nobody gave words to as it is.
-pub(super) fn label(point: &str) -> String {
+pub(in super::super) fn label(point: &str) -> String {
     match point {
         "cost" => return "Cost".to_owned(),
         "price" => return "Price".to_owned(),

@@ -92,7 +92,7 @@ pub(super) async fn past(source: &StatusSource, keys: &[Key], asked: &Asked) -> 
     Ok(PastValues { before, ..values })
 }
 
-async fn part(source: &StatusSource, key: &Key, span: Span, date: Date) -> Result<PastValues, Trouble> {
+pub(super) async fn part(source: &StatusSource, key: &Key, span: Span, date: Date) -> Result<PastValues, Trouble> {
     let config = source.config();
     let zone = &config.zone;
     let range = span.range(date, zone).ok_or(Trouble::Asked(NO_DATE))?;

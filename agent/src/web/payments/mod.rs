@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use self::story::{Step, steps};
+use self::story::Step;
+pub(super) use self::story::steps;
 use super::answers::{Answer, Refused};
 use super::{Frame, Words, page};
 use crate::domain::money::UnixMillis;
@@ -51,12 +52,12 @@ struct PaymentsPage {
 
 #[derive(Template)]
 #[template(path = "payment.html")]
-struct PaymentPage {
-    frame: Frame,
-    t: Words,
-    story: Story,
-    steps: Vec<Step>,
-    zone: TimeZone,
+pub(super) struct PaymentPage {
+    pub(super) frame: Frame,
+    pub(super) t: Words,
+    pub(super) story: Story,
+    pub(super) steps: Vec<Step>,
+    pub(super) zone: TimeZone,
 }
 
 impl Asked {

@@ -7,7 +7,7 @@ use super::super::Words;
 use crate::store::Story;
 
 /// One step.
-pub(super) struct Step {
+pub(in super::super) struct Step {
     /// When, as the owner's clock has it.
     pub at: String,
     /// What happened.
@@ -15,7 +15,7 @@ pub(super) struct Step {
 }
 
 /// Every step that the journal has, oldest first.
-pub(super) fn steps(story: &Story, t: Words, zone: &TimeZone) -> Vec<Step> {
+pub(in super::super) fn steps(story: &Story, t: Words, zone: &TimeZone) -> Vec<Step> {
     let entries = story.steps.iter().filter_map(|entry| Some((entry.at_ms, entry.entry.as_ref()?)));
     entries.map(|(at_ms, entry)| Step { at: t.moment(&at_ms, zone), text: sentence(entry, t) }).collect()
 }

@@ -13,7 +13,7 @@ use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
 
 /// Every route, with each method that it has.
-const ROUTES: [(&str, &str); 43] = [
+const ROUTES: [(&str, &str); 54] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -27,6 +27,17 @@ const ROUTES: [(&str, &str); 43] = [
     ("POST", "/agreements/{id}/remove"),
     ("GET", "/change/{token}"),
     ("POST", "/change/{token}"),
+    ("GET", "/api/v1/status"),
+    ("GET", "/wallet"),
+    ("POST", "/wallet/receive"),
+    ("GET", "/wallet/receive/{hash}"),
+    ("GET", "/devices"),
+    ("GET", "/devices/new"),
+    ("GET", "/devices/search"),
+    ("POST", "/devices/search"),
+    ("POST", "/devices/search/end"),
+    ("POST", "/devices/add"),
+    ("POST", "/devices/{id}/remove"),
     ("GET", "/payments"),
     ("GET", "/payments.csv"),
     ("GET", "/payments/{payment}"),
@@ -61,7 +72,12 @@ const ROUTES: [(&str, &str); 43] = [
 
 /// A path that the route has.
 fn concrete(route: &str) -> String {
-    route.replace("{id}", "electricity").replace("{payment}", "1").replace("{number}", "1").replace("{token}", "00")
+    route
+        .replace("{id}", "electricity")
+        .replace("{payment}", "1")
+        .replace("{number}", "1")
+        .replace("{token}", "00")
+        .replace("{hash}", "00")
 }
 
 /// Whether a browser that may not see it is led elsewhere.

@@ -121,6 +121,8 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
     let pictures = std::env::var_os("KILOSAT_SCREENSHOTS");
     let Some(mut tab) = Tab::open("about:blank").await else { return };
     tab.log_in(&served).await;
+    let removal = served.send("/agreements/electricity/remove", "").await.1;
+    let change = removal.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().trim().to_owned();
     let nobodys = Served::unclaimed(example_house()).await;
     for (width, device) in [(390, "phone"), (1280, "desk")] {
         for (name, path) in [
@@ -132,6 +134,18 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("history-voltage-week", "/history?point=main.voltage_l1&span=week&compare=1"),
             ("history-cost-month", "/history?point=electricity.cost&span=month&compare=1"),
             ("account", "/statement"),
+            ("agreements", "/agreements"),
+            ("agreement", "/agreements/electricity"),
+            ("agreement-new", "/agreements/new"),
+            ("agreement-edit", "/agreements/electricity/edit"),
+            ("change", change.as_str()),
+            ("payments", "/payments"),
+            ("wallet", "/wallet"),
+            ("devices", "/devices"),
+            ("device-new", "/devices/new"),
+            ("settings", "/settings"),
+            ("settings-file", "/settings/file"),
+            ("missing", "/agreements/nobody"),
             ("claim", "/claim"),
             ("login", "/login"),
         ] {

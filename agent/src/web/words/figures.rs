@@ -10,8 +10,8 @@ use crate::web::show;
 
 impl Words {
     /// A whole number with thousands apart.
-    pub fn whole(self, number: u64) -> String {
-        self.localised(show::whole(number))
+    pub fn whole(self, number: &u64) -> String {
+        self.localised(show::whole(*number))
     }
 
     /// Satoshis; thousandths only when there are some.
@@ -42,10 +42,10 @@ impl Words {
     /// A span of time in its largest unit.
     pub fn span(self, ms: &u64) -> String {
         match ms / 1_000 {
-            s @ 0..=119 => self.count("span-seconds", s),
-            s @ 120..=7_199 => self.count("span-minutes", s / 60),
-            s @ 7_200..=172_799 => self.count("span-hours", s / 3_600),
-            s => self.count("span-days", s / 86_400),
+            s @ 0..=119 => self.count("span-seconds", &s),
+            s @ 120..=7_199 => self.count("span-minutes", &(s / 60)),
+            s @ 7_200..=172_799 => self.count("span-hours", &(s / 3_600)),
+            s => self.count("span-days", &(s / 86_400)),
         }
     }
 
@@ -61,9 +61,24 @@ impl Words {
         })
     }
 
-    /// The day; empty outside the calendar.
-    pub fn day(self, at_ms: &u64, zone: &TimeZone) -> String {
-        self.clock(*at_ms, zone).map_or_else(String::new, |clock| self.day_of(clock))
+    /// A meter's counter, which some meters let run below zero.
+    pub fn counter(self, mwh: &i64) -> String {
+        self.localised(show::counter(mwh))
+    }
+
+    /// A meter's state.
+    pub fn meter_state(self, name: &str) -> String {
+        self.say(&format!("meter-state-{name}"))
+    }
+
+    /// An input's state.
+    pub fn input_state(self, name: &str) -> String {
+        self.say(&format!("input-state-{name}"))
+    }
+
+    /// A relay's state and the reason for it.
+    pub fn relay_state(self, name: &str, why: &str) -> String {
+        self.with(&format!("relay-state-{name}"), "why", why)
     }
 
     /// A payment's state.

@@ -54,7 +54,7 @@ impl Words {
     }
 
     /// In this language.
-    pub fn of(language: Language) -> Words {
+    pub const fn of(language: Language) -> Words {
         Words { language }
     }
 
@@ -83,9 +83,9 @@ impl Words {
     }
 
     /// The sentence with this name about `count` things: `$count` decides its form, `$number` is what is read.
-    pub fn count(self, name: &str, count: u64) -> String {
+    pub fn count(self, name: &str, count: &u64) -> String {
         let mut arguments = FluentArgs::new();
-        arguments.set("count", FluentValue::from(count));
+        arguments.set("count", FluentValue::from(*count));
         arguments.set("number", self.whole(count));
         self.spoken(name, Some(&arguments))
     }

@@ -1,0 +1,85 @@
+//! Devices: what each says now, how well it is read, and how a new one is found.
+
+mod search;
+
+use askama::Template;
+use axum::extract::{Extension, Path, State};
+
+pub(super) use self::search::{Searches, add, begin, end, form, progress};
+use super::answers::{Answer, Refused};
+use super::change::{Changes, Pending};
+use super::history::label;
+use super::{Frame, Words, page};
+use crate::config::{Draft, MeterLine};
+use crate::latest::Value;
+use crate::status::{Status, StatusSource};
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+pub(super) struct DevicesPage {
+    pub(super) frame: Frame,
+    pub(super) t: Words,
+    pub(super) status: Status,
+    /// By meter: where it is, and the profile it is read by.
+    pub(super) places: Vec<(String, String, String)>,
+    pub(super) points: Vec<(String, Vec<(String, Value)>)>,
+}
+
+impl DevicesPage {
+    fn line_of(&self, id: &str) -> Option<&str> {
+        self.places.iter().find(|(known, ..)| known == id).map(|(_, line, _)| line.as_str())
+    }
+
+    fn profile_of(&self, id: &str) -> Option<&str> {
+        self.places.iter().find(|(known, ..)| known == id).map(|(.., profile)| profile.as_str())
+    }
+
+    fn points_of(&self, id: &str) -> &[(String, Value)] {
+        self.points.iter().find(|(known, _)| known == id).map_or(&[], |(_, points)| points)
+    }
+
+    fn label(&self, point: &str) -> String {
+        label(point)
+    }
+}
+
+/// `GET /devices`
+pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer {
+    let status = source.status().await.map_err(Refused::gone(t))?;
+    let frame = Frame::of(&source, t, "devices").await?;
+    let config = source.config();
+    let places = config.meters.iter().map(|meter| {
+        let line = match &meter.line {
+            MeterLine::Serial { path, .. } => format!("{}, {}", path.display(), meter.unit),
+            MeterLine::Network { host, port, .. } => format!("{host}:{port}, {}", meter.unit),
+        };
+        let profile = meter.model.profile().map_or_else(|| "sunspec".to_owned(), |profile| profile.name.clone());
+        (meter.id.clone(), line, profile)
+    });
+    let points = status.meters.iter().map(|meter| (meter.id.clone(), source.points_of(&meter.id)));
+    let (places, points) = (places.collect(), points.collect());
+    Ok(page(&DevicesPage { frame, t, status, places, points }))
+}
+
+/// `POST /devices/{id}/remove`: once the owner has confirmed it.
+pub(super) async fn remove(
+    State(source): State<StatusSource>,
+    Extension(changes): Extension<Changes>,
+    t: Words,
+    Path(id): Path<String>,
+) -> Answer {
+    let refused = |text: String| Refused::because(axum::http::StatusCode::CONFLICT, t, text, "/devices");
+    let config = source.config();
+    let is_paid_for = config.agreements.iter().find(|agreement| agreement.meter == id);
+    if let Some(agreement) = is_paid_for {
+        let values = [("meter", id.clone()), ("agreement", agreement.id.clone())];
+        return Err(refused(t.fill("device-in-use", &values)));
+    }
+    let mut draft = Draft::of(&source.settings.text()).map_err(|fault| refused(fault.to_string()))?;
+    if draft.remove("meter", &id).is_err() {
+        return Err(Refused::missing(t, "device-gone", "/devices"));
+    }
+    let proposal = source.settings.propose(draft.into_text()).map_err(|fault| refused(fault.to_string()))?;
+    let here = "/devices".to_owned();
+    Ok(changes.ask(&source, Pending::new(proposal, format!("the device {id} was removed"), here.clone(), here)))
+}

@@ -1,0 +1,289 @@
+//! What the owner changes on the page: seen before it is saved, saved with the password where more is at stake, taken back.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
+use kilosat_drivers::modbus::Framing;
+use kilosat_drivers::modbus::server::serve;
+use kilosat_drivers::profiles::find;
+use kilosat_drivers::reading::MilliwattHours;
+use tokio::net::TcpListener;
+
+use super::served::{PASSWORD, Served, body, example_house};
+use super::text_of;
+use crate::sim::{Device, House};
+use crate::status::StatusSource;
+
+const NEW: &str = "name=heat-pump&meter=main&payee=rent%40pay.example&lan=&price=250&slice=400&per_payment=1000&per_day=9000\
+                   &per_month=120000&price_max=300%2C5";
+
+/// Where a form led.
+fn location(answer: &str) -> String {
+    answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default().trim().to_owned()
+}
+
+async fn house() -> (Served, StatusSource) {
+    let house = example_house();
+    let source = house.0.clone();
+    (Served::house(house).await, source)
+}
+
+/// What stands on the page, as it is read.
+async fn read(served: &Served, path: &str) -> String {
+    let (status, answer) = served.get(path).await;
+    assert_eq!(status, 200, "{path}: {answer}");
+    text_of(body(&answer))
+}
+
+#[tokio::test]
+async fn an_agreement_is_made_once_the_owner_has_seen_it_and_given_the_password() {
+    let (served, source) = house().await;
+    let before = source.settings.text();
+    let form = read(&served, "/agreements/new").await;
+    assert!(form.contains("With 300 sat per kWh") && form.contains("main"), "{form}");
+    let (status, answer) = served.send("/agreements/new", NEW).await;
+    let change = location(&answer);
+    assert!(status == 303 && change.starts_with("/change/"), "{answer}");
+    let text = read(&served, &change).await;
+    for words in [
+        "+ [[agreement]]",
+        "+ payee = \"rent@pay.example\"",
+        "+ price_msat_per_kwh = 250_000",
+        "+ price_max_msat_per_kwh = 300_500",
+        "could not be asked now",
+        "may spend up to 120 000 sat in a month",
+        "asks for your password",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(source.settings.text(), before, "nothing is saved by looking");
+    let (status, answer) = served.send(&change, "password=wrong").await;
+    assert!(status == 403 && text_of(body(&answer)).contains("This is not the password."), "{answer}");
+    assert_eq!(source.settings.text(), before);
+    let (status, answer) = served.send(&change, &format!("password={PASSWORD}")).await;
+    assert_eq!((status, location(&answer).as_str()), (303, "/agreements/heat-pump"));
+    let text = read(&served, "/agreements/heat-pump").await;
+    assert!(text.contains("rent@pay.example") && text.contains("0 sat of 120 000 sat"), "{text}");
+    let file = std::fs::read_to_string(source.settings.path().unwrap()).unwrap();
+    assert!(file.contains("id = \"heat-pump\"") && file.contains("# Required. The id of the meter"), "{file}");
+    assert_eq!(source.config().agreements.len(), 2);
+    let journal = source.engine.journal_after(0, 100).await.unwrap();
+    let said = journal.last().unwrap().entry.clone().unwrap().to_string();
+    assert!(said.contains("heat-pump was made on the page, from 127.0.0.1"), "{said}");
+    assert_eq!(served.get(&change).await.0, 404, "it is saved once");
+    let json = served.get("/api/v1/agreements").await.1;
+    let json: serde_json::Value = serde_json::from_str(body(&json)).unwrap();
+    assert_eq!((&json[1]["id"], &json[1]["limits"]["month"]["limit_msat"]), (&"heat-pump".into(), &120_000_000.into()));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_said_field_by_field_and_nothing_that_was_typed_is_lost() {
+    let (served, source) = house().await;
+    let before = source.settings.text();
+    let hostile =
+        "name=main&meter=main&payee=%3Cscript%3E&price=a+lot&slice=1&per_payment=2&per_day=1&per_month=3&price_max=";
+    let (status, answer) = served.send("/agreements/new", hostile).await;
+    let text = text_of(body(&answer));
+    assert_eq!(status, 422);
+    for words in [
+        "Price of a kilowatt-hour, in sat: write an amount in sat",
+        "Who is paid: write a Lightning address",
+        "Name: there is something called main already",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(answer.contains("value=\"a lot\"") && answer.contains("&#60;script&#62;"), "{answer}");
+    let order = NEW.replace("per_payment=1000", "per_payment=10000");
+    let (_, answer) = served.send("/agreements/new", &order).await;
+    assert!(text_of(body(&answer)).contains("must not be more than \"The most in a day\""), "{answer}");
+    // What only the whole configuration can tell.
+    let little = NEW.replace("per_payment=1000", "per_payment=1");
+    let (status, answer) = served.send("/agreements/new", &little).await;
+    assert!(status == 422 && text_of(body(&answer)).contains("leaves no room for one satoshi"), "{answer}");
+    assert_eq!(served.send("/agreements/nobody/edit", NEW).await.0, 404);
+    assert_eq!(source.settings.text(), before);
+}
+
+#[tokio::test]
+async fn a_pause_is_at_once_and_going_on_asks_for_the_password() {
+    let (served, source) = house().await;
+    let (status, answer) = served.send("/agreements/electricity/pause", "").await;
+    assert_eq!((status, location(&answer).as_str()), (303, "/agreements/electricity"));
+    assert!(source.config().agreements[0].paused);
+    assert!(read(&served, "/agreements/electricity").await.contains("Paused. What is used stays owed"));
+    let change = location(&served.send("/agreements/electricity/resume", "").await.1);
+    assert_eq!(served.send(&change, "").await.0, 403, "without the password");
+    assert!(source.config().agreements[0].paused);
+    assert_eq!(served.send(&change, &format!("password={PASSWORD}")).await.0, 303);
+    assert!(!source.config().agreements[0].paused);
+    // A feed has the same buttons.
+    served.send("/agreements/weather/pause", "").await;
+    assert!(source.config().feeds[0].paused && read(&served, "/agreements/weather").await.contains("Paused."));
+    assert_eq!(served.send("/agreements/nobody/pause", "").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_lower_limit_needs_no_password_and_a_higher_one_does() {
+    let (served, source) = house().await;
+    let edit = |month: &str| {
+        format!(
+            "meter=main&payee=electricity%40utility.example&price=300&slice=500&per_payment=1000&per_day=100000\
+             &per_month={month}&price_max="
+        )
+    };
+    let change = location(&served.send("/agreements/electricity/edit", &edit("150 000")).await.1);
+    let text = read(&served, &change).await;
+    assert!(text.contains("− per_month_msat = 200_000_000 + per_month_msat = 150_000_000"), "{text}");
+    assert!(text.contains("per_hour_msat = 100_000_000"), "the hour follows the day: {text}");
+    assert!(!text.contains("Your password"));
+    assert_eq!(served.send(&change, "").await.0, 303);
+    assert_eq!(source.config().agreements[0].budget.per_month.0, 150_000_000);
+    let change = location(&served.send("/agreements/electricity/edit", &edit("150 001")).await.1);
+    assert!(read(&served, &change).await.contains("Your password"));
+    assert_eq!(served.send(&change, "").await.0, 403);
+    assert_eq!(source.config().agreements[0].budget.per_month.0, 150_000_000);
+    let same = location(&served.send("/agreements/electricity/edit", &edit("150000")).await.1);
+    assert!(read(&served, &same).await.contains("Nothing would change."));
+}
+
+#[tokio::test]
+async fn the_house_is_renamed_and_speaks_german() {
+    let (served, source) = house().await;
+    let text = read(&served, "/settings").await;
+    assert!(text.contains("127.0.0.1 this browser") && text.contains("There are none yet."), "{text}");
+    let form = "name=Haus+am+See&language=de&zone=system&per_payment=5000&per_hour=20000&per_day=100000&per_month=1000000\
+                &ask_above=2000&ask_first=on";
+    let change = location(&served.send("/settings", form).await.1);
+    assert_eq!(served.send(&change, "").await.0, 303, "no more is at stake");
+    assert_eq!(source.config().name, "Haus am See");
+    let (_, page) = served.get("/settings").await;
+    assert!(page.contains("<html lang=\"de\">") && page.contains("Grenzen des ganzen Hauses"), "{page}");
+    for path in
+        ["/", "/agreements", "/agreements/electricity", "/agreements/new", "/payments", "/devices", "/devices/new"]
+    {
+        let page = served.get(path).await.1;
+        assert!(page.contains("<html lang=\"de\">") && page.contains("Alle Zahlungen anhalten"), "{path}");
+    }
+    let (status, answer) = served.send("/settings", &form.replace("per_day=100000", "per_day=viel")).await;
+    assert!(
+        status == 422 && text_of(body(&answer)).contains("An einem Tag: einen Betrag in sat schreiben"),
+        "{answer}"
+    );
+    // Without the box, the owner is asked less often.
+    let change = location(&served.send("/settings", &form.replace("&ask_first=on", "")).await.1);
+    assert_eq!(served.send(&change, "").await.0, 403);
+}
+
+#[tokio::test]
+async fn the_whole_file_can_be_changed_and_a_former_version_comes_back() {
+    let (served, source) = house().await;
+    let first = source.settings.text();
+    let encoded = |text: &str| url::form_urlencoded::Serializer::new(String::new()).append_pair("text", text).finish();
+    let wrong = first.replace("slice_msat = 500_000", "slice_msat = \"all\"\nprize = 1");
+    let (status, answer) = served.send("/settings/file", &encoded(&wrong.replace('\n', "\r\n"))).await;
+    let text = text_of(body(&answer));
+    assert!(status == 422 && text.contains("agreement.slice_msat") && text.contains("agreement.prize"), "{text}");
+    assert!(answer.contains("slice_msat = &#34;all&#34;"), "what was typed is still there");
+    let renamed = first.replace("My house", "By the lake").replace('\n', "\r\n");
+    let change = location(&served.send("/settings/file", &encoded(&renamed)).await.1);
+    assert!(read(&served, &change).await.contains("+ name = \"By the lake\""));
+    served.send(&change, "").await;
+    assert_eq!((source.config().name.as_str(), source.settings.text().contains('\r')), ("By the lake", false));
+    let text = read(&served, "/settings").await;
+    assert!(text.contains("kilosat.toml was changed on the page, from 127.0.0.1"), "{text}");
+    let change = location(&served.send("/settings/versions/1", "").await.1);
+    assert_eq!(served.send(&change, "").await.0, 303);
+    assert_eq!((source.config().name.as_str(), source.settings.text()), ("My house", first));
+    assert_eq!(served.send("/settings/versions/99", "").await.0, 409);
+}
+
+#[tokio::test]
+async fn two_who_change_at_once_do_not_overwrite_each_other() {
+    let (served, source) = house().await;
+    let mine = location(&served.send("/agreements/electricity/remove", "").await.1);
+    let yours = location(&served.send("/agreements/weather/remove", "").await.1);
+    let text = read(&served, &mine).await;
+    assert!(text.contains("− [[payee]]"), "its payee's limits would limit nothing: {text}");
+    assert_eq!(served.send(&yours, "").await.0, 303);
+    assert!(source.config().feeds.is_empty());
+    let (status, answer) = served.send(&mine, &format!("password={PASSWORD}")).await;
+    assert!(status == 409 && text_of(body(&answer)).contains("changed by somebody else meanwhile"), "{answer}");
+    assert_eq!(source.config().agreements.len(), 1);
+    let again = location(&served.send("/agreements/electricity/remove", "").await.1);
+    assert_eq!(served.send(&again, &format!("password={PASSWORD}")).await.0, 303);
+    assert!(source.config().agreements.is_empty());
+    assert!(read(&served, "/agreements").await.contains("Nothing is paid automatically yet."));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_and_a_new_password_ends_them_all() {
+    let (served, source) = house().await;
+    let other = source.access.log_in("192.168.1.9".parse().unwrap(), "Phone <b>", PASSWORD).await.unwrap();
+    let text = read(&served, "/settings").await;
+    assert!(text.contains("192.168.1.9 Phone <b>"), "{text}");
+    served.send("/settings/sessions/2/end", "").await;
+    assert!(source.access.session(other.reveal(), true).is_none());
+    let form = |old: &str, new: &str, again: &str| format!("old={old}&new={new}&again={again}");
+    for (form, status, words) in [
+        (form("wrong", "four+nice+new+words", "four+nice+new+words"), 403, "This is not the password."),
+        (form(PASSWORD, "four+nice+new+words", "other+words+again"), 400, "not the same"),
+        (form(PASSWORD, "short", "short"), 400, "10"),
+    ] {
+        let (got, answer) = served.send("/settings/password", &form).await;
+        let text = text_of(body(&answer));
+        assert!(got == status && text.contains(words) && text.contains("Nothing was changed."), "{got} {text}");
+    }
+    let (_, answer) = served.send("/settings/password", &form(PASSWORD, "four+nice+words", "four+nice+words")).await;
+    assert_eq!(location(&answer), "/login?changed=1");
+    assert_eq!(served.get("/settings").await.0, 303, "this session has ended too");
+    assert!(served.get("/login?changed=1").await.1.contains("The password was changed."));
+}
+
+#[tokio::test]
+async fn a_device_is_found_shown_and_added() {
+    let (served, source) = house().await;
+    let garage = Arc::new(Mutex::new(House::new(43_200, MilliwattHours(1_234_500_000))));
+    let device = Device::new(find("eastron-sdm630").unwrap(), 1, garage, || 1_000);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let place = format!("host=127.0.0.1&port={}", listener.local_addr().unwrap().port());
+    let answering = tokio::spawn(async move { serve(&listener, Framing::Tcp, device).await });
+    let (status, answer) = served.send("/devices/search", &place).await;
+    assert_eq!((status, location(&answer).as_str()), (303, "/devices/search"), "{answer}");
+    let text = loop {
+        let text = read(&served, "/devices/search").await;
+        if text.contains("These are all that answered.") {
+            break text;
+        }
+    };
+    assert!(text.contains("Compare these values with its display"), "{text}");
+    let (status, answer) = served.send("/devices/add", "number=0&name=main").await;
+    assert!(status == 422 && answer.contains("is used twice"), "{answer}");
+    let change = location(&served.send("/devices/add", "number=0&name=garage").await.1);
+    let text = read(&served, &change).await;
+    assert!(text.contains("+ id = \"garage\"") && text.contains("starts anew"), "{text}");
+    assert_eq!(served.send(&change, "").await.0, 303, "reading more puts no money at stake");
+    assert!(source.settings.waits_for_new_start());
+    assert!(read(&served, "/devices").await.contains("Kilosat starts anew with the new settings."));
+    assert_eq!(served.send("/devices/add", "number=7&name=x").await.0, 404);
+    answering.abort();
+}
+
+#[tokio::test]
+async fn nonsense_is_not_searched_for() {
+    let (served, _) = house().await;
+    for (form, words) in [
+        ("host=", "This is not an address."),
+        ("host=http%3A%2F%2Fx", "This is not an address."),
+        ("host=127.0.0.1&port=0", "A port is a number"),
+        ("host=127.0.0.1&port=99999", "A port is a number"),
+        ("serial=%2Fetc%2Fshadow", "not plugged in"),
+        ("host=192.168.1.50", "Kilosat reads 192.168.1.50 already"),
+    ] {
+        let (status, answer) = served.send("/devices/search", form).await;
+        assert!(status == 422 && text_of(body(&answer)).contains(words), "{form}: {answer}");
+    }
+    assert_eq!(served.get("/devices/search").await.0, 404);
+    let (status, answer) = served.send("/devices/main/remove", "").await;
+    assert!(status == 409 && text_of(body(&answer)).contains("the agreement electricity pays"), "{answer}");
+    assert_eq!(served.send("/devices/nobody/remove", "").await.0, 404);
+}
