@@ -378,3 +378,6 @@ const TICK: Duration = Duration::from_millis(500);
 const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
 const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);
+
+#[cfg(all(test, not(feature = "node")))]
+mod tests;

@@ -104,9 +104,7 @@ pub(super) fn check_references(root: &Section<'_>) {
 
 /// Each `[[payee]]` names one that an agreement or feed pays, once; with a list of payees, every one of them is on it.
 pub(super) fn check_payees(root: &Section<'_>, config: &Config) {
-    let agreements = config.agreements.iter().map(|agreement| (&agreement.id, agreement.payee.to_string()));
-    let feeds = config.feeds.iter().map(|feed| (&feed.id, feed.url.origin().ascii_serialization()));
-    let paid: Vec<(&String, String)> = agreements.chain(feeds).collect();
+    let paid: Vec<(&str, String)> = config.paid_by().collect();
     let mut listed = Vec::new();
     for (section, limits) in root.list("payee").iter().zip(&config.payees) {
         if listed.contains(&&limits.payee) {

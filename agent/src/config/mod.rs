@@ -267,6 +267,13 @@ impl Config {
         }
     }
 
+    /// Every agreement and feed with whom it pays, as a `[[payee]]` section names them.
+    pub fn paid_by(&self) -> impl Iterator<Item = (&str, String)> {
+        let agreements = self.agreements.iter().map(|known| (known.id.as_str(), known.payee.to_string()));
+        let feeds = self.feeds.iter().map(|known| (known.id.as_str(), known.url.origin().ascii_serialization()));
+        agreements.chain(feeds)
+    }
+
     /// The meter with this id.
     pub fn meter(&self, id: &str) -> Option<&Meter> {
         self.meters.iter().find(|meter| meter.id == id)

@@ -2,7 +2,7 @@
 //!
 //! Source: `reliability-security`, rule 10.8.
 
-use crate::config::{Agreement, Config, Feed};
+use crate::config::{Agreement, Config, Feed, PayeeLimits};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 
 /// Whether `after` lets more be spent than `before`, or by somebody else, or opens a door.
@@ -11,9 +11,10 @@ pub fn raises_stakes(before: &Config, after: &Config) -> bool {
         |config: &Config| (config.wallet.clone(), config.node.clone(), config.network, config.state_directory.clone());
     let doors = |config: &Config| (config.web_listen, config.web_names.clone());
     let safety = |config: &Config| (config.relays.clone(), config.stop_button.clone());
-    let payee_is_bound = |known: &&crate::config::PayeeLimits| {
+    let payee_is_bound = |known: &PayeeLimits| {
         let now = after.payees.iter().find(|payee| payee.payee == known.payee);
-        now.is_some_and(|now| is_within(&now.budget, &known.budget))
+        let is_within = now.is_some_and(|now| is_within(&now.budget, &known.budget));
+        is_within || !after.paid_by().any(|(_, payee)| payee == known.payee)
     };
     wallet(before) != wallet(after)
         || doors(before) != doors(after)
@@ -23,7 +24,7 @@ pub fn raises_stakes(before: &Config, after: &Config) -> bool {
         || !asks_as_often(after.ask, before.ask)
         || (before.listed_payees_only && !after.listed_payees_only)
         || before.zone != after.zone
-        || !before.payees.iter().all(|known| payee_is_bound(&known))
+        || !before.payees.iter().all(payee_is_bound)
         || !after.agreements.iter().all(|agreement| agreement_is_known(agreement, before))
         || !after.feeds.iter().all(|feed| feed_is_known(feed, before))
 }

@@ -76,6 +76,12 @@ fn what_lets_more_be_spent_asks_for_the_password_and_what_lets_less_does_not() {
     let example = Config::parse(EXAMPLE).unwrap();
     assert!(raises_stakes(&example, &fewer), "a payee without limits of its own");
     assert!(!raises_stakes(&fewer, &example));
+    let mut none = Draft::of(EXAMPLE).unwrap();
+    none.remove("payee", "electricity@utility.example").unwrap();
+    none.remove("agreement", "electricity").unwrap();
+    let none = Config::parse(&none.into_text()).unwrap();
+    assert!(!raises_stakes(&example, &none), "who is paid no more needs no limits");
+    assert!(raises_stakes(&none, &example));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The engine against a fake world: real database, real invoices, plain state machines for everyone outside.
 #![allow(clippy::unwrap_used)]
 
+mod account;
 mod amounts;
 mod buying;
 mod checks;

@@ -147,9 +147,7 @@ pub(super) async fn remove(
 
 /// The payee of this agreement or feed that has limits of its own and is paid by nothing else.
 fn lonely_payee(config: &Config, id: &str) -> Option<String> {
-    let agreements = config.agreements.iter().map(|known| (&known.id, known.payee.to_string()));
-    let feeds = config.feeds.iter().map(|known| (&known.id, known.url.origin().ascii_serialization()));
-    let (own, others): (Vec<_>, Vec<_>) = agreements.chain(feeds).partition(|(known, _)| *known == id);
+    let (own, others): (Vec<_>, Vec<_>) = config.paid_by().partition(|(known, _)| *known == id);
     let (_, payee) = own.into_iter().next()?;
     let has_limits = config.payees.iter().any(|limits| limits.payee == payee);
     (has_limits && !others.iter().any(|(_, other)| *other == payee)).then_some(payee)
