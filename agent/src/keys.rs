@@ -90,6 +90,11 @@ impl Seed {
         }
     }
 
+    /// The words in their order, for their owner's eyes.
+    pub fn words(&self) -> Vec<&'static str> {
+        self.mnemonic.words().collect()
+    }
+
     /// The built-in node's 64 bytes: BIP85, application hex, index 0.
     pub fn node_entropy(&self) -> [u8; 64] {
         let master = Xpriv::new_master(Network::Bitcoin, &self.mnemonic.to_seed_normalized(""))

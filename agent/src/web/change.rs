@@ -1,5 +1,6 @@
 //! A change of the settings before it is saved: what changes, line by line, and the password where more is at stake.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
@@ -14,7 +15,9 @@ use super::answers::{Answer, Refused};
 use super::door::Peer;
 use super::gate::confirmed;
 use super::{Frame, Words, page};
+use crate::disk;
 use crate::domain::money::Msat;
+use crate::keys::Secret;
 use crate::settings::{Line, Mark, Proposal, SettingsFault, lines_that_differ};
 use crate::status::StatusSource;
 
@@ -35,6 +38,8 @@ pub(super) struct Pending {
     pub facts: Vec<String>,
     /// What it lets be spent in a month.
     pub month: Option<Msat>,
+    /// A credential, and the file it is kept in once this is saved.
+    secret: Option<(PathBuf, Secret)>,
     /// Where the owner comes from.
     pub from: String,
     /// Where to go when it is saved.
@@ -62,8 +67,13 @@ pub(super) struct Confirmed {
 
 impl Pending {
     pub(super) fn new(proposal: Proposal, what: String, from: String, then: String) -> Pending {
-        let (facts, month) = (Vec::new(), None);
-        Pending { proposal, what, facts, month, from, then, token: String::new(), at_ms: 0 }
+        let (facts, month, secret) = (Vec::new(), None, None);
+        Pending { proposal, what, facts, month, secret, from, then, token: String::new(), at_ms: 0 }
+    }
+
+    /// With a credential that is kept in a file of its own once this is saved.
+    pub(super) fn with_secret(self, file: PathBuf, secret: Secret) -> Pending {
+        Pending { secret: Some((file, secret)), ..self }
     }
 
     /// With what the owner should know before, and what may be spent in a month.
@@ -130,6 +140,12 @@ pub(super) async fn save(
     }
     // Pressed twice, it is saved once.
     changes.forget(&token);
+    if let Some((file, secret)) = &pending.secret
+        && let Err(error) = disk::replace(file, secret.expose().as_bytes())
+    {
+        let text = format!("{} {error}", t.say("nothing-changed"));
+        return Err(Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, text, &pending.from));
+    }
     let what = format!("{} on the page, from {}", pending.what, peer.address.ip());
     match source.change(pending.proposal, &what).await {
         Ok(_) => Ok(Redirect::to(&pending.then).into_response()),

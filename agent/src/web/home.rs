@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Json};
 
 use super::answers::{Answer, Refused};
 use super::history::rise_of_today;
+use super::setup::{Step, steps};
 use super::{Frame, Words, page, show};
 use crate::config::Config;
 use crate::status::{AgreementStatus, Status, StatusSource};
@@ -19,6 +20,8 @@ pub(super) struct Home<'a> {
     pub status: &'a Status,
     /// Of every agreement, what its meter counted and what that costs, since midnight.
     pub today: Vec<Today>,
+    /// What is still to be set up.
+    pub setup: Vec<Step>,
 }
 
 /// What an agreement's day was like so far.
@@ -55,7 +58,8 @@ pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer
     let status = source.status().await.map_err(Refused::gone(t))?;
     let today = today(&source).await;
     let frame = Frame::around(&status, t, source.settings.waits_for_new_start());
-    Ok(page(&Home { frame, t, status: &status, today }))
+    let setup = steps(&source, &status);
+    Ok(page(&Home { frame, t, status: &status, today, setup }))
 }
 
 /// `GET /status.json` and `GET /api/v1/status`

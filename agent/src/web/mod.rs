@@ -14,6 +14,7 @@ mod identity;
 mod orders;
 mod payments;
 mod settings;
+mod setup;
 mod show;
 mod statement;
 mod wallet;
@@ -79,6 +80,9 @@ fn router(source: StatusSource) -> Router {
         .route("/api/v1/payments", get(payments::json))
         .route("/api/v1/payments/{payment}", get(payments::one_json))
         .route("/wallet", get(wallet::html))
+        .route("/wallet/service", get(wallet::service_page).post(wallet::save_service))
+        .route("/wallet/words", get(wallet::words_page).post(wallet::show_words))
+        .route("/wallet/words/check", post(wallet::check_words))
         .route("/wallet/receive", post(wallet::receive))
         .route("/wallet/receive/{hash}", get(wallet::waiting))
         .route("/settings", get(settings::html).post(settings::save_house))

@@ -29,7 +29,7 @@ use crate::store::{PaymentSummary, Statement, StatementLine};
 
 fn html(status: &Status) -> String {
     let t = Words::of(Language::English);
-    Home { frame: Frame::around(status, t, false), t, status, today: Vec::new() }.render().unwrap()
+    Home { frame: Frame::around(status, t, false), t, status, today: Vec::new(), setup: Vec::new() }.render().unwrap()
 }
 
 /// What a reader sees: no tags, single spaces, entities read.

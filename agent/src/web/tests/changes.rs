@@ -287,3 +287,103 @@ async fn nonsense_is_not_searched_for() {
     assert!(status == 409 && text_of(body(&answer)).contains("the agreement electricity pays"), "{answer}");
     assert_eq!(served.send("/devices/nobody/remove", "").await.0, 404);
 }
+
+#[tokio::test]
+async fn the_payee_is_asked_who_it_is_before_an_agreement_is_saved() {
+    let (served, _) = house().await;
+    let answer = serde_json::json!({
+        "tag": "payRequest", "callback": "http://127.0.0.1:1/pay", "minSendable": 1_000, "maxSendable": 5_000_000,
+        "metadata": "[[\"text/plain\",\"Rent <script> of the mill\"]]",
+    });
+    let router =
+        axum::Router::new().route("/.well-known/lnurlp/rent", axum::routing::get(|| async { axum::Json(answer) }));
+    let url = crate::http::loopback::serve(router).await;
+    let origin = url.origin().ascii_serialization();
+    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let payee = format!("rent@127.0.0.1:{}", url.port().unwrap());
+    let form =
+        NEW.replace("rent%40pay.example", &encoded(&payee)).replace("&lan=", &format!("&lan={}", encoded(&origin)));
+    let change = location(&served.send("/agreements/new", &form).await.1);
+    let text = read(&served, &change).await;
+    assert!(text.contains(&format!("{payee} answers. It says of itself: Rent <script> of the mill")), "{text}");
+    assert!(text.contains("It takes from 1 sat to 5 000 sat in one payment."), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_still_to_be_set_up_stands_on_the_first_page() {
+    let (served, source) = house().await;
+    let home = read(&served, "/").await;
+    assert!(home.contains("Set up your house Give your house a name"), "{home}");
+    assert!(home.contains("✓ Add your meter done") && home.contains("Write down the wallet's words"), "{home}");
+    let form = "name=By+the+lake&language=&zone=Europe%2FBerlin&per_payment=5000&per_hour=20000&per_day=100000\
+                &per_month=1000000&ask_above=2000&ask_first=on";
+    let change = location(&served.send("/settings", form).await.1);
+    assert_eq!(served.send(&change, &format!("password={PASSWORD}")).await.0, 303);
+    // What needs a new start is in force after it.
+    assert!(source.settings.waits_for_new_start() && source.settings.text().contains("Europe/Berlin"));
+}
+
+#[tokio::test]
+async fn the_words_are_shown_with_the_password_only_and_checked_once_written_down() {
+    let (served, source) = house().await;
+    assert!(!read(&served, "/wallet/words").await.contains("Write them down"));
+    let (status, answer) = served.send("/wallet/words", "password=wrong").await;
+    assert!(status == 403 && !answer.contains("Write them down"), "{answer}");
+    let (status, answer) = served.send("/wallet/words", &format!("password={PASSWORD}")).await;
+    assert!(status == 200 && answer.contains("Write them down"), "{answer}");
+    let file = std::fs::read_to_string(source.config().state_directory.join("seed")).unwrap();
+    let words: Vec<&str> = file.split_whitespace().collect();
+    assert!(words.len() == 12 && words.iter().all(|word| answer.contains(&format!("<li>{word}</li>"))));
+    let check = |numbers: [usize; 3], told: [&str; 3]| {
+        let pairs = ["first", "second", "third"].into_iter().zip(numbers).zip(told);
+        pairs.map(|((name, number), word)| format!("{name}={number}&{name}_word={word}")).collect::<Vec<_>>().join("&")
+    };
+    for (numbers, told) in [
+        ([1, 5, 9], [words[0], words[4], "wrong"]),
+        ([1, 1, 1], [words[0], words[0], words[0]]),
+        ([0, 5, 9], ["", words[4], words[8]]),
+        ([1, 5, 99], [words[0], words[4], ""]),
+    ] {
+        assert_eq!(served.send("/wallet/words/check", &check(numbers, told)).await.0, 422, "{numbers:?}");
+    }
+    let right = check([1, 5, 9], [&words[0].to_uppercase(), words[4], words[8]]);
+    let (status, answer) = served.send("/wallet/words/check", &right).await;
+    assert_eq!((status, location(&answer).as_str()), (303, "/"));
+    assert!(read(&served, "/").await.contains("✓ Write down the wallet's words done"));
+    let journal = source.engine.journal_after(0, 100).await.unwrap();
+    let told = serde_json::to_string(&journal.iter().map(|entry| &entry.entry).collect::<Vec<_>>()).unwrap();
+    assert!(
+        told.contains("words were shown") && !words.iter().any(|word| told.contains(&format!(" {word} "))),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_wallet_is_tried_before_it_is_taken() {
+    let (served, source) = house().await;
+    let before = source.settings.text();
+    for (form, words) in [
+        ("service=phoenixd&url=http%3A%2F%2F127.0.0.1%3A1&secret=", "Its credential: this must not be empty."),
+        ("service=phoenixd&url=http%3A%2F%2F127.0.0.1%3A1&secret=hidden-word", "phoenixd"),
+        ("service=lnd&url=http%3A%2F%2Flnd.example&secret=hidden-word", "outside the house"),
+        ("service=nwc&secret=hidden-word", "Nostr Wallet Connect"),
+        ("service=bank&secret=hidden-word", "this must not be empty"),
+        ("service=node&lsp=somebody", "write the LSP as its public key"),
+    ] {
+        let (status, answer) = served.send("/wallet/service", form).await;
+        let text = text_of(body(&answer));
+        assert!(status == 422 && text.contains(words), "{form}: {text}");
+        assert!(!answer.contains("hidden-word"), "a credential is shown to nobody");
+    }
+    assert_eq!(source.settings.text(), before);
+    let lsp = format!(
+        "service=node&lsp={}%40lsp.example%3A9735",
+        "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+    );
+    let change = location(&served.send("/wallet/service", &lsp).await.1);
+    let text = read(&served, &change).await;
+    assert!(
+        text.contains("+ lsp = \"0279") && text.contains("Your password") && text.contains("starts anew"),
+        "{text}"
+    );
+}

@@ -13,7 +13,7 @@ use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
 
 /// Every route, with each method that it has.
-const ROUTES: [(&str, &str); 54] = [
+const ROUTES: [(&str, &str); 59] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -29,6 +29,11 @@ const ROUTES: [(&str, &str); 54] = [
     ("POST", "/change/{token}"),
     ("GET", "/api/v1/status"),
     ("GET", "/wallet"),
+    ("GET", "/wallet/service"),
+    ("POST", "/wallet/service"),
+    ("GET", "/wallet/words"),
+    ("POST", "/wallet/words"),
+    ("POST", "/wallet/words/check"),
     ("POST", "/wallet/receive"),
     ("GET", "/wallet/receive/{hash}"),
     ("GET", "/devices"),

@@ -1,6 +1,8 @@
 //! The wallet: what it holds and can do, and how money is put into it.
 
 mod code;
+mod service;
+mod words;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +14,10 @@ use axum::response::{IntoResponse as _, Redirect};
 use serde::Deserialize;
 
 use self::code::QrCode;
+pub(super) use self::service::{form as service_page, save as save_service};
+pub(super) use self::words::{
+    are_checked as words_are_checked, check as check_words, form as words_page, show as show_words,
+};
 use super::answers::{Answer, Refused};
 use super::entry::amount;
 use super::{Frame, Words, page, show};

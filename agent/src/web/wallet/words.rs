@@ -1,0 +1,143 @@
+//! The wallet's words: shown to whoever knows the password, and checked once they are written down.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect};
+use serde::Deserialize;
+
+use super::super::answers::{Answer, Refused};
+use super::super::door::Peer;
+use super::super::gate::{audit, confirmed};
+use super::super::{Frame, Words, page};
+use crate::disk;
+use crate::keys::Seed;
+use crate::status::StatusSource;
+
+#[derive(Template)]
+#[template(path = "wallet_words.html")]
+struct WordsPage {
+    frame: Frame,
+    t: Words,
+    /// Empty while the password has not been given.
+    words: Vec<&'static str>,
+    /// Which are asked for, counted from 1.
+    asked: [(&'static str, usize); 3],
+    fault: Option<String>,
+}
+
+/// The password.
+#[derive(Deserialize)]
+pub(in super::super) struct Password {
+    password: String,
+}
+
+/// The words that were asked for, and which they are.
+#[derive(Deserialize)]
+pub(in super::super) struct Check {
+    first: usize,
+    first_word: String,
+    second: usize,
+    second_word: String,
+    third: usize,
+    third_word: String,
+}
+
+/// `GET /wallet/words`
+pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words) -> Answer {
+    shown(&source, t, Vec::new(), None).await
+}
+
+async fn shown(source: &StatusSource, t: Words, words: Vec<&'static str>, fault: Option<String>) -> Answer {
+    if source.config().wallet.is_some() {
+        return Err(Refused::missing(t, "words-elsewhere", "/wallet"));
+    }
+    let frame = Frame::of(source, t, "wallet").await?;
+    let [first, second, third] = three_of(words.len());
+    let asked = [("first", first), ("second", second), ("third", third)];
+    Ok(page(&WordsPage { frame, t, words, asked, fault }))
+}
+
+/// `POST /wallet/words`: shows them.
+pub(in super::super) async fn show(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    t: Words,
+    Form(form): Form<Password>,
+) -> Answer {
+    if let Some((status, denied)) = confirmed(&source.access, peer.address, &form.password).await {
+        return Ok((status, shown(&source, t, Vec::new(), Some(denied)).await?).into_response());
+    }
+    let words = words(&source, t)?;
+    audit(&source, format!("the wallet's words were shown on the page, from {}", peer.address.ip())).await;
+    shown(&source, t, words, None).await
+}
+
+/// `POST /wallet/words/check`
+pub(in super::super) async fn check(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    t: Words,
+    Form(form): Form<Check>,
+) -> Answer {
+    let words = words(&source, t)?;
+    let told = [(form.first, &form.first_word), (form.second, &form.second_word), (form.third, &form.third_word)];
+    let is_right = |(number, word): &(usize, &String)| {
+        let known = number.checked_sub(1).and_then(|index| words.get(index));
+        known.is_some_and(|known| known.eq_ignore_ascii_case(word.trim()))
+    };
+    let mut numbers = told.map(|(number, _)| number);
+    numbers.sort_unstable();
+    let are_three = numbers.windows(2).all(|pair| pair[0] != pair[1]);
+    if !are_three || !told.iter().all(is_right) {
+        let page = shown(&source, t, Vec::new(), Some(t.say("words-wrong"))).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
+    let marker = source.config().state_directory.join(CHECKED);
+    disk::replace(&marker, b"")
+        .map_err(|error| Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, error.to_string(), "/wallet/words"))?;
+    audit(&source, format!("the wallet's words were checked on the page, from {}", peer.address.ip())).await;
+    Ok(Redirect::to("/").into_response())
+}
+
+/// Whether the owner has proven once that the words are written down.
+pub(in super::super) fn are_checked(source: &StatusSource) -> bool {
+    source.config().state_directory.join(CHECKED).exists()
+}
+
+fn words(source: &StatusSource, t: Words) -> Result<Vec<&'static str>, Refused> {
+    if source.config().wallet.is_some() {
+        return Err(Refused::missing(t, "words-elsewhere", "/wallet"));
+    }
+    let seed = Seed::load_or_create(&source.config().state_directory);
+    let refused = |text: String| Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, text, "/wallet");
+    Ok(seed.map_err(|fault| refused(fault.to_string()))?.words())
+}
+
+/// Three different places, counted from 1, that nobody can know before.
+fn three_of(words: usize) -> [usize; 3] {
+    let mut random = [0; 3];
+    // Without it, the same three are asked for, which is no secret either.
+    let _ = getrandom::fill(&mut random);
+    let third = (words / 3).max(1);
+    let pick = |part: usize, byte: u8| part * third + usize::from(byte) % third + 1;
+    [pick(0, random[0]), pick(1, random[1]), pick(2, random[2])]
+}
+
+const CHECKED: &str = "words-checked";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_different_words_are_asked_for() {
+        for _ in 0..100 {
+            for words in [12, 24] {
+                let [first, second, third] = three_of(words);
+                assert!(1 <= first && first < second && second < third && third <= words);
+            }
+        }
+    }
+}
