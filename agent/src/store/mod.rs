@@ -27,7 +27,7 @@ pub use past::{PaymentSummary, Standing, Story, Wanted};
 pub use payments::{NewPayment, PaymentRow};
 pub use purchases::{PurchaseKind, PurchaseRow};
 pub use questions::{QuestionRow, QuestionState};
-pub use statement::{Statement, StatementLine};
+pub use statement::{Change, Statement, StatementLine};
 pub use tickets::TicketRow;
 pub use totals::Totals;
 

@@ -65,6 +65,8 @@ pub struct StatementLine {
 /// One change of what the wallets hold, as the owner reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
+    /// Its name in catalogues.
+    pub name: &'static str,
     /// In words.
     pub what: &'static str,
     /// What it added to the wallets, in msat.
@@ -76,17 +78,17 @@ pub struct Change {
 impl Statement {
     /// Everything between what the wallets held when it began and when it ended, in the order to be read.
     pub fn changes(&self) -> [Change; 9] {
-        let change = |what, msat, always| Change { what, msat, always };
+        let change = |name, what, msat, always| Change { name, what, msat, always };
         [
-            change("Found in a new wallet", self.brought_msat, false),
-            change("Received", self.received_msat, true),
-            change("Paid", -self.paid_msat, true),
-            change("Fees", -self.fees_msat, true),
-            change("Fees that were lower than booked", self.fees_returned_msat, false),
-            change("Roundings of the wallet", -self.rounding_msat, false),
-            change("Moved without a payment of ours", -self.suspense_msat, false),
-            change("Credited to agreements", -self.credited_msat, false),
-            change("Set aside, less what was set aside before", -self.reserved_msat, false),
+            change("brought", "Found in a new wallet", self.brought_msat, false),
+            change("received", "Received", self.received_msat, true),
+            change("paid", "Paid", -self.paid_msat, true),
+            change("fees-paid", "Fees", -self.fees_msat, true),
+            change("fees-returned", "Fees that were lower than booked", self.fees_returned_msat, false),
+            change("rounding", "Roundings of the wallet", -self.rounding_msat, false),
+            change("suspense", "Moved without a payment of ours", -self.suspense_msat, false),
+            change("credited", "Credited to agreements", -self.credited_msat, false),
+            change("reserved", "Set aside, less what was set aside before", -self.reserved_msat, false),
         ]
     }
 

@@ -22,6 +22,7 @@ use crate::status::StatusSource;
 #[derive(Template)]
 #[template(path = "claim.html")]
 struct ClaimPage {
+    t: Words,
     fingerprint: Option<String>,
     code: String,
     fault: Option<String>,
@@ -31,6 +32,7 @@ struct ClaimPage {
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
+    t: Words,
     name: &'a str,
     next: String,
     fault: Option<String>,
@@ -117,17 +119,18 @@ pub(super) fn is_from_our_page(peer: &Peer, headers: &HeaderMap) -> bool {
 }
 
 /// `GET /claim`
-pub(super) async fn claim_page(State(source): State<StatusSource>) -> Response {
+pub(super) async fn claim_page(State(source): State<StatusSource>, t: Words) -> Response {
     if source.access.is_claimed() {
         return Redirect::to("/").into_response();
     }
-    page(&ClaimPage { fingerprint: source.page.fingerprint(), code: String::new(), fault: None })
+    page(&ClaimPage { t, fingerprint: source.page.fingerprint(), code: String::new(), fault: None })
 }
 
 /// `POST /claim`
 pub(super) async fn claim(
     State(source): State<StatusSource>,
     Extension(peer): Extension<Peer>,
+    t: Words,
     headers: HeaderMap,
     Form(form): Form<Claim>,
 ) -> Response {
@@ -143,7 +146,7 @@ pub(super) async fn claim(
         }
         Err(denied) => {
             let (fingerprint, fault) = (source.page.fingerprint(), Some(denied.to_string()));
-            (status_of(&denied), page(&ClaimPage { fingerprint, code: form.code, fault })).into_response()
+            (status_of(&denied), page(&ClaimPage { t, fingerprint, code: form.code, fault })).into_response()
         }
     }
 }
@@ -151,14 +154,15 @@ pub(super) async fn claim(
 /// `GET /login`
 pub(super) async fn login_page(State(source): State<StatusSource>, t: Words, Query(wanted): Query<Wanted>) -> Response {
     let changed = wanted.changed.map(|_| t.say("password-changed"));
-    let fault = wanted.ended.map(|_| SESSION_ENDED.to_owned()).or(changed);
-    page(&LoginPage { name: &source.config().name, next: wanted.next, fault })
+    let fault = wanted.ended.map(|_| t.say("session-ended")).or(changed);
+    page(&LoginPage { t, name: &source.config().name, next: wanted.next, fault })
 }
 
 /// `POST /login`
 pub(super) async fn log_in(
     State(source): State<StatusSource>,
     Extension(peer): Extension<Peer>,
+    t: Words,
     headers: HeaderMap,
     Form(form): Form<Login>,
 ) -> Response {
@@ -181,7 +185,7 @@ pub(super) async fn log_in(
                     .await;
             }
             let fault = Some(denied.to_string());
-            (status_of(&denied), page(&LoginPage { name: &source.config().name, next: form.next, fault }))
+            (status_of(&denied), page(&LoginPage { t, name: &source.config().name, next: form.next, fault }))
                 .into_response()
         }
     }
@@ -254,7 +258,6 @@ fn local(next: &str) -> &str {
     if is_path && is_plain { next } else { "/" }
 }
 
-const SESSION_ENDED: &str = "Your session had ended, so nothing was changed. Log in and press the button again.";
 const TOO_SLOW: &str = "This took too long. Look at the page before you try again.";
 /// Longer than a password takes to check behind fifteen others.
 const FORM_WAIT: Duration = Duration::from_secs(30);

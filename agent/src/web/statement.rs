@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Json, Response};
 use serde::Deserialize;
 
-use super::{Frame, Words, page, show};
+use super::{Frame, Words, page};
 use crate::control::NO_MONTH;
 use crate::domain::money::UnixMillis;
 use crate::domain::window::on_the_clock;
 use crate::status::StatusSource;
-use crate::store::Statement;
+use crate::store::{Change, Statement};
 
 /// Which month, such as `2026-11`; this one without.
 #[derive(Deserialize)]
@@ -25,6 +25,8 @@ pub struct Asked {
 pub struct StatementPage<'a> {
     /// What is around it.
     pub frame: Frame,
+    /// The reader's language.
+    pub t: Words,
     /// This month, as `2026-11`.
     pub month: String,
     /// The one before.
@@ -33,6 +35,12 @@ pub struct StatementPage<'a> {
     pub after: Option<String>,
     /// Its account.
     pub statement: &'a Statement,
+}
+
+impl StatementPage<'_> {
+    fn what(&self, change: &Change) -> String {
+        self.t.say(&format!("account-{}", change.name))
+    }
 }
 
 /// `GET /statement`
@@ -50,6 +58,7 @@ pub async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Qu
     };
     page(&StatementPage {
         frame,
+        t,
         month: month_at(statement.from_ms),
         before: month_at(statement.from_ms.saturating_sub(1)),
         after,

@@ -171,6 +171,7 @@ fn a_month_is_shown_whole() {
     let status = full();
     let page = statement::StatementPage {
         frame: Frame::around(&status, Words::of(Language::English), false),
+        t: Words::of(Language::English),
         month,
         before,
         after: None,

@@ -39,7 +39,7 @@ impl DevicesPage {
     }
 
     fn label(&self, point: &str) -> String {
-        label(point)
+        label(point, self.t)
     }
 }
 

@@ -74,7 +74,7 @@ impl ProgressPage {
 
     fn values(&self, found: &Found) -> Vec<(String, String)> {
         let values = found.values().into_iter();
-        values.map(|(quantity, value)| (label(&quantity.to_string()), value)).collect()
+        values.map(|(quantity, value)| (label(&quantity.to_string(), self.t), value)).collect()
     }
 
     fn progress(&self) -> Option<String> {

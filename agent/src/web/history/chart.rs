@@ -9,12 +9,13 @@ use std::fmt::Write as _;
 use super::PastBucket;
 use super::span::Mark;
 use crate::history::{Kind, Range};
-use crate::web::show;
+use crate::web::Words;
 
 /// What is to be drawn.
 pub(super) struct Curve<'a> {
     pub kind: Kind,
     pub unit: &'a str,
+    pub t: Words,
     pub range: Range,
     pub buckets: &'a [PastBucket],
     /// The time before and its buckets, drawn behind.
@@ -71,7 +72,7 @@ impl Chart {
         };
         let mark = |mark: &Mark| Line { at: percent(x(mark.at_ms)), label: mark.label.clone() };
         let mut chart = Chart {
-            across: scale.lines(curve.unit),
+            across: scale.lines(curve.unit, curve.t),
             marks: marks.iter().map(mark).collect(),
             areas: curve.buckets.iter().map(area).collect(),
             is_bars: curve.kind != Kind::Gauge,
@@ -94,7 +95,7 @@ impl Chart {
 }
 
 fn said(curve: &Curve<'_>, bucket: &PastBucket) -> String {
-    let shown = |milli| show::quantity(milli, curve.unit);
+    let shown = |milli: i64| curve.t.quantity(&milli, curve.unit);
     if curve.kind != Kind::Gauge {
         return shown(bucket.rise_milli);
     }
@@ -102,7 +103,8 @@ fn said(curve: &Curve<'_>, bucket: &PastBucket) -> String {
     if bucket.min_milli == bucket.max_milli {
         return mean;
     }
-    format!("{mean} (from {} to {})", shown(bucket.min_milli), shown(bucket.max_milli))
+    let ends = [("mean", mean), ("low", shown(bucket.min_milli)), ("high", shown(bucket.max_milli))];
+    curve.t.fill("history-mean-between", &ends)
 }
 
 /// From values to places.
@@ -138,12 +140,12 @@ impl Scale {
         i64::try_from(from_top.clamp(0, WHOLE)).unwrap_or(0)
     }
 
-    fn lines(&self, unit: &str) -> Vec<Line> {
+    fn lines(&self, unit: &str, t: Words) -> Vec<Line> {
         let count = (self.high - self.low) / self.step;
         let line = |index: i128| {
             let milli = i64::try_from(self.low + index * self.step).ok()?;
             let largest = self.high.max(-self.low);
-            Some(Line { at: percent(self.y(milli)), label: show::on_axis(milli, unit, largest) })
+            Some(Line { at: percent(self.y(milli)), label: t.on_axis(milli, unit, largest) })
         };
         (0..=count).filter_map(line).collect()
     }

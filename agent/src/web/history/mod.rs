@@ -40,6 +40,7 @@ pub struct Asked {
 #[template(path = "history.html")]
 pub struct HistoryPage<'a> {
     frame: Frame,
+    t: Words,
     extent: &'a Extent,
     since: String,
     fault: Option<String>,
@@ -65,6 +66,8 @@ struct Choice {
 struct Shown {
     heading: String,
     title: String,
+    /// Such as `day`.
+    span: &'static str,
     date: String,
     spans: Vec<Link>,
     before: Link,
@@ -106,7 +109,7 @@ pub async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Qu
     let (chosen, shown, fault) = match past(&source, &keys, &asked).await {
         Ok(values) => {
             let key = Key { source: values.source.clone(), point: values.point.clone(), unit: values.unit.clone() };
-            (Some(key), Some(shown(&source, &asked, values)), None)
+            (Some(key), Some(shown(&source, &asked, values, t)), None)
         }
         Err(Trouble::Nothing) => (None, None, None),
         Err(Trouble::Asked(why)) => return (StatusCode::BAD_REQUEST, why).into_response(),
@@ -116,11 +119,12 @@ pub async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Qu
     let clock = |at_ms: i64| on_the_clock(UnixMillis(at_ms.max(0).cast_unsigned()), &config.zone);
     page(&HistoryPage {
         frame,
+        t,
         since: extent.from_ms.map(clock).unwrap_or_default(),
         fault: extent.fault.clone().or(fault),
         damaged: extent.damaged_ms.map(clock),
         extent: &extent,
-        groups: groups(&keys, chosen.as_ref()),
+        groups: groups(&keys, chosen.as_ref(), t),
         shown,
     })
 }
@@ -157,10 +161,10 @@ async fn answer(source: &StatusSource, asked: &Asked) -> Result<PastValues, Resp
     })
 }
 
-fn groups(keys: &[Key], chosen: Option<&Key>) -> Vec<Group> {
+fn groups(keys: &[Key], chosen: Option<&Key>, t: Words) -> Vec<Group> {
     let choice = |key: &Key| Choice {
         value: value_of(key),
-        label: heading(&key.source, &key.point),
+        label: heading(&key.source, &key.point, t),
         chosen: chosen == Some(key),
     };
     let of_source = |keys: &[Key]| Group {
@@ -170,11 +174,11 @@ fn groups(keys: &[Key], chosen: Option<&Key>) -> Vec<Group> {
     keys.chunk_by(|a, b| a.source == b.source).map(of_source).collect()
 }
 
-fn heading(source: &str, point: &str) -> String {
-    format!("{} · {source}", names::label(point))
+fn heading(source: &str, point: &str, t: Words) -> String {
+    format!("{} · {source}", names::label(point, t))
 }
 
-fn shown(source: &StatusSource, asked: &Asked, values: PastValues) -> Shown {
+fn shown(source: &StatusSource, asked: &Asked, values: PastValues, t: Words) -> Shown {
     let config = source.config();
     let zone = &config.zone;
     let span = Span::named(values.span).unwrap_or(Span::Day);
@@ -190,80 +194,83 @@ fn shown(source: &StatusSource, asked: &Asked, values: PastValues) -> Shown {
         link("/history", span, &at.map_or_else(|| asked_day.clone(), |at| at.to_string()), compared)
     };
     let move_to =
-        |date: Date| Link { href: here(span, Some(date), is_compared), label: span.title(date), chosen: false };
+        |date: Date| Link { href: here(span, Some(date), is_compared), label: span.title(date, t), chosen: false };
     let now = span::today(source.clock.house_now(), zone);
     let after = span.after(date).filter(|after| now.is_some_and(|now| *after <= now));
     let spans = Span::ALL.map(|each| Link {
         href: here(each, None, is_compared),
-        label: each.label().to_owned(),
+        label: t.say(&format!("history-{}", each.name())),
         chosen: each == span,
     });
     Shown {
-        heading: heading(&values.source, &values.point),
-        title: span.title(date),
+        heading: heading(&values.source, &values.point, t),
+        title: span.title(date, t),
+        span: span.name(),
         date: asked_day.clone(),
         spans: spans.into(),
         before: span.before(date).map_or_else(|| move_to(date), move_to),
         after: after.map(move_to),
         compare: Link {
             href: here(span, None, !is_compared),
-            label: format!("Compare with the {} before", span.name()),
+            label: t.say(&format!("history-compare-{}", span.name())),
             chosen: is_compared,
         },
         csv: link("/history.csv", span, &asked_day, false),
         json: link("/history.json", span, &asked_day, is_compared),
-        facts: facts(&values, span),
-        chart: chart(&values, span, zone),
+        facts: facts(&values, span, t),
+        chart: chart(&values, span, zone, t),
         columns: columns(&values),
-        rows: values.buckets.iter().map(|bucket| row(&values, bucket, span, zone)).collect(),
+        rows: values.buckets.iter().map(|bucket| row(&values, bucket, span, zone, t)).collect(),
     }
 }
 
 /// What there is to be known at a glance.
-fn facts(values: &PastValues, span: Span) -> Vec<(String, String)> {
-    let shown = |milli: i64| show::quantity(milli, &values.unit);
+fn facts(values: &PastValues, span: Span, t: Words) -> Vec<(String, String)> {
+    let shown = |milli: i64| t.quantity(&milli, &values.unit);
+    let of_span = |name: &str| t.say(&format!("history-{name}-{}", span.name()));
     let mut facts = Vec::new();
     if let Some(rise) = values.rise_milli {
-        facts.push((format!("In this {}", span.name()), shown(rise)));
+        facts.push((of_span("in"), shown(rise)));
         if let Some(before) = values.before.as_ref().and_then(|before| before.rise_milli) {
-            facts.push((format!("In the {} before", span.name()), shown(before)));
-            facts.push(("Difference".to_owned(), show::difference(rise, before)));
+            facts.push((of_span("before"), shown(before)));
+            facts.push((t.say("history-difference"), show::difference(rise, before)));
         }
     } else if let (Some(mean), Some(min), Some(max)) = (values.mean_milli, values.min_milli, values.max_milli) {
-        facts.push(("Mean".to_owned(), shown(mean)));
-        facts.push(("Lowest".to_owned(), shown(min)));
-        facts.push(("Highest".to_owned(), shown(max)));
+        facts.push((t.say("history-mean"), shown(mean)));
+        facts.push((t.say("history-lowest"), shown(min)));
+        facts.push((t.say("history-highest"), shown(max)));
         if let Some(before) = values.before.as_ref().and_then(|before| before.mean_milli) {
-            facts.push((format!("Mean in the {} before", span.name()), shown(before)));
+            facts.push((of_span("mean-before"), shown(before)));
         }
     }
     facts
 }
 
-fn chart(values: &PastValues, span: Span, zone: &jiff::tz::TimeZone) -> Option<Chart> {
+fn chart(values: &PastValues, span: Span, zone: &jiff::tz::TimeZone, t: Words) -> Option<Chart> {
     let range = |values: &PastValues| Range { from_ms: values.from_ms, to_ms: values.to_ms };
-    let time = |bucket: &PastBucket| span.clock(bucket.from_ms, zone);
+    let time = |bucket: &PastBucket| span.clock(bucket.from_ms, zone, t);
     let curve = Curve {
         kind: Kind::of(&values.unit),
         unit: &values.unit,
+        t,
         range: range(values),
         buckets: &values.buckets,
         before: values.before.as_ref().map(|before| (range(before), before.buckets.as_slice())),
     };
-    Chart::draw(&curve, &span.marks(range(values), zone), time)
+    Chart::draw(&curve, &span.marks(range(values), zone, t), time)
 }
 
 fn columns(values: &PastValues) -> Vec<&'static str> {
     if values.rise_milli.is_some() {
-        vec!["From", "To", "Amount"]
+        vec!["history-from", "history-to", "history-amount"]
     } else {
-        vec!["From", "To", "Mean", "Lowest", "Highest"]
+        vec!["history-from", "history-to", "history-mean", "history-lowest", "history-highest"]
     }
 }
 
-fn row(values: &PastValues, bucket: &PastBucket, span: Span, zone: &jiff::tz::TimeZone) -> Vec<String> {
-    let shown = |milli: i64| show::quantity(milli, &values.unit);
-    let mut row = vec![span.clock(bucket.from_ms, zone), span.clock(bucket.to_ms, zone)];
+fn row(values: &PastValues, bucket: &PastBucket, span: Span, zone: &jiff::tz::TimeZone, t: Words) -> Vec<String> {
+    let shown = |milli: i64| t.quantity(&milli, &values.unit);
+    let mut row = vec![span.clock(bucket.from_ms, zone, t), span.clock(bucket.to_ms, zone, t)];
     if values.rise_milli.is_some() {
         row.push(shown(bucket.rise_milli));
     } else {

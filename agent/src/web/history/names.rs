@@ -1,66 +1,24 @@
 //! What points are called on the page.
 
-use kilosat_drivers::reading::{Measure, Phase, Quantity, Subject};
+use kilosat_drivers::reading::{Phase, Quantity, Subject};
+
+use crate::web::Words;
 
 /// A point in words, such as `Power of the battery` for `battery_power`; a name nobody gave words to as it is.
-pub(in super::super) fn label(point: &str) -> String {
-    match point {
-        "cost" => return "Cost".to_owned(),
-        "price" => return "Price".to_owned(),
-        "active" => return "Active".to_owned(),
-        "pressed" => return "Pressed".to_owned(),
-        _ => {}
+pub(in super::super) fn label(point: &str, t: Words) -> String {
+    let said = |word: &str| t.known(&format!("point-{}", word.replace('_', "-")));
+    let Ok(quantity) = point.parse::<Quantity>() else { return said(point).unwrap_or_else(|| point.to_owned()) };
+    let Some(measure) = said(quantity.measure.word()) else { return point.to_owned() };
+    let subject = quantity.subject.word();
+    let of = match (quantity.subject, t.known(&format!("subject-{subject}"))) {
+        (Subject::Own, _) => measure,
+        (_, Some(_)) => t.with(&format!("subject-{subject}"), "point", measure),
+        (_, None) => t.fill("subject-other", &[("point", measure), ("subject", subject.to_owned())]),
+    };
+    match quantity.phase {
+        Phase::All => of,
+        phase => t.fill("point-phase", &[("point", of), ("phase", phase.word().trim_start_matches('l').to_owned())]),
     }
-    let Ok(quantity) = point.parse::<Quantity>() else { return point.to_owned() };
-    let Some(measure) = measure(quantity.measure) else { return point.to_owned() };
-    let phase = match quantity.phase {
-        Phase::All => "",
-        Phase::L1 => ", phase 1",
-        Phase::L2 => ", phase 2",
-        Phase::L3 => ", phase 3",
-    };
-    let subject = match quantity.subject {
-        Subject::Own => String::new(),
-        Subject::Grid => " of the grid".to_owned(),
-        Subject::Pv => " of the solar panels".to_owned(),
-        Subject::Battery => " of the battery".to_owned(),
-        Subject::Load => " of the house".to_owned(),
-        other => format!(" of {}", other.word()),
-    };
-    format!("{measure}{subject}{phase}")
-}
-
-fn measure(measure: Measure) -> Option<&'static str> {
-    Some(match measure {
-        Measure::EnergyImport => "Energy drawn",
-        Measure::EnergyExport => "Energy fed in",
-        Measure::EnergyTotal => "Energy",
-        Measure::EnergyImportT1 => "Energy drawn, tariff 1",
-        Measure::EnergyImportT2 => "Energy drawn, tariff 2",
-        Measure::EnergyExportT1 => "Energy fed in, tariff 1",
-        Measure::EnergyExportT2 => "Energy fed in, tariff 2",
-        Measure::EnergyCharged => "Energy charged",
-        Measure::EnergyDischarged => "Energy taken out",
-        Measure::EnergySession => "Energy of the charging session",
-        Measure::ReactiveEnergy => "Reactive energy",
-        Measure::Power => "Power",
-        Measure::PowerImport => "Power drawn",
-        Measure::PowerExport => "Power fed in",
-        Measure::PowerCharge => "Charging power",
-        Measure::PowerDischarge => "Discharging power",
-        Measure::ApparentPower => "Apparent power",
-        Measure::ReactivePower => "Reactive power",
-        Measure::PowerFactor => "Power factor",
-        Measure::Voltage => "Voltage",
-        Measure::Current => "Current",
-        Measure::CurrentSum => "Current of all phases",
-        Measure::Frequency => "Frequency",
-        Measure::Soc => "State of charge",
-        Measure::Temperature => "Temperature",
-        Measure::State => "State",
-        Measure::CurrentLimit => "Current limit",
-        _ => return None,
-    })
 }
 
 /// As it stands in an address: whatever is not a letter, a digit or one of `._-` is written as a number.
@@ -72,6 +30,7 @@ pub(super) fn in_address(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn points_are_called_what_people_call_them() {
@@ -86,7 +45,7 @@ mod tests {
             ("hourly.temperature", "hourly.temperature"),
             ("wiring", "wiring"),
         ] {
-            assert_eq!(label(point), words);
+            assert_eq!(label(point, Words::of(Language::English)), words);
         }
     }
 

@@ -6,6 +6,7 @@ use jiff::{Timestamp, ToSpan as _, ZonedDateTime};
 
 use crate::domain::money::UnixMillis;
 use crate::history::{Bucket, Kind, Level, Range, Settings};
+use crate::web::Words;
 
 /// How long the time is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,24 +49,10 @@ impl Span {
         }
     }
 
-    pub fn label(self) -> &'static str {
-        match self {
-            Span::Day => "Day",
-            Span::Week => "Week",
-            Span::Month => "Month",
-            Span::Year => "Year",
-        }
-    }
-
     /// The one that holds `date`, as it is called.
-    pub fn title(self, date: Date) -> String {
+    pub fn title(self, date: Date, t: Words) -> String {
         let first = self.first(date).unwrap_or(date);
-        match self {
-            Span::Day => first.strftime("%A, %-d %B %Y").to_string(),
-            Span::Week => format!("Week from {}", first.strftime("%-d %B %Y")),
-            Span::Month => first.strftime("%B %Y").to_string(),
-            Span::Year => first.strftime("%Y").to_string(),
-        }
+        t.dated(&format!("form-{}", self.name()), first.at(0, 0, 0, 0))
     }
 
     /// A day of the one before that which holds `date`.
@@ -92,33 +79,29 @@ impl Span {
     }
 
     /// An instant, as finely as this span is shown.
-    pub fn clock(self, at_ms: i64, zone: &TimeZone) -> String {
-        let format = match self {
-            Span::Day => "%H:%M",
-            Span::Week => "%a %-d %b %H:%M",
-            Span::Month => "%-d %b %H:%M",
-            Span::Year => "%-d %b %Y",
-        };
-        zoned(at_ms, zone).map_or_else(String::new, |clock| clock.strftime(format).to_string())
+    pub fn clock(self, at_ms: i64, zone: &TimeZone, t: Words) -> String {
+        let form = format!("form-clock-{}", self.name());
+        zoned(at_ms, zone).map_or_else(String::new, |clock| t.dated(&form, clock.datetime()))
     }
 
     /// What is written below the chart.
-    pub fn marks(self, range: Range, zone: &TimeZone) -> Vec<Mark> {
+    pub fn marks(self, range: Range, zone: &TimeZone, t: Words) -> Vec<Mark> {
         let mut marks = Vec::new();
         let Some(first) = zoned(range.from_ms, zone) else { return marks };
+        let form = format!("form-mark-{}", self.name());
         for index in 0..MARKS_MAX {
-            let (step, format) = match self {
-                Span::Day => ((index * 6).hours(), "%H:%M"),
-                Span::Week => (index.days(), "%a"),
-                Span::Month => ((index * 7).days(), "%-d %b"),
-                Span::Year => ((index * 3).months(), "%b"),
+            let step = match self {
+                Span::Day => (index * 6).hours(),
+                Span::Week => index.days(),
+                Span::Month => (index * 7).days(),
+                Span::Year => (index * 3).months(),
             };
             let Ok(at) = first.checked_add(step) else { break };
             let at_ms = at.timestamp().as_millisecond();
             if at_ms >= range.to_ms {
                 break;
             }
-            marks.push(Mark { at_ms, label: at.strftime(format).to_string() });
+            marks.push(Mark { at_ms, label: t.dated(&form, at.datetime()) });
         }
         marks
     }

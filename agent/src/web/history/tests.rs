@@ -6,7 +6,10 @@ use super::past::summed;
 use super::span::{Mark, Plan};
 use super::*;
 use crate::history::{Bucket, Level};
+use crate::language::Language;
 use jiff::tz::TimeZone;
+
+const T: Words = Words::of(Language::English);
 
 fn berlin() -> TimeZone {
     TimeZone::get("Europe/Berlin").unwrap()
@@ -19,7 +22,7 @@ fn date(text: &str) -> Date {
 #[track_caller]
 fn spans(span: Span, day: &str, title: &str, first: &str, before: &str, after: &str) {
     let range = span.range(date(day), &berlin()).unwrap();
-    assert_eq!(span.title(date(day)), title);
+    assert_eq!(span.title(date(day), T), title);
     assert_eq!(span::iso(range.from_ms, &berlin()), first);
     assert_eq!((span.before(date(day)), span.after(date(day))), (Some(date(before)), Some(date(after))));
     assert_eq!(span::date_at(range.to_ms, &berlin()), Some(date(after)));
@@ -54,11 +57,11 @@ fn a_span_is_a_part_of_the_owners_calendar() {
 fn marks_stand_at_the_hours_of_the_owners_clock() {
     let range = Span::Day.range(date("2026-11-29"), &berlin()).unwrap();
     let labels = |marks: Vec<Mark>| marks.into_iter().map(|mark| mark.label).collect::<Vec<_>>();
-    assert_eq!(labels(Span::Day.marks(range, &berlin())), ["00:00", "06:00", "12:00", "18:00"]);
+    assert_eq!(labels(Span::Day.marks(range, &berlin(), T)), ["00:00", "06:00", "12:00", "18:00"]);
     let week = Span::Week.range(date("2026-11-29"), &berlin()).unwrap();
-    assert_eq!(labels(Span::Week.marks(week, &berlin())), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]);
+    assert_eq!(labels(Span::Week.marks(week, &berlin(), T)), ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]);
     let year = Span::Year.range(date("2026-11-29"), &berlin()).unwrap();
-    assert_eq!(labels(Span::Year.marks(year, &berlin())), ["Jan", "Apr", "Jul", "Oct"]);
+    assert_eq!(labels(Span::Year.marks(year, &berlin(), T)), ["Jan", "Apr", "Jul", "Oct"]);
 }
 
 fn bucket(start_ms: i64, mean: i64) -> Bucket {
@@ -93,14 +96,14 @@ fn values(unit: &str, means: &[i64]) -> PastValues {
 fn a_table_and_a_file_say_what_the_chart_says() {
     let power = values("W", &[1_000_000, 2_500_000]);
     assert_eq!((power.mean_milli, power.min_milli, power.max_milli), (Some(1_750_000), Some(999_990), Some(2_500_010)));
-    assert_eq!(columns(&power), ["From", "To", "Mean", "Lowest", "Highest"]);
+    assert_eq!(columns(&power), ["history-from", "history-to", "history-mean", "history-lowest", "history-highest"]);
     assert_eq!(
-        row(&power, &power.buckets[1], Span::Day, &TimeZone::UTC),
+        row(&power, &power.buckets[1], Span::Day, &TimeZone::UTC, T),
         ["01:00", "02:00", "2.50 kW", "2.49 kW", "2.50 kW"]
     );
     let energy = values("Wh", &[250_000, 1_500_000]);
     assert_eq!(energy.rise_milli, Some(1_750_000));
-    assert_eq!(row(&energy, &energy.buckets[1], Span::Day, &TimeZone::UTC), ["01:00", "02:00", "1.5 kWh"]);
+    assert_eq!(row(&energy, &energy.buckets[1], Span::Day, &TimeZone::UTC, T), ["01:00", "02:00", "1.5 kWh"]);
     let csv = as_csv(&energy, &berlin());
     let mut lines = csv.lines();
     assert_eq!(lines.next(), Some("from,to,from UTC,values,amount (Wh)"));
@@ -108,12 +111,12 @@ fn a_table_and_a_file_say_what_the_chart_says() {
         lines.next(),
         Some("1970-01-01T01:00:00+01:00,1970-01-01T02:00:00+01:00,1970-01-01T00:00:00+00:00,1,250.000")
     );
-    assert_eq!(facts(&energy, Span::Day), [("In this day".to_owned(), "1.75 kWh".to_owned())]);
+    assert_eq!(facts(&energy, Span::Day, T), [("In this day".to_owned(), "1.75 kWh".to_owned())]);
 }
 
 #[track_caller]
 fn lines(unit: &str, means: &[i64], expected: &[&str]) {
-    let chart = chart(&values(unit, means), Span::Day, &TimeZone::UTC).unwrap();
+    let chart = chart(&values(unit, means), Span::Day, &TimeZone::UTC, T).unwrap();
     let labels: Vec<_> = chart.across.iter().map(|line| line.label.as_str()).collect();
     assert_eq!(labels, expected, "{unit} {means:?}");
 }
@@ -127,15 +130,15 @@ fn lines_across_are_round_numbers_around_all_values() {
     lines("", &[0], &["−0.2", "0", "0.2", "0.4", "0.6", "0.8", "1"]);
     lines("sat", &[7_000], &["0 sat", "2 sat", "4 sat", "6 sat", "8 sat"]);
     let extreme = values("Wh", &[i64::MAX, i64::MAX]);
-    assert!(chart(&extreme, Span::Day, &TimeZone::UTC).is_some(), "the largest numbers can be drawn");
-    assert!(chart(&values("W", &[]), Span::Day, &TimeZone::UTC).is_none());
+    assert!(chart(&extreme, Span::Day, &TimeZone::UTC, T).is_some(), "the largest numbers can be drawn");
+    assert!(chart(&values("W", &[]), Span::Day, &TimeZone::UTC, T).is_none());
 }
 
 #[test]
 fn a_curve_is_broken_where_values_are_missing() {
     let mut power = values("W", &[1_000_000; 8]);
     power.buckets.retain(|bucket| !(3..6).contains(&(bucket.from_ms / 3_600_000)));
-    let drawn = chart(&power, Span::Day, &TimeZone::UTC).unwrap();
+    let drawn = chart(&power, Span::Day, &TimeZone::UTC, T).unwrap();
     assert_eq!(drawn.line.matches('M').count(), 2, "{}", drawn.line);
     assert_eq!(drawn.areas.len(), 5);
     assert_eq!(drawn.areas[1].label, "01:00: 1.00 kW (from 999 W to 1.00 kW)");

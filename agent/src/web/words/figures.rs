@@ -56,9 +56,7 @@ impl Words {
 
     /// Day and time of day; empty outside the calendar.
     pub fn moment(self, at_ms: &u64, zone: &TimeZone) -> String {
-        self.clock(*at_ms, zone).map_or_else(String::new, |clock| {
-            format!("{}, {:02}:{:02}", self.day_of(clock), clock.hour(), clock.minute())
-        })
+        self.clock(*at_ms, zone).map_or_else(String::new, |clock| self.dated("form-moment", clock))
     }
 
     /// A meter's counter, which some meters let run below zero.
@@ -86,14 +84,29 @@ impl Words {
         self.say(&format!("state-{}", name.replace('_', "-")))
     }
 
-    fn day_of(self, clock: DateTime) -> String {
-        let months = self.say("months");
-        let month = usize::try_from(clock.month() - 1).ok().and_then(|index| months.split_whitespace().nth(index));
-        let (day, month, year) = (clock.day(), month.unwrap_or_default(), clock.year());
-        match self.language {
-            Language::English => format!("{day} {month} {year}"),
-            Language::German => format!("{day}. {month} {year}"),
+    /// A day or an instant in the form that the catalogue has under this name: `%A` and `%B` are the names of the day and
+    /// the month, `%a` and `%b` their short ones, everything else is as `strftime` has it.
+    pub fn dated(self, form: &str, at: DateTime) -> String {
+        let nth = |list: &str, index: i8| {
+            let names = self.say(list);
+            let index = usize::try_from(index).unwrap_or_default();
+            names.split_whitespace().nth(index).unwrap_or_default().to_owned()
+        };
+        let (month, day) = (at.month() - 1, at.weekday().to_monday_zero_offset());
+        let mut form = self.say(form);
+        for (mark, list, index) in
+            [("%A", "days-long", day), ("%a", "days", day), ("%B", "months-long", month), ("%b", "months", month)]
+        {
+            if form.contains(mark) {
+                form = form.replace(mark, &nth(list, index));
+            }
         }
+        at.strftime(&form).to_string()
+    }
+
+    /// A value beside an axis on which `largest` is the largest.
+    pub fn on_axis(self, milli: i64, unit: &str, largest: i128) -> String {
+        self.localised(show::on_axis(milli, unit, largest))
     }
 
     fn clock(self, at_ms: u64, zone: &TimeZone) -> Option<DateTime> {

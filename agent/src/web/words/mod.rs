@@ -68,6 +68,11 @@ impl Words {
         self.spoken(name, None)
     }
 
+    /// The sentence with this name, if there is one.
+    pub fn known(self, name: &str) -> Option<String> {
+        self.bundle().has_message(name).then(|| self.say(name))
+    }
+
     /// The sentence with this name and one thing put in.
     pub fn with(self, name: &str, key: &str, value: impl fmt::Display) -> String {
         self.fill(name, &[(key, value.to_string())])
