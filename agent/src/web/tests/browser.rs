@@ -107,6 +107,18 @@ impl Tab {
         answer["result"]["value"].take()
     }
 
+    /// What axe-core finds that somebody could not use, by WCAG 2.2 AA; empty where it finds nothing.
+    pub(super) async fn judge(&mut self, axe: &str) -> String {
+        // The page's own rules let no script in; the debugging protocol may.
+        self.run(axe).await;
+        let tags = "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']";
+        let script = format!(
+            "axe.run(document, {{runOnly: {tags}}}).then(found => found.violations.map(fault =>
+                 fault.id + ': ' + fault.nodes.map(node => node.html + ' ' + node.failureSummary).join(' | ')).join('; '))"
+        );
+        self.run(&script).await.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The whole page as a picture.
     pub(super) async fn picture(&mut self, path: &std::path::Path) {
         let page = json!({"format": "png", "captureBeyondViewport": true});
@@ -119,6 +131,15 @@ impl Tab {
         let params = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
         self.call("Input.dispatchMouseEvent", params).await;
     }
+}
+
+/// The script of axe-core, where `tests/run` has fetched it.
+pub(super) fn axe() -> Option<String> {
+    let path = std::env::var_os("KILOSAT_AXE");
+    if path.is_none() {
+        eprintln!("there is no axe-core here, so what it judges is not tested");
+    }
+    path.map(|path| std::fs::read_to_string(path).unwrap() + "; true")
 }
 
 fn chromium() -> Option<PathBuf> {

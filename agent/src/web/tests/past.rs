@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::browser::Tab;
+use super::browser::{Tab, axe};
 use super::served::{Served, body, example_house, house_in};
 
 use super::text_of;
@@ -119,6 +119,7 @@ async fn a_history_that_was_damaged_is_said_and_payments_go_on() {
 async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
     let served = lived_in(40).await;
     let pictures = std::env::var_os("KILOSAT_SCREENSHOTS");
+    let axe = axe();
     let Some(mut tab) = Tab::open("about:blank").await else { return };
     tab.log_in(&served).await;
     let removal = served.send("/agreements/electricity/remove", "").await.1;
@@ -141,6 +142,8 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("change", change.as_str()),
             ("payments", "/payments"),
             ("wallet", "/wallet"),
+            ("wallet-service", "/wallet/service"),
+            ("wallet-words", "/wallet/words"),
             ("devices", "/devices"),
             ("device-new", "/devices/new"),
             ("settings", "/settings"),
@@ -156,6 +159,10 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
                 let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
                 tab.call("Emulation.setEmulatedMedia", media).await;
                 tab.go(&format!("http://{address}{path}")).await;
+                if let Some(axe) = &axe {
+                    let faults = tab.judge(axe).await;
+                    assert!(faults.is_empty(), "{path} on a {device}, {scheme}: {faults}");
+                }
                 let wide = "document.documentElement.scrollWidth";
                 assert!(tab.run(wide).await.as_u64().unwrap() <= width, "{path} is wider than a {device}");
                 if let Some(folder) = &pictures {
@@ -165,6 +172,32 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             }
         }
     }
+}
+
+/// What is sent for the first look at a house in which there is much of everything.
+#[tokio::test]
+async fn the_first_look_is_small() {
+    let served = lived_in(2).await;
+    let mut bytes = 0;
+    for path in ["/", "/static/kilosat.css", "/static/live.js", "/static/icon.svg"] {
+        let (status, answer) = served.get(path).await;
+        assert_eq!(status, 200);
+        bytes += answer.len();
+    }
+    bytes += super::html(&super::full::full()).len();
+    assert!(bytes < FIRST_LOOK_BYTES_MAX, "{bytes} bytes");
+}
+
+#[tokio::test]
+async fn who_judges_the_page_finds_what_is_wrong_with_one() {
+    let Some(axe) = axe() else { return };
+    let served = Served::start().await;
+    let Some(mut tab) = Tab::open("about:blank").await else { return };
+    tab.log_in(&served).await;
+    tab.go(&format!("http://{}/settings", served.address)).await;
+    tab.run("document.querySelector('label[for=name]').remove(); document.documentElement.lang = ''; true").await;
+    let faults = tab.judge(&axe).await;
+    assert!(faults.contains("label: ") && faults.contains("html-has-lang: "), "{faults}");
 }
 
 #[tokio::test]
@@ -185,5 +218,7 @@ async fn the_arrow_keys_read_a_chart_out() {
     assert_ne!(last, before);
 }
 
+/// Without compression.
+const FIRST_LOOK_BYTES_MAX: usize = 60 * 1_024;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
