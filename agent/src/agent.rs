@@ -379,5 +379,5 @@ const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
 const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);
 
-#[cfg(all(test, not(feature = "node")))]
+#[cfg(test)]
 mod tests;

@@ -47,10 +47,27 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 }
 
 fn router(source: StatusSource) -> Router {
+    pages()
+        .merge(parts())
+        .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
+        .layer(Extension(Changes::default()))
+        .layer(Extension(Searches::default()))
+        .layer(Extension(Invoices::default()))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(source.clone(), gate::require_session))
+        .layer(from_fn(gate::own_forms_only))
+        .layer(from_fn_with_state(Turns::default(), door::in_turn))
+        .layer(from_fn(door::no_other_site))
+        .layer(from_fn_with_state(source.clone(), known_host))
+        // Outermost, so that refusals carry them too.
+        .layer(map_response(with_headers))
+        .with_state(source)
+}
+
+/// Pages that show or change one thing each.
+fn pages() -> Router<StatusSource> {
     Router::new()
         .route("/", get(home::html))
-        .route("/status.json", get(home::json))
-        .route("/api/v1/status", get(home::json))
         .route("/claim", get(gate::claim_page).post(gate::claim))
         .route("/login", get(gate::login_page).post(gate::log_in))
         .route("/logout", post(gate::log_out))
@@ -73,12 +90,7 @@ fn router(source: StatusSource) -> Router {
         .route("/devices/add", post(devices::add))
         .route("/devices/{id}/remove", post(devices::remove))
         .route("/payments", get(payments::html))
-        .route("/payments.csv", get(payments::csv))
         .route("/payments/{payment}", get(payments::one))
-        .route("/api/v1/agreements", get(agreements::json))
-        .route("/api/v1/feeds", get(agreements::feeds_json))
-        .route("/api/v1/payments", get(payments::json))
-        .route("/api/v1/payments/{payment}", get(payments::one_json))
         .route("/wallet", get(wallet::html))
         .route("/wallet/service", get(wallet::service_page).post(wallet::save_service))
         .route("/wallet/words", get(wallet::words_page).post(wallet::show_words))
@@ -93,6 +105,18 @@ fn router(source: StatusSource) -> Router {
             "/settings/file",
             get(settings::edit_page).post(settings::save_file).layer(DefaultBodyLimit::max(FILE_BYTES_MAX)),
         )
+}
+
+/// Pages of the past, what programs read, and what pages are made of.
+fn parts() -> Router<StatusSource> {
+    Router::new()
+        .route("/status.json", get(home::json))
+        .route("/api/v1/status", get(home::json))
+        .route("/payments.csv", get(payments::csv))
+        .route("/api/v1/agreements", get(agreements::json))
+        .route("/api/v1/feeds", get(agreements::feeds_json))
+        .route("/api/v1/payments", get(payments::json))
+        .route("/api/v1/payments/{payment}", get(payments::one_json))
         .route("/history", get(history::html))
         .route("/history.json", get(history::json))
         .route("/history.csv", get(history::csv))
@@ -102,19 +126,6 @@ fn router(source: StatusSource) -> Router {
         .route("/static/live.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/static/history.js", get(|| asset("text/javascript; charset=utf-8", HISTORY_SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
-        .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
-        .layer(Extension(Changes::default()))
-        .layer(Extension(Searches::default()))
-        .layer(Extension(Invoices::default()))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(source.clone(), gate::require_session))
-        .layer(from_fn(gate::own_forms_only))
-        .layer(from_fn_with_state(Turns::default(), door::in_turn))
-        .layer(from_fn(door::no_other_site))
-        .layer(from_fn_with_state(source.clone(), known_host))
-        // Outermost, so that refusals carry them too.
-        .layer(map_response(with_headers))
-        .with_state(source)
 }
 
 fn page(template: &impl Template) -> Response {

@@ -184,7 +184,9 @@ async fn the_whole_file_can_be_changed_and_a_former_version_comes_back() {
     let text = text_of(body(&answer));
     assert!(status == 422 && text.contains("agreement.slice_msat") && text.contains("agreement.prize"), "{text}");
     assert!(answer.contains("slice_msat = &#34;all&#34;"), "what was typed is still there");
-    let renamed = first.replace("My house", "By the lake").replace('\n', "\r\n");
+    // More than any other form may hold.
+    let long = "# a comment of the owner's\n".repeat(4_000);
+    let renamed = format!("{}{long}", first.replace("My house", "By the lake")).replace('\n', "\r\n");
     let change = location(&served.send("/settings/file", &encoded(&renamed)).await.1);
     assert!(read(&served, &change).await.contains("+ name = \"By the lake\""));
     served.send(&change, "").await;
