@@ -30,6 +30,8 @@ use cli::{Answered, Cli, Command, ConfigFile};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Databases, keys and journals are for this user only, also where no service manager says so.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let result = runtime.context("this machine gives no threads").and_then(|runtime| {
         let result = runtime.block_on(perform(cli.command));
