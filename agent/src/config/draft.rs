@@ -37,15 +37,26 @@ pub struct Draft {
     text: String,
 }
 
-/// The text is no TOML, so nothing in it can be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("kilosat.toml cannot be read as it is. Nothing was changed; mend it first")]
-pub struct NotToml;
+/// Why a change cannot be made by itself. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DraftFault {
+    /// The text is no TOML, so nothing in it can be found.
+    #[error("kilosat.toml cannot be read as it is. Nothing was changed; mend it first")]
+    NotToml,
+    /// There is no such section.
+    #[error("kilosat.toml has no section {0} any more. Nothing was changed")]
+    NoSection(String),
+    /// The key shares its line with others.
+    #[error(
+        "kilosat.toml has {0} on one line with other settings. Nothing was changed; give it a line of its own first"
+    )]
+    OneLine(String),
+}
 
 /// A section that was found.
 struct Spot {
-    /// From the beginning of its heading to the end of its last line.
-    body: Range<usize>,
+    /// Where its heading begins, or the file.
+    start: usize,
     /// Where lines of its own end and those of sections below it begin.
     own_end: usize,
     /// Begins with a heading, unlike the top of the file.
@@ -56,8 +67,8 @@ impl Draft {
     /// Of this text.
     ///
     /// # Errors
-    /// [`NotToml`].
-    pub fn of(text: &str) -> Result<Draft, NotToml> {
+    /// [`DraftFault`].
+    pub fn of(text: &str) -> Result<Draft, DraftFault> {
         parse(text).map(|_| Draft { text: text.to_owned() })
     }
 
@@ -75,30 +86,38 @@ impl Draft {
     /// as the last line of its section. A section below a list's is begun when it is missing.
     ///
     /// # Errors
-    /// [`NotToml`]; also when there is no such section in the list.
-    pub fn set(&mut self, place: Place<'_>, key: &str, setting: &Setting) -> Result<(), NotToml> {
+    /// [`DraftFault`]; also when there is no such section in the list.
+    pub fn set(&mut self, place: Place<'_>, key: &str, setting: &Setting) -> Result<(), DraftFault> {
         let document = parse(&self.text)?;
         let written = setting.written();
         if let Some(item) = table_at(&document, place).and_then(|table| table.get(key)) {
-            let span = item.span().ok_or(NotToml)?;
+            let span = item.span().ok_or(DraftFault::NotToml)?;
             if self.text.get(span.clone()) != Some(written.as_str()) {
                 self.text.replace_range(span, &written);
             }
             return parse(&self.text).map(|_| ());
         }
         let line = format!("{key} = {written}\n");
-        match (table_at(&document, place).is_some(), place) {
-            (true, _) => {
-                let spot = spot(&self.text, &document, place).ok_or(NotToml)?;
+        match (Form::of(&document, place), place) {
+            (Form::Heading, _) => {
+                let spot = spot(&self.text, &document, place).ok_or_else(|| no_section(place))?;
                 self.add_line(&spot, key, &line);
             }
-            (false, Place::Section(name)) => {
+            (Form::OneLine, _) => return Err(DraftFault::OneLine(key.to_owned())),
+            (Form::Dotted, Place::Section(name)) => {
+                let (outer, last) = name.rsplit_once('.').unwrap_or(("", name));
+                return self.set(Place::Section(outer), &format!("{last}.{key}"), setting);
+            }
+            (Form::Dotted, Place::Listed { list, id, below }) => {
+                return self.set(Place::Listed { list, id, below: "" }, &format!("{below}.{key}"), setting);
+            }
+            (Form::Absent, Place::Section(name)) => {
                 self.end_line();
                 self.text.push_str(&format!("\n[{name}]\n{line}"));
             }
-            (false, Place::Listed { list, id, below }) => {
+            (Form::Absent, Place::Listed { list, id, below }) => {
                 let outer = Place::Listed { list, id, below: "" };
-                let spot = spot(&self.text, &document, outer).ok_or(NotToml)?;
+                let spot = spot(&self.text, &document, outer).ok_or_else(|| no_section(place))?;
                 self.insert(spot.own_end, &format!("\n[{list}.{below}]\n{line}"));
             }
         }
@@ -108,15 +127,21 @@ impl Draft {
     /// Switches a key off: its lines begin with `#` from then on. Does nothing when it is not there.
     ///
     /// # Errors
-    /// [`NotToml`].
-    pub fn clear(&mut self, place: Place<'_>, key: &str) -> Result<(), NotToml> {
+    /// [`DraftFault`].
+    pub fn clear(&mut self, place: Place<'_>, key: &str) -> Result<(), DraftFault> {
         let document = parse(&self.text)?;
         let Some(table) = table_at(&document, place) else { return Ok(()) };
-        let Some((key, item)) = table.get_key_value(key) else { return Ok(()) };
-        let (from, to) = (key.span().ok_or(NotToml)?.start, item.span().ok_or(NotToml)?.end);
-        let from = line_start(&self.text, from);
-        let to = line_end(&self.text, to);
-        let lines = self.text.get(from..to).ok_or(NotToml)?;
+        let Some((name, item)) = table.get_key_value(key) else { return Ok(()) };
+        let (starts, ends) = (name.span(), item.span());
+        let (starts, ends) = (starts.ok_or(DraftFault::NotToml)?.start, ends.ok_or(DraftFault::NotToml)?.end);
+        let (from, to) = (line_start(&self.text, starts), line_end(&self.text, ends));
+        let before = self.text.get(from..starts).unwrap_or_default().trim();
+        let after = self.text.get(ends..to).unwrap_or_default().trim();
+        // A dotted key's own name is only its end.
+        if before.contains(['=', '{', ',']) || !(after.is_empty() || after.starts_with('#')) {
+            return Err(DraftFault::OneLine(key.to_owned()));
+        }
+        let lines = self.text.get(from..to).ok_or(DraftFault::NotToml)?;
         let off: String = lines.split_inclusive('\n').map(|line| format!("#{line}")).collect();
         self.text.replace_range(from..to, &off);
         parse(&self.text).map(|_| ())
@@ -127,13 +152,13 @@ impl Draft {
     /// `below` is the sections below it, each with its keys.
     ///
     /// # Errors
-    /// [`NotToml`].
+    /// [`DraftFault`].
     pub fn add(
         &mut self,
         list: &str,
         keys: &[(&str, Setting)],
         below: &[(&str, Vec<(&str, Setting)>)],
-    ) -> Result<(), NotToml> {
+    ) -> Result<(), DraftFault> {
         let mut section = format!("[[{list}]]\n{}", lines(keys));
         for (name, keys) in below.iter().filter(|(_, keys)| !keys.is_empty()) {
             section.push_str(&format!("\n[{list}.{name}]\n{}", lines(keys)));
@@ -144,12 +169,13 @@ impl Draft {
     /// The same for a section that is written already, its heading included.
     ///
     /// # Errors
-    /// [`NotToml`].
-    pub fn add_section(&mut self, list: &str, section: &str) -> Result<(), NotToml> {
+    /// [`DraftFault`].
+    pub fn add_section(&mut self, list: &str, section: &str) -> Result<(), DraftFault> {
         let document = parse(&self.text)?;
         let section = format!("\n{section}");
-        match sections(&document, list).last().and_then(|(_, table)| spot_of(&self.text, table)) {
-            Some(last) => self.insert(last.body.end, &section),
+        let last = sections(&document, list).last().map(|(_, table)| own_parts(&self.text, table));
+        match last.and_then(|parts| parts.into_iter().map(|part| part.end).max()) {
+            Some(end) => self.insert(end, &section),
             None => {
                 self.end_line();
                 self.text.push_str(&section);
@@ -161,21 +187,26 @@ impl Draft {
     /// Takes a section out of a list, with the sections below it. Comments before its heading stay.
     ///
     /// # Errors
-    /// [`NotToml`]; also when there is no such section.
-    pub fn remove(&mut self, list: &str, id: &str) -> Result<(), NotToml> {
+    /// [`DraftFault`]; also when there is no such section.
+    pub fn remove(&mut self, list: &str, id: &str) -> Result<(), DraftFault> {
         let document = parse(&self.text)?;
-        let spot = spot(&self.text, &document, Place::Listed { list, id, below: "" }).ok_or(NotToml)?;
-        let Range { start, end } = spot.body;
-        // Of the empty lines before and after it, one is enough.
-        let between =
-            self.text[..start].ends_with("\n\n") && (end == self.text.len() || self.text[end..].starts_with('\n'));
-        self.text.replace_range(start - usize::from(between)..end, "");
+        let found = sections(&document, list).into_iter().find(|(known, _)| *known == id);
+        let (_, table) = found.ok_or_else(|| DraftFault::NoSection(format!("[[{list}]] {id}")))?;
+        // Its sections need not follow one another, and what stands between them is somebody else's.
+        let mut parts = own_parts(&self.text, table);
+        parts.sort_unstable_by_key(|part| std::cmp::Reverse(part.start));
+        for Range { start, end } in parts {
+            // Of the empty lines before and after it, one is enough.
+            let rest = self.text.get(end..).unwrap_or_default();
+            let between = self.text[..start].ends_with("\n\n") && (rest.is_empty() || rest.starts_with('\n'));
+            self.text.replace_range(start - usize::from(between)..end, "");
+        }
         parse(&self.text).map(|_| ())
     }
 
     /// In place of the switched-off line that names the key in this section, or as its last line.
     fn add_line(&mut self, spot: &Spot, key: &str, line: &str) {
-        let own = spot.body.start..spot.own_end;
+        let own = spot.start..spot.own_end;
         let mut at = own.start;
         for known in self.text[own.clone()].split_inclusive('\n') {
             let is_this = known.strip_prefix('#').and_then(|rest| rest.trim_start().strip_prefix(key));
@@ -205,6 +236,37 @@ impl Draft {
     }
 }
 
+/// How a section is written.
+enum Form {
+    /// With a heading of its own; also the top of the file.
+    Heading,
+    /// As `name.key = value` in the section around it.
+    Dotted,
+    /// In braces.
+    OneLine,
+    /// Nowhere, or only by sections below it.
+    Absent,
+}
+
+impl Form {
+    fn of(document: &Document<String>, place: Place<'_>) -> Form {
+        let (top, name) = match place {
+            Place::Section(name) => (Some(document.as_table()), name),
+            Place::Listed { list, id, below } => {
+                let found = sections(document, list).into_iter().find(|(known, _)| *known == id);
+                (found.map(|(_, table)| table), below)
+            }
+        };
+        match top.and_then(|top| heading_at(top, name)) {
+            Some(table) if table.is_dotted() => Form::Dotted,
+            Some(table) if table.is_implicit() && !name.is_empty() => Form::Absent,
+            Some(_) => Form::Heading,
+            None if table_at(document, place).is_some() => Form::OneLine,
+            None => Form::Absent,
+        }
+    }
+}
+
 impl Setting {
     fn written(&self) -> String {
         match self {
@@ -225,8 +287,8 @@ fn lines(keys: &[(&str, Setting)]) -> String {
     keys.iter().map(|(key, setting)| format!("{key} = {}\n", setting.written())).collect()
 }
 
-fn parse(text: &str) -> Result<Document<String>, NotToml> {
-    Document::parse(text.to_owned()).map_err(|_| NotToml)
+fn parse(text: &str) -> Result<Document<String>, DraftFault> {
+    Document::parse(text.to_owned()).map_err(|_| DraftFault::NotToml)
 }
 
 fn sections<'d>(document: &'d Document<String>, list: &str) -> Vec<(&'d str, &'d Table)> {
@@ -258,7 +320,7 @@ fn spot(text: &str, document: &Document<String>, place: Place<'_>) -> Option<Spo
     let top = document.as_table();
     if place == Place::Section("") {
         let own_end = own_end(text, top, 0, false);
-        return Some(Spot { body: 0..own_end, own_end, has_heading: false });
+        return Some(Spot { start: 0, own_end, has_heading: false });
     }
     let table = match place {
         Place::Section(name) => heading_at(top, name)?,
@@ -278,7 +340,7 @@ fn heading_at<'d>(table: &'d Table, name: &str) -> Option<&'d Table> {
 fn spot_of(text: &str, table: &Table) -> Option<Spot> {
     let start = line_start(text, table.span()?.start);
     let own_end = own_end(text, table, start, true);
-    Some(Spot { body: start..whole_end(text, table, own_end), own_end, has_heading: true })
+    Some(Spot { start, own_end, has_heading: true })
 }
 
 /// The end of the last line with a key of this section's own, and of the switched-off lines that follow it at once.
@@ -295,6 +357,8 @@ fn own_end(text: &str, table: &Table, start: usize, has_heading: bool) -> usize 
         at += line.len();
         match line.trim_end() {
             "" => {}
+            // A section that is switched off begins here.
+            line if line.starts_with("#[") => break,
             line if is_switched_off(line) => end = at,
             line if line.starts_with('#') && !line.starts_with(RULE) => {}
             _ => break,
@@ -310,15 +374,24 @@ fn is_switched_off(line: &str) -> bool {
     !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn whole_end(text: &str, table: &Table, own_end: usize) -> usize {
-    let tables = table.iter().flat_map(|(_, item)| -> Vec<&Table> {
+/// The lines of a section and of every section below it, each by itself.
+fn own_parts(text: &str, table: &Table) -> Vec<Range<usize>> {
+    let below = table.iter().flat_map(|(_, item)| -> Vec<&Table> {
         match item {
-            Item::Table(table) => vec![table],
+            Item::Table(table) if !table.is_dotted() => vec![table],
             Item::ArrayOfTables(tables) => tables.iter().collect(),
             _ => Vec::new(),
         }
     });
-    tables.filter_map(|table| Some(spot_of(text, table)?.body.end)).fold(own_end, usize::max)
+    let own = (!table.is_implicit()).then(|| spot_of(text, table)).flatten().map(|spot| spot.start..spot.own_end);
+    own.into_iter().chain(below.flat_map(|table| own_parts(text, table))).collect()
+}
+
+fn no_section(place: Place<'_>) -> DraftFault {
+    match place {
+        Place::Section(name) => DraftFault::NoSection(format!("[{name}]")),
+        Place::Listed { list, id, .. } => DraftFault::NoSection(format!("[[{list}]] {id}")),
+    }
 }
 
 fn line_start(text: &str, at: usize) -> usize {

@@ -23,7 +23,7 @@ use kilosat_drivers::gpio::ButtonWiring;
 use kilosat_drivers::profiles::ProfileFault;
 use url::Url;
 
-pub use draft::{Draft, NotToml, Place, Setting};
+pub use draft::{Draft, DraftFault, Place, Setting};
 use gpio::check_lines;
 pub use gpio::{ContactInput, PulseMeter, RelaySettings};
 pub use lists::is_id;

@@ -2,7 +2,7 @@
 //!
 //! Source: `reliability-security`, rule 10.8.
 
-use crate::config::{Agreement, Config, Feed, PayeeLimits};
+use crate::config::{Agreement, Config, Feed, Meter, PayeeLimits};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 
 /// Whether `after` lets more be spent than `before`, or by somebody else, or opens a door.
@@ -24,6 +24,7 @@ pub fn raises_stakes(before: &Config, after: &Config) -> bool {
         || !asks_as_often(after.ask, before.ask)
         || (before.listed_payees_only && !after.listed_payees_only)
         || before.zone != after.zone
+        || !meters_are_known(before, after)
         || !before.payees.iter().all(payee_is_bound)
         || !after.agreements.iter().all(|agreement| agreement_is_known(agreement, before))
         || !after.feeds.iter().all(|feed| feed_is_known(feed, before))
@@ -44,6 +45,30 @@ pub fn needs_new_start(before: &Config, after: &Config) -> bool {
         ..before.clone()
     };
     like != *after
+}
+
+/// A meter that is billed counts as before, and none lets more be read or changed by others.
+fn meters_are_known(before: &Config, after: &Config) -> bool {
+    let is_billed = |id: &str| after.agreements.iter().any(|agreement| agreement.meter == id);
+    let modbus = after.meters.iter().all(|now| {
+        let known = before.meters.iter().find(|known| known.id == now.id);
+        // How often it is read changes nothing of what it counts.
+        let counts_alike = known.is_some_and(|known| {
+            let alike = Meter {
+                poll_interval_ms: now.poll_interval_ms,
+                share: now.share,
+                settable: now.settable.clone(),
+                ..known.clone()
+            };
+            alike == *now
+        });
+        let opens = now.share.is_some() && known.is_none_or(|known| known.share != now.share);
+        let is_settable = |quantity| known.is_some_and(|known| known.settable.contains(quantity));
+        (counts_alike || !is_billed(&now.id)) && !opens && now.settable.iter().all(is_settable)
+    });
+    let pulses =
+        after.pulse_meters.iter().filter(|now| is_billed(&now.id)).all(|now| before.pulse_meters.contains(now));
+    modbus && pulses
 }
 
 fn agreement_is_known(now: &Agreement, before: &Config) -> bool {

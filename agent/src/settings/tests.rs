@@ -48,7 +48,11 @@ fn what_lets_more_be_spent_asks_for_the_password_and_what_lets_less_does_not() {
     case(top, "time_zone", "Europe/Berlin".into(), true, true);
     case(Place::Section("web"), "names", "kilosat.example".into(), true, true);
     case(Place::Section("history"), "readings_hours", Number(24), false, true);
-    case(Place::Listed { list: "meter", id: "main", below: "" }, "host", "192.168.1.51".into(), false, true);
+    case(Place::Listed { list: "meter", id: "main", below: "" }, "host", "192.168.1.51".into(), true, true);
+    let meter = Place::Listed { list: "meter", id: "main", below: "" };
+    case(meter, "poll_interval_ms", Number(2_000), false, true);
+    case(meter, "power_max_w", Number(40_000), true, true);
+    case(meter, "share", "0.0.0.0:5020".into(), true, true);
     case(limits, "per_day_msat", Number(90_000_000), false, false);
     case(limits, "per_day_msat", Number(100_000_001), true, false);
     case(limits, "payments_per_hour", Number(5), false, false);

@@ -20,16 +20,27 @@ impl StatusSource {
     /// # Errors
     /// [`SettingsFault`]: nothing was changed.
     pub async fn change(&self, proposal: Proposal, what: &str) -> Result<Change, SettingsFault> {
-        let _turn = self.settings.turn().await;
-        let (settings, at) = (self.settings.clone(), self.clock.now().wall);
-        let (written, said) = (proposal.clone(), what.to_owned());
-        let writing = tokio::task::spawn_blocking(move || settings.write(&written, &said, at));
-        writing.await.map_err(|error| SettingsFault::Disk(error.to_string()))??;
-        self.take_up(proposal, what).await
+        let (source, what) = (self.clone(), what.to_owned());
+        // Goes on when nobody waits for it any more: what is in the file is in force.
+        let change = tokio::spawn(async move {
+            let _turn = source.settings.turn().await;
+            let (settings, at) = (source.settings.clone(), source.clock.now().wall);
+            let (written, said) = (proposal.clone(), what.clone());
+            let writing = tokio::task::spawn_blocking(move || settings.write(&written, &said, at));
+            writing.await.map_err(|error| SettingsFault::Disk(error.to_string()))??;
+            source.take_up(proposal, &what).await
+        });
+        change.await.map_err(|error| SettingsFault::Disk(error.to_string()))?
     }
 
     /// Looks once whether the file was changed by hand, and brings that into force.
     pub async fn look_for_changes_by_hand(&self) {
+        let source = self.clone();
+        // The same.
+        let _ = tokio::spawn(async move { source.take_up_changes_by_hand().await }).await;
+    }
+
+    async fn take_up_changes_by_hand(&self) {
         let _turn = self.settings.turn().await;
         let (settings, at) = (self.settings.clone(), self.clock.now().wall);
         let looking = tokio::task::spawn_blocking(move || settings.look(at));

@@ -8,7 +8,7 @@ use crate::config::Config;
 const EXAMPLE: &str = include_str!("../../../kilosat.toml");
 const LIMITS: Place<'_> = Place::Listed { list: "agreement", id: "electricity", below: "limits" };
 
-fn changed(text: &str, change: impl FnOnce(&mut Draft) -> Result<(), NotToml>) -> String {
+fn changed(text: &str, change: impl FnOnce(&mut Draft) -> Result<(), DraftFault>) -> String {
     let mut draft = Draft::of(text).unwrap();
     change(&mut draft).unwrap();
     draft.into_text()
@@ -72,7 +72,10 @@ fn a_section_below_a_lists_is_begun_where_it_belongs() {
         changed(two, |draft| draft.set(Place::Listed { list: "agreement", id: "b", below: "" }, "m", &"x".into()));
     assert!(text.ends_with("id = \"b\"\nm = \"x\"\n"));
     let nobody = Place::Listed { list: "agreement", id: "c", below: "" };
-    assert_eq!(Draft::of(two).unwrap().set(nobody, "m", &"x".into()), Err(NotToml));
+    assert_eq!(
+        Draft::of(two).unwrap().set(nobody, "m", &"x".into()),
+        Err(DraftFault::NoSection("[[agreement]] c".to_owned()))
+    );
 }
 
 #[test]
@@ -112,8 +115,43 @@ fn a_section_in_braces_and_dotted_keys_are_changed_too() {
 }
 
 #[test]
+fn only_its_own_lines_go_with_a_section() {
+    let mixed = "[[agreement]]\nid = \"a\"\n\n[[feed]]\nid = \"w\"\n\n[agreement.limits]\nper_day_msat = 5\n\n[feed.limits]\nx = 1\n";
+    let text = changed(mixed, |draft| draft.remove("agreement", "a"));
+    assert_eq!(text, "\n[[feed]]\nid = \"w\"\n\n[feed.limits]\nx = 1\n");
+    let off = "[[meter]]\nid = \"a\"\n#unit = 2\n\n#[[meter]]\n#id = \"b\"\n#share = \"x\"\n";
+    assert_eq!(changed(off, |draft| draft.remove("meter", "a")), "\n#[[meter]]\n#id = \"b\"\n#share = \"x\"\n");
+    let place = Place::Listed { list: "meter", id: "a", below: "" };
+    let text = changed(off, |draft| draft.set(place, "share", &"y".into()));
+    assert!(text.contains("#share = \"x\"") && text.contains("#unit = 2\nshare = \"y\"\n"), "{text}");
+}
+
+#[test]
+fn keys_that_share_a_line_are_not_switched_off_with_it() {
+    let braces = "node = { lsp = \"x\", fee = 5 }\n";
+    let mut draft = Draft::of(braces).unwrap();
+    assert_eq!(draft.clear(Place::Section("node"), "lsp"), Err(DraftFault::OneLine("lsp".to_owned())));
+    assert_eq!(draft.set(Place::Section("node"), "new", &"y".into()), Err(DraftFault::OneLine("new".to_owned())));
+    assert_eq!(draft.into_text(), braces);
+    let dotted = changed("node.lsp = \"x\" # mine\nb = 1\n", |draft| draft.clear(Place::Section("node"), "lsp"));
+    assert_eq!(dotted, "#node.lsp = \"x\" # mine\nb = 1\n");
+}
+
+#[test]
+fn a_section_that_is_there_only_by_those_below_it_gets_a_heading_of_its_own() {
+    let text = changed("[lightning.node]\nanchor_channels = true\n", |draft| {
+        draft.set(Place::Section("lightning"), "service", &"lnd".into())
+    });
+    assert_eq!(text, "[lightning.node]\nanchor_channels = true\n\n[lightning]\nservice = \"lnd\"\n");
+    let text = changed("ask.first_payment = true\n[web]\nlisten = \"\"\n", |draft| {
+        draft.set(Place::Section("ask"), "above_msat", &Setting::Number(5_000))
+    });
+    assert_eq!(text, "ask.first_payment = true\nask.above_msat = 5_000\n[web]\nlisten = \"\"\n");
+}
+
+#[test]
 fn what_is_no_toml_is_left_alone() {
-    assert_eq!(Draft::of("name = ").unwrap_err(), NotToml);
+    assert_eq!(Draft::of("name = ").unwrap_err(), DraftFault::NotToml);
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use super::super::answers::{Answer, Refused};
 use super::super::change::{Changes, Pending, told};
 use super::super::entry::{amount, in_sat};
 use super::super::{Frame, Words, page};
-use crate::config::{Agreement, Config, Draft, NotToml, Place, Setting};
+use crate::config::{Agreement, Config, Draft, DraftFault, Place, Setting};
 use crate::domain::money::Msat;
 use crate::http::{Limits, Reach, StrictClient};
 use crate::payees::lnurl::{PayTarget, PayeeView, look_up};
@@ -236,7 +236,7 @@ impl Entries {
         if faults.is_empty() { Ok(terms) } else { Err(faults) }
     }
 
-    fn add(&self, terms: &Terms, mut draft: Draft) -> Result<Draft, NotToml> {
+    fn add(&self, terms: &Terms, mut draft: Draft) -> Result<Draft, DraftFault> {
         let text = |text: &str| Setting::Text(text.trim().to_owned());
         let mut keys = vec![("id", text(&self.name)), ("meter", text(&self.meter)), ("payee", text(&self.payee))];
         if !self.lan.trim().is_empty() {
@@ -255,7 +255,7 @@ impl Entries {
     }
 
     /// Touches only what differs.
-    fn change(&self, terms: &Terms, known: &Agreement, mut draft: Draft) -> Result<Draft, NotToml> {
+    fn change(&self, terms: &Terms, known: &Agreement, mut draft: Draft) -> Result<Draft, DraftFault> {
         let own = Place::Listed { list: "agreement", id: &self.name, below: "" };
         let limits = Place::Listed { list: "agreement", id: &self.name, below: "limits" };
         let before = Entries::of(known, Words::of(crate::language::Language::English));

@@ -14,7 +14,7 @@ use super::answers::{Answer, Refused};
 use super::change::{Changes, Pending};
 use super::door::Peer;
 use super::{Frame, Words, page};
-use crate::config::{Config, Draft, NotToml, Place, Setting};
+use crate::config::{Config, Draft, DraftFault, Place, Setting};
 use crate::settings::Proposal;
 use crate::status::StatusSource;
 use crate::store::{PaymentSummary, Wanted};
@@ -174,7 +174,7 @@ fn proposed(
     source: &StatusSource,
     t: Words,
     back: &str,
-    change: impl FnOnce(&mut Draft) -> Result<(), NotToml>,
+    change: impl FnOnce(&mut Draft) -> Result<(), DraftFault>,
 ) -> Result<Proposal, Refused> {
     let refused = |text: String| Refused::because(StatusCode::CONFLICT, t, text, back);
     let draft = Draft::of(&source.settings.text()).and_then(|mut draft| change(&mut draft).map(|()| draft));

@@ -12,7 +12,7 @@ use super::super::change::{Changes, Pending};
 use super::super::door::Peer;
 use super::super::entry::{amount, in_sat};
 use super::Filled;
-use crate::config::{Config, Draft, NotToml, Place, Setting};
+use crate::config::{Config, Draft, DraftFault, Place, Setting};
 use crate::language::Language;
 use crate::status::StatusSource;
 
@@ -56,7 +56,7 @@ impl Entries {
     }
 
     /// Touches only what differs from what is in force.
-    fn change(&self, t: Words, config: &Config, mut draft: Draft) -> Result<Result<Draft, Vec<String>>, NotToml> {
+    fn change(&self, t: Words, config: &Config, mut draft: Draft) -> Result<Result<Draft, Vec<String>>, DraftFault> {
         let before = Entries::of(config, t);
         let top = Place::Section("");
         let mut faults = Vec::new();

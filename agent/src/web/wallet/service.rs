@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::answers::Answer;
 use super::super::change::{Changes, Pending, told};
 use super::super::{Frame, Words, page};
-use crate::config::{Config, Draft, NotToml, Place, Setting};
+use crate::config::{Config, Draft, DraftFault, Place, Setting};
 use crate::keys::Secret;
 use crate::lightning::{Grade, LightningService, Remote, ServiceKind, Waits};
 use crate::settings::Proposal;
@@ -91,7 +91,7 @@ pub(in super::super) async fn save(
 async fn tried(source: &StatusSource, t: Words, entries: &Entries) -> Result<Pending, Vec<String>> {
     let kind = ServiceKind::ALL.into_iter().find(|kind| kind.name() == entries.service);
     let kind = kind.ok_or_else(|| vec![t.with("fault-empty", "field", t.say("payment-wallet"))])?;
-    let propose = |draft: Result<Draft, NotToml>| -> Result<Proposal, Vec<String>> {
+    let propose = |draft: Result<Draft, DraftFault>| -> Result<Proposal, Vec<String>> {
         let draft = draft.map_err(|fault| vec![fault.to_string()])?;
         source.settings.propose(draft.into_text()).map_err(told)
     };
@@ -134,7 +134,7 @@ async fn findings(source: &StatusSource, config: &Config, secret: &str) -> Resul
 }
 
 impl Entries {
-    fn node(&self, mut draft: Draft) -> Result<Draft, NotToml> {
+    fn node(&self, mut draft: Draft) -> Result<Draft, DraftFault> {
         draft.set(Place::Section("lightning"), "service", &ServiceKind::Node.name().into())?;
         let node = Place::Section("lightning.node");
         match self.lsp.trim() {
@@ -144,7 +144,7 @@ impl Entries {
         Ok(draft)
     }
 
-    fn remote(&self, kind: ServiceKind, file: &str, mut draft: Draft) -> Result<Draft, NotToml> {
+    fn remote(&self, kind: ServiceKind, file: &str, mut draft: Draft) -> Result<Draft, DraftFault> {
         draft.set(Place::Section("lightning"), "service", &kind.name().into())?;
         let name = format!("lightning.{}", kind.name());
         let section = Place::Section(&name);
