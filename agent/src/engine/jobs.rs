@@ -23,6 +23,8 @@ pub(super) enum Job {
 struct Due {
     at: u64,
     attempts: u32,
+    /// Its question was asked, and `at` is when the answer counts as lost.
+    asked: bool,
 }
 
 /// Jobs and their times, in monotonic milliseconds.
@@ -34,7 +36,7 @@ pub(super) struct Jobs {
 impl Jobs {
     /// Puts `job` at an instant and forgets earlier attempts.
     pub(super) fn at(&mut self, job: Job, at: u64) {
-        self.due.insert(job, Due { at, attempts: 0 });
+        self.due.insert(job, Due { at, attempts: 0, asked: false });
     }
 
     /// Puts `job` later than last time: doubling from its first wait up to its longest, plus up to a quarter of jitter.
@@ -49,19 +51,24 @@ impl Jobs {
         let doublings = attempts.saturating_sub(1).min(20);
         let wait = first.saturating_mul(1 << doublings).min(longest);
         let at = now.saturating_add(wait).saturating_add(jitter(wait / 4));
-        self.due.insert(job, Due { at, attempts });
+        self.due.insert(job, Due { at, attempts, asked: false });
     }
 
     /// Makes `job` due at `at` and remembers its attempts.
     pub(super) fn ready(&mut self, job: Job, at: u64) {
         let attempts = self.due.get(&job).map_or(0, |due| due.attempts);
-        self.due.insert(job, Due { at, attempts });
+        self.due.insert(job, Due { at, attempts, asked: false });
     }
 
     /// Notes that `job`'s question was just asked: it comes back only if the answer gets lost.
     pub(super) fn asked(&mut self, job: Job, now: u64) {
         let attempts = self.due.get(&job).map_or(0, |due| due.attempts);
-        self.due.insert(job, Due { at: now.saturating_add(ANSWER_WAIT_MS), attempts });
+        self.due.insert(job, Due { at: now.saturating_add(ANSWER_WAIT_MS), attempts, asked: true });
+    }
+
+    /// Whether `job`'s question was asked and may still be answered.
+    pub(super) fn is_asked(&self, job: &Job) -> bool {
+        self.due.get(job).is_some_and(|due| due.asked)
     }
 
     /// Forgets `job`.

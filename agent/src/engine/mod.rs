@@ -133,8 +133,22 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the database failed, the engine must not be used again.
     pub fn adopt(&mut self, now: Now, rules: Rules) -> Result<Vec<Effect>, EngineError> {
+        let changed = self.changed(&rules);
         self.rules = rules;
-        self.transact(now, |step| step.look_again())
+        self.transact(now, |step| step.look_again(Some(&changed)))
+    }
+
+    /// The agreements and feeds that are not the same under other rules.
+    pub fn changed(&self, rules: &Rules) -> Vec<String> {
+        let agreements = |rules: &Rules, known: &Agreement| rules.agreements.contains(known);
+        let feeds = |rules: &Rules, known: &Feed| rules.feeds.contains(known);
+        let mut changed = Vec::new();
+        for (one, other) in [(&self.rules, rules), (rules, &self.rules)] {
+            changed
+                .extend(one.agreements.iter().filter(|known| !agreements(other, known)).map(|known| known.id.clone()));
+            changed.extend(one.feeds.iter().filter(|known| !feeds(other, known)).map(|known| known.id.clone()));
+        }
+        changed
     }
 
     /// Handles one event in one transaction. What it returns may be lost; what it committed may not.

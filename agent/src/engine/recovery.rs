@@ -17,16 +17,21 @@ impl Step<'_> {
                 self.look_up_own(&payment)?;
             }
         }
-        self.look_again()
+        self.look_again(None)
     }
 
-    /// At start and under new rules: purchases, feeds and agreements are looked at at once.
-    pub(super) fn look_again(&mut self) -> Result<(), StoreError> {
+    /// At start and under new rules: purchases, feeds and agreements are looked at at once. Where it is known which rules
+    /// `changed`, whoever was asked under the others may still answer, and is not asked twice.
+    pub(super) fn look_again(&mut self, changed: Option<&[String]>) -> Result<(), StoreError> {
+        let is_new = |rule: &String| changed.is_none_or(|changed| changed.contains(rule));
         for purchase in self.tx.open_purchases(None)? {
-            self.jobs.at(Job::Bill(purchase.purchase), self.now.monotonic);
+            let job = Job::Bill(purchase.purchase);
+            if is_new(&purchase.rule) || !self.jobs.is_asked(&job) {
+                self.jobs.at(job, self.now.monotonic);
+            }
         }
         let rules = self.rules;
-        for feed in &rules.feeds {
+        for feed in rules.feeds.iter().filter(|feed| is_new(&feed.id)) {
             self.jobs.at(Job::Fetch(feed.id.clone()), self.now.monotonic);
         }
         for agreement in &rules.agreements {

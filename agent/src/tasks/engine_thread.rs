@@ -1,5 +1,7 @@
 //! The engine's own thread: the one place where the money database is touched.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -33,13 +35,41 @@ pub enum Unanswered {
 enum Command {
     Handle(Event, oneshot::Sender<()>),
     /// The answer of somebody who was asked when so many sets of rules had been replaced.
-    Answer(u64, Event, oneshot::Sender<()>),
+    Answer(Asked, Event, oneshot::Sender<()>),
     Meter(String, oneshot::Sender<Option<MeterState>>),
     Obey(Order, oneshot::Sender<Verdict>),
     Adopt(Box<Rules>, oneshot::Sender<()>),
     Mark(oneshot::Sender<Mark>),
     Look(Look),
     Snapshot(oneshot::Sender<Snapshot>),
+}
+
+/// Under which rule somebody was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The agreement or feed.
+    pub rule: String,
+    /// How many sets of rules had been replaced by then.
+    pub era: u64,
+}
+
+/// Which set of rules is in force, and since which one each rule has been as it is.
+#[derive(Default)]
+struct Eras {
+    now: u64,
+    since: BTreeMap<String, u64>,
+}
+
+impl Eras {
+    /// An era that the engine does not know yet was begun by who is about to tell it.
+    fn holds(&self, asked: &Asked) -> bool {
+        asked.era <= self.now && asked.era >= self.since.get(&asked.rule).copied().unwrap_or(0)
+    }
+
+    fn begin(&mut self, changed: Vec<String>) {
+        self.now += 1;
+        self.since.extend(changed.into_iter().map(|rule| (rule, self.now)));
+    }
 }
 
 /// Asks the engine something and tells whoever wants to know.
@@ -74,13 +104,13 @@ impl EngineHandle {
         self.ask(|answer| Command::Handle(event, answer)).await
     }
 
-    /// The same for what a stranger answered who was asked under the rules of `era`, the number of times they had been
-    /// replaced. Under other rules the answer counts for nothing: it may be of a payee that is none any more.
+    /// The same for what a stranger answered. Where the rule changed since, the answer counts for nothing: it may be of a
+    /// payee that is none any more.
     ///
     /// # Errors
     /// [`EngineGone`].
-    pub async fn submit_answer(&self, era: u64, event: Event) -> Result<(), EngineGone> {
-        self.ask(|answer| Command::Answer(era, event, answer)).await
+    pub async fn submit_answer(&self, asked: Asked, event: Event) -> Result<(), EngineGone> {
+        self.ask(|answer| Command::Answer(asked, event, answer)).await
     }
 
     /// What is known of a meter.
@@ -165,11 +195,11 @@ fn serve(
     effects: &mpsc::Sender<Effect>,
 ) -> Result<(), EngineError> {
     hand_out(effects, engine.start(clock.now())?);
-    let (mut next, mut era) = (None, 0);
+    let (mut next, mut eras) = (None, Eras::default());
     while let Some(command) = next.take().or_else(|| commands.blocking_recv()) {
         // An asker that went away does not matter: what was to be done is done.
         let command = match command {
-            Command::Answer(asked, event, done) if asked == era => Command::Handle(event, done),
+            Command::Answer(asked, event, done) if eras.holds(&asked) => Command::Handle(event, done),
             other => other,
         };
         match command {
@@ -178,7 +208,7 @@ fn serve(
             }
             Command::Handle(event, done) => {
                 let (mut events, mut askers) = (vec![event], vec![done]);
-                next = join_those_waiting(&mut commands, era, &mut events, &mut askers);
+                next = join_those_waiting(&mut commands, &eras, &mut events, &mut askers);
                 hand_out(effects, engine.handle_all(clock.now(), events)?);
                 for done in askers {
                     let _ = done.send(());
@@ -193,7 +223,7 @@ fn serve(
                 let _ = answer.send(verdict);
             }
             Command::Adopt(rules, answer) => {
-                era += 1;
+                eras.begin(engine.changed(&rules));
                 hand_out(effects, engine.adopt(clock.now(), *rules)?);
                 let _ = answer.send(());
             }
@@ -212,7 +242,7 @@ fn serve(
 /// Whoever waits already shares this commit, and with it the flush to disk. The command that cannot comes back.
 fn join_those_waiting(
     commands: &mut mpsc::Receiver<Command>,
-    era: u64,
+    eras: &Eras,
     events: &mut Vec<Event>,
     askers: &mut Vec<oneshot::Sender<()>>,
 ) -> Option<Command> {
@@ -222,7 +252,7 @@ fn join_those_waiting(
                 events.push(event);
                 askers.push(done);
             }
-            Command::Answer(asked, event, done) if asked == era => {
+            Command::Answer(asked, event, done) if eras.holds(&asked) => {
                 events.push(event);
                 askers.push(done);
             }
@@ -313,18 +343,23 @@ mod tests {
         let (effects, _queue) = mpsc::channel(8);
         let (engine, _end) = EngineHandle::start(Engine::new(store, rules.clone()), Clock::real(), effects);
         let entries = async || engine.journal_after(0, 100).await.unwrap().len();
-        let answer = || Event::Access("answered".to_owned());
-        for (era, counts) in [(0, true), (1, false)] {
+        let counts = async |rule: &str, era| {
             let before = entries().await;
-            engine.submit_answer(era, answer()).await.unwrap();
-            assert_eq!(entries().await > before, counts, "{era}");
-        }
+            let asked = Asked { rule: rule.to_owned(), era };
+            engine.submit_answer(asked, Event::Access("answered".to_owned())).await.unwrap();
+            entries().await > before
+        };
+        assert!(counts("electricity", 0).await && counts("weather", 0).await);
+        assert!(!counts("electricity", 1).await, "nobody was asked under rules that are to come");
+        let mut changed = rules.clone();
+        changed.agreements[0].paused = true;
+        engine.adopt(changed).await.unwrap();
+        assert!(!counts("electricity", 0).await, "this agreement changed");
+        assert!(counts("electricity", 1).await);
+        assert!(counts("weather", 0).await && counts("weather", 1).await, "this feed did not");
         engine.adopt(rules).await.unwrap();
-        for (era, counts) in [(0, false), (1, true), (2, false)] {
-            let before = entries().await;
-            engine.submit_answer(era, answer()).await.unwrap();
-            assert_eq!(entries().await > before, counts, "{era}");
-        }
+        assert!(!counts("electricity", 0).await && !counts("electricity", 1).await && counts("electricity", 2).await);
+        assert!(counts("weather", 0).await && !counts("weather", 3).await);
     }
 
     #[test]

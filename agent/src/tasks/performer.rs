@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::{EngineGone, EngineHandle};
+use super::{Asked, EngineGone, EngineHandle};
 use crate::clock::Clock;
 use crate::config::{Agreement, Config, Feed};
 use crate::domain::invoice::PaymentHash;
@@ -129,22 +129,24 @@ impl Performer {
 
     async fn perform(&self, effect: Effect) -> Result<(), EngineGone> {
         let known = self.payees.known.borrow().clone();
-        let answer = match effect {
+        let (rule, answer) = match effect {
             Effect::LookUp { hash } => {
                 let found = self.lightning.look_up(&hash).await;
                 return self.engine.submit(Event::Found { hash, found }).await;
             }
             Effect::RequestBill { purchase, agreement, amount } => {
-                request_bill(&known, purchase, &agreement, amount).await
+                let answer = request_bill(&known, purchase, &agreement, amount).await;
+                (agreement, answer)
             }
             Effect::Fetch { feed, ticket } => {
                 let answer = self.fetch(&known, &feed, ticket).await;
-                answer.map(|answer| Event::Fetched { feed, answer })
+                let answer = answer.map(|answer| Event::Fetched { feed: feed.clone(), answer });
+                (feed, answer)
             }
-            Effect::Send { .. } => None,
+            Effect::Send { .. } => return Ok(()),
         };
         match answer {
-            Some(answer) => self.engine.submit_answer(known.era, answer).await,
+            Some(answer) => self.engine.submit_answer(Asked { rule, era: known.era }, answer).await,
             None => Ok(()),
         }
     }

@@ -268,6 +268,7 @@ fn rules_that_change_while_it_runs_do_what_they_do_at_a_start() {
     assert!(bills(&world.adopt()).is_empty() && bills(&world.live(48 * HOUR)).is_empty());
     world.rules.agreements = agreements;
     assert_eq!(bills(&world.adopt()), [(purchase, SLICE)]);
+    assert!(bills(&world.adopt()).is_empty(), "the payee was asked already and may still answer");
     world.rules.feeds[0].paused = true;
     world.adopt();
     let fetches = |effects: &[super::super::Effect]| {
@@ -276,4 +277,6 @@ fn rules_that_change_while_it_runs_do_what_they_do_at_a_start() {
     assert_eq!(fetches(&world.live(48 * HOUR)), 0);
     world.rules.feeds[0].paused = false;
     assert_eq!(fetches(&world.adopt()), 1);
+    world.rules.house.per_day = Msat(world.rules.house.per_day.0 - 1);
+    assert_eq!(fetches(&world.adopt()), 0, "what did not change is not bought anew");
 }
