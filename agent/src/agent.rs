@@ -33,7 +33,7 @@ use crate::tasks::{
     Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, StopButton, Surroundings, compare_wallet, lines,
     publish_costs, watch_meter,
 };
-use crate::web::PageIdentity;
+use crate::web::{PageIdentity, PageMemory};
 use crate::{control, web};
 
 /// The running agent.
@@ -65,6 +65,9 @@ pub enum Turn {
 struct Lasting {
     access: Option<Access>,
     door: Option<Door>,
+    memory: PageMemory,
+    /// The built-in node has new settings: where it does not start with them, nothing is waited for.
+    tries_node_once: bool,
 }
 
 impl Agent {
@@ -113,7 +116,7 @@ impl Agent {
         drop(around);
         let lightning = match wallet {
             Some(wallet) => wallet,
-            None => start_node(&config).await?,
+            None => start_node(&config, lasting.tries_node_once).await?,
         };
         let wallet = WalletView::new(lightning.clone(), clock.clone());
         let gpio_handle = gpio.handle();
@@ -127,6 +130,7 @@ impl Agent {
             history,
             access,
             page,
+            memory: lasting.memory,
             lightning,
             wallet,
             clock,
@@ -169,19 +173,38 @@ impl Agent {
     /// # Errors
     /// [`AgentError`]: it does not start with either.
     pub async fn start_anew(self) -> Result<Agent, AgentError> {
-        let StatusSource { settings, clock, access, .. } = self.status.clone();
-        let (door, directory) = (self.door.clone(), settings.config().state_directory.clone());
-        self.stop().await;
-        let before = settings.begin_new_start();
-        let stays = settings.config().state_directory == directory;
-        let lasting = Lasting { access: Some(access).filter(|_| stays), door };
-        match (Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await, before) {
-            (Err(error), Some(before)) => {
-                tracing::error!(%error, "the new settings do not start; going on with those before");
-                settings.new_start_failed(before, &error.to_string());
-                Agent::start_with(settings, clock, lasting).await
+        let StatusSource { settings, clock, access, memory, .. } = self.status.clone();
+        let door = self.door.clone();
+        // Two engines on one database would both send what is due, so the old one has really ended before the new begins.
+        if let Some(engine_end) = self.wind_down().await {
+            let _ = engine_end.await;
+        }
+        let Some(before) = settings.begin_new_start() else {
+            return Agent::start_with(
+                settings,
+                clock,
+                Lasting { access: Some(access), door, memory, ..Lasting::default() },
+            )
+            .await;
+        };
+        let after = settings.config();
+        let access = Some(access).filter(|_| after.state_directory == before.state_directory);
+        let tries_node_once = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
+        let lasting = Lasting { access, door, memory, tries_node_once };
+        match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
+            Ok(agent) => {
+                settings.new_start_made();
+                Ok(agent)
             }
-            (started, _) => started,
+            Err(error) => {
+                tracing::error!(%error, "the new settings do not start; going on with those before");
+                let (kept, at, why) = (settings.clone(), clock.now().wall, error.to_string());
+                let taking_back = move || kept.new_start_failed(before, &why, at);
+                if tokio::task::spawn_blocking(taking_back).await.is_err() {
+                    return Err(error);
+                }
+                Agent::start_with(settings, clock, Lasting { tries_node_once: false, ..lasting }).await
+            }
         }
     }
 
@@ -208,7 +231,16 @@ impl Agent {
 
     /// Stops: relays go off, meters close their intervals, the node writes its state. A payment whose answer does not arrive in that time
     /// is looked up at the next start.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        if let Some(engine_end) = self.wind_down().await
+            && timeout(STOP_ENGINE_WAIT, engine_end).await.is_err()
+        {
+            tracing::warn!("the engine did not stop in time; the next start recovers what was open");
+        }
+    }
+
+    /// Stops all but the engine, which ends once it has done what it was told; how it ended comes from the receiver.
+    async fn wind_down(mut self) -> Option<oneshot::Receiver<Result<(), EngineError>>> {
         self.gpio.stop();
         self.stop_meters().await;
         self.servers.shutdown().await;
@@ -217,15 +249,10 @@ impl Agent {
         // What it cannot write is lost; that is no reason to wait.
         let _ = timeout(STOP_HISTORY_WAIT, history.write()).await;
         lightning.stop().await;
-        // The engine ends when the last handle is gone; the performer holds one until its queue is closed.
-        drop(engine);
         performer.abort();
         let _ = performer.await;
-        if let Some(engine_end) = engine_end
-            && timeout(STOP_ENGINE_WAIT, engine_end).await.is_err()
-        {
-            tracing::warn!("the engine did not stop in time; the next start recovers what was open");
-        }
+        engine.end().await;
+        engine_end
     }
 }
 

@@ -137,7 +137,12 @@ async fn run(path: &Path) -> anyhow::Result<ExitCode> {
                 Turn::Failed(error) => break Some(error),
                 Turn::NewStart => {
                     tracing::info!("starting anew with the new settings");
-                    agent = agent.start_anew().await?;
+                    let again = agent.start_anew();
+                    agent = tokio::select! {
+                        started = again => started?,
+                        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+                        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+                    };
                 }
             },
             _ = terminate.recv() => break None,

@@ -28,7 +28,7 @@ use crate::lightning::{Balance, LightningService};
 use crate::settings::Settings;
 use crate::store::{PaymentSummary, Statement, Totals};
 use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, Unanswered};
-use crate::web::PageIdentity;
+use crate::web::{PageIdentity, PageMemory};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +200,8 @@ pub struct StatusSource {
     pub access: Access,
     /// What the page calls itself.
     pub page: PageIdentity,
+    /// What the page remembers between two looks.
+    pub memory: PageMemory,
     /// The wallet.
     pub lightning: LightningService,
     /// What the wallet last said of itself.

@@ -91,9 +91,11 @@ async fn what_does_not_start_is_taken_back_and_said() {
     let agent = started_anew(agent).await;
     let status = agent.status().status().await.unwrap();
     let fault = status.settings_fault.unwrap();
-    assert!(fault.contains(&listen) && fault.contains("runs with what was in force before"), "{fault}");
+    assert!(fault.contains(&listen) && fault.contains("It runs with those before"), "{fault}");
     assert_eq!(agent.web_address(), Some(address), "the page is where it was");
-    assert!(std::fs::read_to_string(file).unwrap().contains(&listen), "the owner's file stays for the owner to mend");
+    assert!(!std::fs::read_to_string(file).unwrap().contains(&listen), "the next start is no failure too");
+    let name = with(agent.status(), TOP, "name", &"Goes on".into());
+    assert_eq!(agent.status().change(name, "test").await, Ok(Change::Made));
     agent.stop().await;
 }
 

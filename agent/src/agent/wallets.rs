@@ -32,8 +32,9 @@ pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>
     Ok(Some(LightningService::remote(wallet.kind, remote)?))
 }
 
+/// Starts the built-in node; until it does, or with `once` says at the first try why not.
 #[cfg(feature = "node")]
-pub(super) async fn start_node(config: &Config) -> Result<LightningService, AgentError> {
+pub(super) async fn start_node(config: &Config, once: bool) -> Result<LightningService, AgentError> {
     use crate::lightning::node::{NodeFault, NodeService};
     let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
     let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
@@ -44,7 +45,9 @@ pub(super) async fn start_node(config: &Config) -> Result<LightningService, Agen
         match tokio::task::spawn_blocking(start.clone()).await {
             Ok(Ok(node)) => return Ok(LightningService::Node(node)),
             // Most often the network is not there yet after a power cut. Meters are read meanwhile.
-            Ok(Err(fault @ NodeFault::Start(_))) => tracing::warn!(%fault, "it is tried again in {} s", wait.as_secs()),
+            Ok(Err(fault @ NodeFault::Start(_))) if !once => {
+                tracing::warn!(%fault, "it is tried again in {} s", wait.as_secs())
+            }
             Ok(Err(fault)) => return Err(fault.into()),
             Err(_) => return Err(AgentError::EngineLost),
         }
@@ -54,7 +57,7 @@ pub(super) async fn start_node(config: &Config) -> Result<LightningService, Agen
 }
 
 #[cfg(not(feature = "node"))]
-pub(super) async fn start_node(_: &Config) -> Result<LightningService, AgentError> {
+pub(super) async fn start_node(_: &Config, _once: bool) -> Result<LightningService, AgentError> {
     tracing::warn!("this build has no Lightning wallet: meters are read, nothing is paid");
     Ok(LightningService::Absent)
 }

@@ -39,6 +39,8 @@ struct Shared {
 struct State {
     /// The text of what is in force, or will be after the new start that was asked for.
     text: String,
+    /// The text of what has really been in force.
+    proven: String,
     /// What a new start is to take up.
     next: Option<Config>,
     /// The file as it was last seen.
@@ -60,8 +62,10 @@ struct Stamp {
 /// What a changed text would mean.
 #[derive(Clone, Debug)]
 pub struct Proposal {
-    /// The text it would replace.
+    /// The text of what is in force.
     pub before: String,
+    /// The text it would replace: another one where somebody changed the file by hand and made a mistake.
+    pub replaces: String,
     /// The new text.
     pub text: String,
     /// What it says.
@@ -84,6 +88,9 @@ pub enum SettingsFault {
     /// The file changed since the change was begun.
     #[error("kilosat.toml was changed by somebody else meanwhile. Nothing was changed; look at it once more.")]
     ChangedMeanwhile,
+    /// The file holds mistakes that somebody made by hand.
+    #[error("Nothing was changed, because the file has to be mended first, under Settings, the whole file. {0}")]
+    ToBeMended(String),
     /// The file or its former versions could not be read or written.
     #[error(
         "kilosat.toml could not be changed ({0}). Nothing was changed; look at the disk and at who may write the file."
@@ -120,7 +127,7 @@ impl Settings {
 
     fn new(path: Option<PathBuf>, text: String, config: Config, seen: Option<Stamp>) -> Settings {
         let (live, wanted) = (watch::Sender::new(Arc::new(config)), watch::Sender::new(0));
-        let state = Mutex::new(State { text, next: None, seen, fault: None, settling: None });
+        let state = Mutex::new(State { proven: text.clone(), text, next: None, seen, fault: None, settling: None });
         Settings { shared: Arc::new(Shared { path, live, wanted, state, turn: tokio::sync::Mutex::default() }) }
     }
 
@@ -154,12 +161,21 @@ impl Settings {
     /// # Errors
     /// [`SettingsFault`].
     pub fn propose(&self, text: String) -> Result<Proposal, SettingsFault> {
+        self.propose_in_place_of(text, self.text())
+    }
+
+    /// The same for a text that replaces what is in the file now, which may hold mistakes.
+    ///
+    /// # Errors
+    /// [`SettingsFault`].
+    pub fn propose_in_place_of(&self, text: String, replaces: String) -> Result<Proposal, SettingsFault> {
         let path = self.path().ok_or(SettingsFault::NoFile)?;
         let profiles = Profiles::beside(path).map_err(|fault| SettingsFault::Profile(fault.to_string()))?;
         let config = Config::parse_with(&text, &profiles).map_err(SettingsFault::Wrong)?;
         let now = self.config();
         Ok(Proposal {
             before: self.text(),
+            replaces,
             raises_stakes: raises_stakes(&now, &config),
             needs_new_start: needs_new_start(&now, &config),
             text,
@@ -177,8 +193,14 @@ impl Settings {
         let path = self.path().ok_or(SettingsFault::NoFile)?;
         let mut state = self.lock();
         let on_disk = read_bounded(path).map_err(disk_fault)?;
-        if on_disk != proposal.before || state.text != proposal.before {
-            return Err(SettingsFault::ChangedMeanwhile);
+        if on_disk != proposal.replaces || state.text != proposal.before {
+            return Err(match &state.fault {
+                Some(fault) if state.text == proposal.before => SettingsFault::ToBeMended(fault.clone()),
+                _ => SettingsFault::ChangedMeanwhile,
+            });
+        }
+        if proposal.replaces != proposal.before {
+            self.versions().keep(&proposal.replaces, WITH_MISTAKES, at).map_err(disk_fault)?;
         }
         self.versions().keep(&proposal.before, what, at).map_err(disk_fault)?;
         disk::replace_like(path, proposal.text.as_bytes()).map_err(disk_fault)?;
@@ -222,6 +244,10 @@ impl Settings {
         let mut state = self.lock();
         match proposal {
             Err(fault) => {
+                // A profile that is mended changes nothing of this file.
+                if matches!(fault, SettingsFault::Profile(_)) {
+                    state.seen = None;
+                }
                 let why = match fault {
                     SettingsFault::Wrong(problems) => list(&problems),
                     other => other.to_string(),
@@ -242,8 +268,17 @@ impl Settings {
         }
     }
 
+    /// The file's text as it is now, which may hold mistakes; of what is in force where it cannot be read.
+    pub fn text_in_file(&self) -> String {
+        self.path().and_then(|path| read_bounded(path).ok()).unwrap_or_else(|| self.text())
+    }
+
     /// Makes a configuration the one in force, for what can take it up while it runs.
     pub fn put_in_force(&self, config: Config) {
+        {
+            let mut state = self.lock();
+            state.proven = state.text.clone();
+        }
         self.shared.live.send_replace(Arc::new(config));
     }
 
@@ -271,17 +306,34 @@ impl Settings {
     pub fn begin_new_start(&self) -> Option<Arc<Config>> {
         let next = self.lock().next.take()?;
         let before = self.config();
-        self.put_in_force(next);
+        self.shared.live.send_replace(Arc::new(next));
         Some(before)
     }
 
-    /// The new start failed: `before` is in force again, and the file stays for its owner to mend.
-    pub fn new_start_failed(&self, before: Arc<Config>, why: &str) {
+    /// The new start succeeded.
+    pub fn new_start_made(&self) {
+        let mut state = self.lock();
+        state.proven = state.text.clone();
+    }
+
+    /// The new start failed: `before` is in force again and in the file, so that the next start is no failure too; what did
+    /// not start is kept as a former version.
+    pub fn new_start_failed(&self, before: Arc<Config>, why: &str, at: UnixMillis) {
         self.shared.live.send_replace(before);
-        self.lock().fault = Some(format!(
-            "Kilosat could not start with what kilosat.toml says now: {why}. It runs with what was in force before; change \
-             it back or mend it."
-        ));
+        let mut state = self.lock();
+        let taken_back = self.path().map_or(Ok(()), |path| {
+            self.versions().keep(&state.text, DID_NOT_START, at)?;
+            disk::replace_like(path, state.proven.as_bytes())?;
+            state.seen = Stamp::of(path);
+            Ok::<_, io::Error>(())
+        });
+        state.text = state.proven.clone();
+        let file = match taken_back {
+            Ok(()) => "What did not start is kept among the former versions.".to_owned(),
+            Err(error) => format!("The file could not be set back ({error}); mend it before the next start."),
+        };
+        state.fault =
+            Some(format!("Kilosat could not start with the new settings: {why}. It runs with those before. {file}"));
     }
 
     /// Former versions, newest first.
@@ -326,6 +378,8 @@ fn list(problems: &[Problem]) -> String {
     problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
 }
 
+const WITH_MISTAKES: &str = "changed by hand, with mistakes";
+const DID_NOT_START: &str = "could not be started with";
 const BY_HAND: &str = "changed by hand";
 
 #[cfg(test)]

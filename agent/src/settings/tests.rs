@@ -152,7 +152,16 @@ fn what_is_changed_by_hand_is_taken_up_once_it_stays() {
     assert!(fault.contains("agreement.price_msat_per_kwh") && fault.contains("stays so"), "{fault}");
     assert_eq!(settings.text(), whole);
     let blocked = named(&settings, "Blocked");
-    assert_eq!(settings.write(&blocked, "page", AT), Err(SettingsFault::ChangedMeanwhile));
+    let refused = settings.write(&blocked, "page", AT).unwrap_err().to_string();
+    assert!(refused.contains("has to be mended first") && refused.contains("price_msat_per_kwh"), "{refused}");
+    let mended = settings.text_in_file().replace("\"cheap\"", "310_000");
+    let mended = settings.propose_in_place_of(mended, settings.text_in_file()).unwrap();
+    settings.write(&mended, "page", AT).unwrap();
+    assert_eq!((settings.fault(), settings.versions_kept()[1].what.as_str()), (None, WITH_MISTAKES));
+    settings.put_in_force(mended.config);
+    disk::replace(&path, wrong.as_bytes()).unwrap();
+    assert!(settings.look(AT).is_none() && settings.look(AT).is_none() && settings.fault().is_some());
+    let whole = settings.text();
     disk::replace(&path, whole.as_bytes()).unwrap();
     assert!(settings.look(AT).is_none());
     assert_eq!(settings.fault(), None, "mended");
@@ -179,12 +188,18 @@ fn who_may_read_the_file_and_the_link_to_it_stay() {
 
 #[tokio::test]
 async fn a_new_start_that_fails_leaves_what_was_in_force() {
-    let (settings, ..) = kept();
-    settings.ask_for_new_start(named(&settings, "New").config);
+    let (settings, path, _folder) = kept();
+    let first = settings.text();
+    let proposal = named(&settings, "New");
+    settings.write(&proposal, "page", AT).unwrap();
+    settings.ask_for_new_start(proposal.config);
     settings.new_start_asked_for().await;
     let before = settings.begin_new_start().unwrap();
     assert_eq!((settings.config().name.as_str(), settings.waits_for_new_start()), ("New", false));
-    settings.new_start_failed(before, "the port is in use");
+    settings.new_start_failed(before, "the port is in use", AT);
+    assert_eq!((settings.text(), std::fs::read_to_string(path).unwrap()), (first.clone(), first));
+    assert!(settings.version(2).unwrap().contains("name = \"New\""));
+    assert!(settings.look(AT).is_none(), "what was set back is no change by hand");
     assert_eq!(settings.config().name, "My house");
     assert!(settings.fault().unwrap().contains("the port is in use"));
 }

@@ -42,6 +42,7 @@ enum Command {
     Mark(oneshot::Sender<Mark>),
     Look(Look),
     Snapshot(oneshot::Sender<Snapshot>),
+    End,
 }
 
 /// Under which rule somebody was asked.
@@ -137,6 +138,12 @@ impl EngineHandle {
         self.ask(|answer| Command::Adopt(Box::new(rules), answer)).await
     }
 
+    /// Ends the engine once it has done what it was told before, whoever still holds a handle.
+    pub async fn end(&self) {
+        // Gone is as well.
+        let _ = self.commands.send(Command::End).await;
+    }
+
     /// Where the ledger stands, to be asked before the wallet is asked for its history and balance.
     ///
     /// # Errors
@@ -230,6 +237,7 @@ fn serve(
             Command::Mark(answer) => {
                 let _ = answer.send(engine.mark(clock.now())?);
             }
+            Command::End => break,
             Command::Look(look) => look(&mut engine)?,
             Command::Snapshot(answer) => {
                 let _ = answer.send(engine.snapshot()?);

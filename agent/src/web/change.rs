@@ -154,7 +154,7 @@ pub(super) async fn save(
 }
 
 fn shown(frame: Frame, t: Words, pending: Pending, fault: Option<String>) -> Response {
-    let lines = lines_that_differ(&pending.proposal.before, &pending.proposal.text);
+    let lines = lines_that_differ(&pending.proposal.replaces, &pending.proposal.text);
     page(&ChangePage { frame, t, lines, pending, fault })
 }
 

@@ -40,6 +40,14 @@ use self::wallet::Invoices;
 use self::words::Words;
 use crate::status::StatusSource;
 
+/// What the page remembers between two looks, also over a new start; nothing of it outlives the program.
+#[derive(Clone, Default)]
+pub struct PageMemory {
+    changes: Changes,
+    searches: Searches,
+    invoices: Invoices,
+}
+
 /// Serves the page until the future is dropped.
 pub async fn serve(listener: TcpListener, source: StatusSource) {
     let identity = source.page.clone();
@@ -50,9 +58,9 @@ fn router(source: StatusSource) -> Router {
     pages()
         .merge(parts())
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
-        .layer(Extension(Changes::default()))
-        .layer(Extension(Searches::default()))
-        .layer(Extension(Invoices::default()))
+        .layer(Extension(source.memory.changes.clone()))
+        .layer(Extension(source.memory.searches.clone()))
+        .layer(Extension(source.memory.invoices.clone()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(source.clone(), gate::require_session))
         .layer(from_fn(gate::own_forms_only))

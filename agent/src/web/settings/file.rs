@@ -30,7 +30,12 @@ pub(in super::super) struct Text {
 /// `GET /settings/file`
 pub(in super::super) async fn edit_page(State(source): State<StatusSource>, t: Words) -> Answer {
     let frame = Frame::of(&source, t, "settings").await?;
-    Ok(page(&FilePage { frame, t, text: source.settings.text(), faults: Vec::new() }))
+    Ok(page(&FilePage {
+        frame,
+        t,
+        text: source.settings.text_in_file(),
+        faults: source.settings.fault().into_iter().collect(),
+    }))
 }
 
 /// `POST /settings/file`: shows what would change, or every mistake.
@@ -45,7 +50,8 @@ pub(in super::super) async fn save_file(
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    match source.settings.propose(text.clone()) {
+    let replaces = source.settings.text_in_file();
+    match source.settings.propose_in_place_of(text.clone(), replaces) {
         Ok(proposal) => {
             let what = "kilosat.toml was changed".to_owned();
             let (from, then) = ("/settings/file".to_owned(), "/settings".to_owned());

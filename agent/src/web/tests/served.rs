@@ -56,6 +56,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         settings,
         engine,
         latest: Latest::recorded(recorder.clone(), clock.clone()),
+        memory: PageMemory::default(),
         page: PageIdentity::load_or_create(folder.path(), &["house.example".to_owned()]),
         access: Access::open(folder.path(), clock.clone()),
         history: History::start(folder.path(), history, clock.clone(), recorder),
