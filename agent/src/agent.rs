@@ -2,6 +2,7 @@
 
 mod fault;
 mod listening;
+mod renewal;
 mod wallets;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -17,6 +18,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub use self::fault::AgentError;
 use self::listening::Door;
+use self::renewal::Lasting;
+pub use self::renewal::Turn;
 use self::wallets::start_node;
 pub use self::wallets::wallet;
 use crate::access::Access;
@@ -33,7 +36,7 @@ use crate::tasks::{
     Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, StopButton, Surroundings, compare_wallet, lines,
     publish_costs, watch_meter,
 };
-use crate::web::{PageIdentity, PageMemory};
+use crate::web::PageIdentity;
 use crate::{control, web};
 
 /// The running agent.
@@ -49,25 +52,6 @@ pub struct Agent {
     servers: JoinSet<()>,
     // Held until the process ends; the kernel releases it however that happens.
     _lock: File,
-}
-
-/// What the agent came to.
-#[derive(Debug)]
-pub enum Turn {
-    /// It cannot go on.
-    Failed(AgentError),
-    /// It is to be started anew.
-    NewStart,
-}
-
-/// What outlives a new start.
-#[derive(Clone, Default)]
-struct Lasting {
-    access: Option<Access>,
-    door: Option<Door>,
-    memory: PageMemory,
-    /// The built-in node has new settings: where it does not start with them, nothing is waited for.
-    tries_node_once: bool,
 }
 
 impl Agent {
@@ -118,8 +102,7 @@ impl Agent {
             Some(wallet) => wallet,
             None => start_node(&config, lasting.tries_node_once).await?,
         };
-        let wallet = WalletView::new(lightning.clone(), clock.clone());
-        let gpio_handle = gpio.handle();
+        let (wallet, gpio_handle) = (WalletView::new(lightning.clone(), clock.clone()), gpio.handle());
         let access = lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone()));
         let payees = Payees::new(&config)?;
         let parts = StatusSource {
@@ -151,61 +134,6 @@ impl Agent {
     /// Where the page is served, if it is.
     pub fn web_address(&self) -> Option<SocketAddr> {
         self.door.as_ref().map(Door::address)
-    }
-
-    /// Returns when the engine fails, which ends the program, or when new settings need a new start.
-    pub async fn turned(&mut self) -> Turn {
-        let settings = self.status.settings.clone();
-        tokio::select! {
-            error = self.failed() => Turn::Failed(error),
-            () = settings.new_start_asked_for() => {
-                // Whoever asked for it gets an answer first.
-                tokio::time::sleep(NEW_START_PAUSE).await;
-                Turn::NewStart
-            }
-        }
-    }
-
-    /// Stops and starts again with the settings that asked for it, or with those before if it does not start with them.
-    ///
-    /// Sessions last, and so does the page's port: whoever asks for the page meanwhile waits.
-    ///
-    /// # Errors
-    /// [`AgentError`]: it does not start with either.
-    pub async fn start_anew(self) -> Result<Agent, AgentError> {
-        let StatusSource { settings, clock, access, memory, .. } = self.status.clone();
-        let door = self.door.clone();
-        // Two engines on one database would both send what is due, so the old one has really ended before the new begins.
-        if let Some(engine_end) = self.wind_down().await {
-            let _ = engine_end.await;
-        }
-        let Some(before) = settings.begin_new_start() else {
-            return Agent::start_with(
-                settings,
-                clock,
-                Lasting { access: Some(access), door, memory, ..Lasting::default() },
-            )
-            .await;
-        };
-        let after = settings.config();
-        let access = Some(access).filter(|_| after.state_directory == before.state_directory);
-        let tries_node_once = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
-        let lasting = Lasting { access, door, memory, tries_node_once };
-        match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
-            Ok(agent) => {
-                settings.new_start_made();
-                Ok(agent)
-            }
-            Err(error) => {
-                tracing::error!(%error, "the new settings do not start; going on with those before");
-                let (kept, at, why) = (settings.clone(), clock.now().wall, error.to_string());
-                let taking_back = move || kept.new_start_failed(before, &why, at);
-                if tokio::task::spawn_blocking(taking_back).await.is_err() {
-                    return Err(error);
-                }
-                Agent::start_with(settings, clock, Lasting { tries_node_once: false, ..lasting }).await
-            }
-        }
     }
 
     async fn failed(&mut self) -> AgentError {
@@ -397,8 +325,6 @@ async fn tick(engine: EngineHandle) {
     }
 }
 
-/// An answer that is being sent needs less.
-const NEW_START_PAUSE: Duration = Duration::from_millis(500);
 const FILE_LOOKS: Duration = Duration::from_secs(2);
 const EFFECTS_MAX: usize = 256;
 const TICK: Duration = Duration::from_millis(500);

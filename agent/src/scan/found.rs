@@ -102,6 +102,24 @@ impl Found {
     /// What to paste into kilosat.toml.
     #[must_use]
     pub fn section(&self, id: &str) -> String {
+        let (phases, sum) = if self.phases() == 3 { (3, "3 x 25 A x 230 V") } else { (1, "25 A x 230 V") };
+        let watts = phases * USUAL_FUSE_A * MAINS_V;
+        let comment = format!("   # what the fuse lets through, here {sum}: put in yours");
+        self.section_for(id, watts, &comment)
+    }
+
+    /// The same for a house whose fuse lets so many amperes through on each phase.
+    #[must_use]
+    pub fn section_behind(&self, id: &str, fuse_a: u32) -> String {
+        self.section_for(id, self.phases() * fuse_a * MAINS_V, "")
+    }
+
+    /// 3 where there is current or voltage on the second phase.
+    fn phases(&self) -> u32 {
+        if self.looks.first().is_some_and(Look::has_three_phases) { 3 } else { 1 }
+    }
+
+    fn section_for(&self, id: &str, watts: u32, comment: &str) -> String {
         let look = self.looks.first();
         let mut text = format!("[[meter]]\nid = \"{id}\"\n");
         let _ = match look.map(Look::name) {
@@ -119,13 +137,8 @@ impl Found {
                 }
             }
         }
-        let (watts, sum) = if look.is_some_and(Look::has_three_phases) {
-            (17_250, "3 x 25 A x 230 V")
-        } else {
-            (5_750, "25 A x 230 V")
-        };
         let _ = writeln!(text, "unit = {}", self.unit);
-        let _ = writeln!(text, "power_max_w = {watts}   # what the fuse lets through, here {sum}: put in yours");
+        let _ = writeln!(text, "power_max_w = {watts}{comment}");
         text
     }
 }
@@ -174,6 +187,8 @@ impl Look {
     }
 }
 
+const USUAL_FUSE_A: u32 = 25;
+const MAINS_V: u32 = 230;
 const TEXT_CHARS_MAX: usize = 40;
 const NEGATIVE: &str = "\nThe power is negative: electricity is fed in. If the house uses electricity now, the meter is \
                         wired the other way round.\n";

@@ -46,11 +46,7 @@ impl Tx<'_> {
         let sql = "SELECT seq, at_ms, payload FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
         let mut statement = self.prepared(sql)?;
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        let rows = statement.query_map(params![after, most], |row| {
-            let payload: Option<String> = row.get(2)?;
-            let entry = payload.and_then(|payload| serde_json::from_str(&payload).ok());
-            Ok(JournalEntry { seq: row.get(0)?, at_ms: row.get(1)?, entry })
-        })?;
+        let rows = statement.query_map(params![after, most], journal_entry)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -64,6 +60,13 @@ impl Tx<'_> {
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
         Ok(optional(head)?.unwrap_or((0, GENESIS)))
     }
+}
+
+/// A row of `seq, at_ms, payload`.
+pub(super) fn journal_entry(row: &Row<'_>) -> rusqlite::Result<JournalEntry> {
+    let payload: Option<String> = row.get(2)?;
+    let entry = payload.and_then(|payload| serde_json::from_str(&payload).ok());
+    Ok(JournalEntry { seq: row.get(0)?, at_ms: row.get(1)?, entry })
 }
 
 impl Store {

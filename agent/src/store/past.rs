@@ -3,6 +3,7 @@
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::journal::journal_entry;
 use super::{JournalEntry, StoreError, Tx, optional};
 
 /// One payment as the page and the CLI show it.
@@ -183,18 +184,20 @@ impl Tx<'_> {
             let has_payment = entry.entry.as_ref().is_some_and(|entry| entry.get("payment").is_some());
             names("payment", payment) || (!has_payment && names("purchase", story.purchase))
         };
-        let mut after = self.journal_before(first)?;
-        'entries: for _ in 0..STORY_READS_MAX {
-            let entries = self.journal_after(after, STORY_ENTRIES_PER_READ)?;
-            let Some(newest) = entries.last() else { break };
-            after = newest.seq;
-            for entry in entries {
-                if entry.at_ms > last.saturating_add(STORY_MARGIN_MS) {
-                    break 'entries;
-                }
-                if about(&entry) {
-                    story.steps.push(entry);
-                }
+        // Most entries are of meters and are not even read.
+        let sql = "SELECT seq, at_ms, payload FROM journal
+                   WHERE seq > ?1 AND seq <= ?1 + ?2 AND at_ms <= ?3 AND (instr(payload, ?4) OR instr(payload, ?5))
+                   ORDER BY seq LIMIT ?6";
+        let after = self.journal_before(first)?;
+        let last = i64::try_from(last.saturating_add(STORY_MARGIN_MS)).unwrap_or(i64::MAX);
+        let (of_payment, of_purchase) = (format!("\"payment\":{payment}"), format!("\"purchase\":{}", story.purchase));
+        let mut statement = self.prepared(sql)?;
+        let read = params![after, STORY_ENTRIES_MAX, last, of_payment, of_purchase, STORY_STEPS_MAX];
+        let entries = statement.query_map(read, journal_entry)?;
+        for entry in entries {
+            let entry = entry?;
+            if about(&entry) {
+                story.steps.push(entry);
             }
         }
         Ok(Some(story))
@@ -238,6 +241,6 @@ const SUMMARY: &str =
     amount_msat, fee_msat, lower(hex(hash)), created_ms, max(changed_ms - created_ms, 0), fault FROM payments";
 /// Entries written together carry the time of the event, which may be a little before the row's.
 const STORY_MARGIN_MS: u64 = 60_000;
-const STORY_ENTRIES_PER_READ: u32 = 500;
 /// A payment that was open for months has seen more entries than anybody reads.
-const STORY_READS_MAX: u32 = 100;
+const STORY_ENTRIES_MAX: u32 = 100_000;
+const STORY_STEPS_MAX: u32 = 1_000;

@@ -34,8 +34,9 @@ pub(super) struct Pending {
     pub proposal: Proposal,
     /// What was done, for the journal, in English.
     pub what: String,
-    /// What the owner should know before.
+    /// What the owner should know before, and what that is about.
     pub facts: Vec<String>,
+    about: &'static str,
     /// What it lets be spent in a month.
     pub month: Option<Msat>,
     /// A credential, and the file it is kept in once this is saved.
@@ -68,12 +69,18 @@ pub(super) struct Confirmed {
 impl Pending {
     pub(super) fn new(proposal: Proposal, what: String, from: String, then: String) -> Pending {
         let (facts, month, secret) = (Vec::new(), None, None);
-        Pending { proposal, what, facts, month, secret, from, then, token: String::new(), at_ms: 0 }
+        let about = "change-payee";
+        Pending { proposal, what, facts, about, month, secret, from, then, token: String::new(), at_ms: 0 }
     }
 
     /// With a credential that is kept in a file of its own once this is saved.
     pub(super) fn with_secret(self, file: PathBuf, secret: Secret) -> Pending {
         Pending { secret: Some((file, secret)), ..self }
+    }
+
+    /// The facts are about this, by its name in the catalogue.
+    pub(super) fn headed(self, about: &'static str) -> Pending {
+        Pending { about, ..self }
     }
 
     /// With what the owner should know before, and what may be spent in a month.
@@ -147,7 +154,12 @@ pub(super) async fn save(
         return Err(Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, text, &pending.from));
     }
     let what = format!("{} on the page, from {}", pending.what, peer.address.ip());
-    match source.change(pending.proposal, &what).await {
+    let changed = source.change(pending.proposal, &what).await;
+    if let (Err(_), Some((file, _))) = (&changed, &pending.secret) {
+        // What is not used is not kept.
+        let _ = std::fs::remove_file(file);
+    }
+    match changed {
         Ok(_) => Ok(Redirect::to(&pending.then).into_response()),
         Err(fault) => Err(Refused::because(StatusCode::CONFLICT, t, fault.to_string(), &pending.from)),
     }

@@ -13,7 +13,8 @@ pub(super) fn amount(text: &str) -> Option<u64> {
         return None;
     }
     let msat: u64 = format!("{part:0<DECIMALS$}").parse().ok()?;
-    whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(msat)
+    let msat = whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(msat)?;
+    (msat <= AMOUNT_MAX_MSAT).then_some(msat)
 }
 
 /// An amount as it stands in a field, in sat.
@@ -21,6 +22,8 @@ pub(super) fn in_sat(msat: u64, t: Words) -> String {
     t.sat(&msat).trim_end_matches(" sat").to_owned()
 }
 
+/// All the bitcoin there can be, which is also what the configuration takes.
+const AMOUNT_MAX_MSAT: u64 = 2_100_000_000_000_000_000;
 const DECIMALS: usize = 3;
 
 #[cfg(test)]
@@ -46,6 +49,7 @@ mod tests {
             ("1e3", None),
             ("99999999999999999999", None),
             ("18446744073709552", None),
+            ("2100000000000000.001", None),
         ] {
             assert_eq!(amount(text), expected, "{text}");
         }

@@ -35,7 +35,13 @@ span-days = { $count ->
     [one] { $number } Tag
    *[other] { $number } Tage
 }
-ago = vor { $span }
+ago-seconds = vor { $number } s
+ago-minutes = vor { $number } min
+ago-hours = vor { $number } h
+ago-days = { $count ->
+    [one] vor { $number } Tag
+   *[other] vor { $number } Tagen
+}
 of-limit = { $used } von { $limit }
 
 ## Payments
@@ -66,7 +72,7 @@ agreement-month = { $used } von { $limit } in diesem Monat verbraucht
 agreement-month-label = Von der Grenze dieses Monats verbraucht
 agreement-paused = Ausgesetzt. Was verbraucht wird, bleibt geschuldet; bezahlt wird nichts, bis Sie es weitergehen lassen.
 feeds = Gekaufte Daten
-feed-buys = kauft von { $seller } alle { $every }, für höchstens { $price } je Ticket
+feed-buys = kauft von { $seller }, im Abstand von { $every }, für höchstens { $price } je Ticket
 agreement-pause = Aussetzen
 agreement-go-on = Weitergehen lassen
 agreement-edit = Ändern
@@ -95,7 +101,7 @@ term-meter = Zähler
 term-price = Preis
 term-price-per-kwh = { $price } je kWh
 term-slice = Bezahlt, sobald geschuldet
-term-every = Und mindestens alle
+term-every = Längster Abstand
 agreement-history = Energie und Kosten im Verlauf
 agreement-payments = Die letzten Zahlungen
 agreement-payments-none = Es wurde noch nichts bezahlt.
@@ -207,7 +213,7 @@ step-accepted = Sie haben die Sperre aufgehoben; es zählt als bezahlt.
 step-written-off = Sie haben es abgeschrieben; es zählt als fehlgeschlagen.
 step-other = Das Journal vermerkt: { $event }.
 term-seller = Verkäufer
-term-fetched = Gefragt alle
+term-fetched = Abstand der Fragen
 term-ticket = Ein Ticket
 change-gone-line = entfällt
 change-new-line = neu
@@ -227,7 +233,7 @@ house-ask-above = Mich fragen vor jeder Zahlung von mehr als
 house-ask-first = Mich fragen vor der ersten Zahlung an einen Empfänger
 doors = Wer angemeldet ist
 doors-this = dieser Browser
-doors-since = seit { $ago }
+doors-since = angemeldet { $ago }
 doors-used = benutzt { $ago }
 doors-end = Beenden
 password-change = Passwort ändern
@@ -305,7 +311,7 @@ total-made = Zahlungen
 total-made-data = Davon für Daten
 total-failed = Fehlgeschlagene Zahlungen
 month-account = Die Abrechnung eines Monats
-running-for = läuft seit { $span }
+running-for = Laufzeit { $span }
 journal-entries = { $count ->
     [one] { $number } Journaleintrag
    *[other] { $number } Journaleinträge
@@ -581,3 +587,7 @@ account-nothing = Es wurde nichts bezahlt.
 account-fees = Gebühren
 account-energy = Energie
 account-no-energy = Kein Zähler hat ein Intervall abgeschlossen.
+change-wallet = Was der Versuch mit der Wallet zeigte
+search-fuse = Hauptsicherung, in Ampere
+search-fuse-note = Wie auf ihr gedruckt, etwa 25, 35 oder 63. Was die Sicherung nicht durchlässt, ist keine Ablesung und wird nie abgerechnet.
+fault-fuse = { $field }: die Zahl schreiben, die auf der Sicherung steht, etwa 35.

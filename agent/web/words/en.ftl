@@ -35,7 +35,13 @@ span-days = { $count ->
     [one] { $number } day
    *[other] { $number } days
 }
-ago = { $span } ago
+ago-seconds = { $number } s ago
+ago-minutes = { $number } min ago
+ago-hours = { $number } h ago
+ago-days = { $count ->
+    [one] { $number } day ago
+   *[other] { $number } days ago
+}
 of-limit = { $used } of { $limit }
 
 ## Payments
@@ -227,7 +233,7 @@ house-ask-above = Ask me before every payment of more than
 house-ask-first = Ask me before the first payment to a payee
 doors = Who is logged in
 doors-this = this browser
-doors-since = since { $ago }
+doors-since = logged in { $ago }
 doors-used = used { $ago }
 doors-end = End
 password-change = Change the password
@@ -581,3 +587,7 @@ account-nothing = Nothing was paid.
 account-fees = Fees
 account-energy = Energy
 account-no-energy = No meter closed an interval.
+change-wallet = What trying the wallet showed
+search-fuse = Main fuse, in amperes
+search-fuse-note = As printed on it, such as 25, 35 or 63. What the fuse cannot let through is no reading, and is never billed.
+fault-fuse = { $field }: write the number that stands on the fuse, such as 35.

@@ -228,7 +228,7 @@ impl Entries {
         if known.is_none() {
             if !crate::config::is_id(&self.name) {
                 faults.push(t.with("fault-name", "field", t.say("form-name")));
-            } else if names(config).contains(&self.name) {
+            } else if names(config).contains(&self.name) || self.name == NEW {
                 let values = [("field", t.say("form-name")), ("name", self.name.clone())];
                 faults.push(t.fill("fault-name-taken", &values));
             }
@@ -358,6 +358,8 @@ fn round_up(msat: u64) -> u64 {
     msat.div_ceil(ROUND_MSAT) * ROUND_MSAT
 }
 
+/// Stands in addresses.
+const NEW: &str = "new";
 const MSAT: u64 = 1_000;
 const ROUND_MSAT: u64 = 1_000_000;
 /// What a household uses in a month.

@@ -104,6 +104,8 @@ pub(in super::super) struct Entries {
 pub(in super::super) struct Chosen {
     number: usize,
     name: String,
+    #[serde(default)]
+    fuse: String,
 }
 
 impl Searches {
@@ -212,15 +214,18 @@ pub(in super::super) async fn add(
     let found = searches.seen().and_then(|seen| seen.found.get(chosen.number).cloned());
     let found = found.ok_or_else(|| Refused::missing(t, "search-none", "/devices/new"))?;
     let name = chosen.name.trim();
-    let proposal = if is_id(name) {
+    let fuse_a = chosen.fuse.trim().parse().ok().filter(|fuse_a| (1..=FUSE_A_MAX).contains(fuse_a));
+    let proposal = if let (true, Some(fuse_a)) = (is_id(name), fuse_a) {
         let draft = Draft::of(&source.settings.text()).and_then(|mut draft| {
-            draft.add_section("meter", &found.section(name))?;
+            draft.add_section("meter", &found.section_behind(name, fuse_a))?;
             Ok(draft)
         });
         let draft = draft.map_err(|fault| vec![fault.to_string()]);
         draft.and_then(|draft| source.settings.propose(draft.into_text()).map_err(told))
     } else {
-        Err(vec![t.with("fault-name", "field", t.say("form-name"))])
+        let name = (!is_id(name)).then(|| t.with("fault-name", "field", t.say("form-name")));
+        let fuse = fuse_a.is_none().then(|| t.with("fault-fuse", "field", t.say("search-fuse")));
+        Err(name.into_iter().chain(fuse).collect())
     };
     match proposal {
         Ok(proposal) => {
@@ -276,6 +281,9 @@ fn free_names(config: &Config, found: &[Arc<Found>]) -> Vec<String> {
     }
     names
 }
+
+/// Of a house; industry has meters of its own.
+const FUSE_A_MAX: u32 = 1_000;
 
 /// Serial ports by their adapter's own number, as udev names them.
 fn serial_ports() -> Vec<String> {

@@ -258,15 +258,18 @@ async fn a_device_is_found_shown_and_added() {
         }
     };
     assert!(text.contains("Compare these values with its display"), "{text}");
-    let (status, answer) = served.send("/devices/add", "number=0&name=main").await;
+    let (status, answer) = served.send("/devices/add", "number=0&name=main&fuse=35").await;
     assert!(status == 422 && answer.contains("is used twice"), "{answer}");
-    let change = location(&served.send("/devices/add", "number=0&name=garage").await.1);
+    let change = location(&served.send("/devices/add", "number=0&name=garage&fuse=35").await.1);
     let text = read(&served, &change).await;
+    assert!(text.contains("power_max_w = 24150") || text.contains("power_max_w = 8050"), "{text}");
+    let (status, answer) = served.send("/devices/add", "number=0&name=garage&fuse=").await;
+    assert!(status == 422 && text_of(body(&answer)).contains("Main fuse, in amperes"), "{answer}");
     assert!(text.contains("+ id = \"garage\"") && text.contains("starts anew"), "{text}");
     assert_eq!(served.send(&change, "").await.0, 303, "reading more puts no money at stake");
     assert!(source.settings.waits_for_new_start());
     assert!(read(&served, "/devices").await.contains("Kilosat starts anew with the new settings."));
-    assert_eq!(served.send("/devices/add", "number=7&name=x").await.0, 404);
+    assert_eq!(served.send("/devices/add", "number=7&name=x&fuse=35").await.0, 404);
     answering.abort();
 }
 

@@ -59,6 +59,7 @@ pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words)
         },
         Some(wallet) => Entries {
             service: wallet.kind.name().to_owned(),
+            certificate: wallet.pins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             url: if wallet.kind == ServiceKind::Nwc { String::new() } else { wallet.url.to_string() },
             ..Entries::default()
         },
@@ -110,7 +111,7 @@ async fn tried(source: &StatusSource, t: Words, entries: &Entries) -> Result<Pen
     let file = source.config().state_directory.join(format!("wallet-{}-{number}.secret", kind.name()));
     let proposal = propose(draft.and_then(|draft| entries.remote(kind, &file.display().to_string(), draft)))?;
     let findings = findings(source, &proposal.config, &entries.secret).await?;
-    Ok(pending(proposal).about(findings, None).with_secret(file, Secret::new(&entries.secret)))
+    Ok(pending(proposal).about(findings, None).headed("change-wallet").with_secret(file, Secret::new(&entries.secret)))
 }
 
 /// What trying the credential showed, one sentence each; it costs nothing and moves nothing.

@@ -41,17 +41,19 @@ impl Words {
 
     /// A span of time in its largest unit.
     pub fn span(self, ms: &u64) -> String {
-        match ms / 1_000 {
-            s @ 0..=119 => self.count("span-seconds", &s),
-            s @ 120..=7_199 => self.count("span-minutes", &(s / 60)),
-            s @ 7_200..=172_799 => self.count("span-hours", &(s / 3_600)),
-            s => self.count("span-days", &(s / 86_400)),
-        }
+        let (unit, count) = in_largest_unit(*ms);
+        self.count(&format!("span-{unit}"), &count)
+    }
+
+    /// So long before.
+    pub fn before(self, ms: &u64) -> String {
+        let (unit, count) = in_largest_unit(*ms);
+        self.count(&format!("ago-{unit}"), &count)
     }
 
     /// How long before `now` the instant `then` was, both in ms since 1970.
     pub fn ago(self, now: &u64, then: &u64) -> String {
-        self.with("ago", "span", self.span(&now.saturating_sub(*then)))
+        self.before(&now.saturating_sub(*then))
     }
 
     /// Day and time of day; empty outside the calendar.
@@ -120,5 +122,14 @@ impl Words {
             Language::English => number,
             Language::German => number.replace('.', ","),
         }
+    }
+}
+
+fn in_largest_unit(ms: u64) -> (&'static str, u64) {
+    match ms / 1_000 {
+        s @ 0..=119 => ("seconds", s),
+        s @ 120..=7_199 => ("minutes", s / 60),
+        s @ 7_200..=172_799 => ("hours", s / 3_600),
+        s => ("days", s / 86_400),
     }
 }
