@@ -50,6 +50,9 @@ impl Agent {
     pub async fn start_anew(self) -> Result<Agent, AgentError> {
         let StatusSource { settings, clock, access, memory, .. } = self.status.clone();
         let door = self.door.clone();
+        let changes = settings.clone();
+        // A change is taken up by the engine before or by the one after, never half by each.
+        let _turn = changes.turn().await;
         // Two engines on one database would both send what is due, so the old one has really ended before the new begins.
         if let Some(engine_end) = self.wind_down().await {
             let _ = engine_end.await;

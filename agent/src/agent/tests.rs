@@ -77,6 +77,11 @@ async fn a_new_start_keeps_port_and_sessions_and_takes_the_settings_up() {
     assert_eq!((config.name.as_str(), config.zone.iana_name()), ("Meanwhile", Some("Europe/Berlin")));
     assert_eq!(agent.web_address(), Some(address));
     assert!(!agent.status().settings.waits_for_new_start());
+    // What was asked of the engine before is taken up by the one after.
+    let late = with(&source, TOP, "name", &"Late".into());
+    assert_eq!(source.change(late, "test").await, Ok(Change::NewStart));
+    let agent = started_anew(agent).await;
+    assert_eq!(agent.status().config().name, "Late");
     agent.stop().await;
 }
 

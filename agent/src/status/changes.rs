@@ -61,7 +61,11 @@ impl StatusSource {
         }
         let wallet = self.lightning.kind().map(|_| &self.lightning);
         self.payees.replace(&proposal.config).map_err(|fault| SettingsFault::Disk(fault.to_string()))?;
-        let _ = self.engine.adopt(rules(&proposal.config, wallet)).await;
+        // The engine that was asked has ended for a new start meanwhile: the one after it does not know of this yet.
+        if self.engine.adopt(rules(&proposal.config, wallet)).await.is_err() {
+            self.settings.ask_for_new_start(proposal.config);
+            return Ok(Change::NewStart);
+        }
         self.settings.put_in_force(proposal.config);
         Ok(Change::Made)
     }
