@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::history::Recorder;
+use crate::news::News;
 
 /// One point's newest value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,7 @@ pub struct Health {
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
     table: Arc<Mutex<Table>>,
+    news: News,
     /// Where values go that are to be kept, and whose time they get.
     history: Option<(Recorder, Clock)>,
 }
@@ -63,13 +66,18 @@ impl Latest {
         Latest { history: Some((recorder, clock)), ..Latest::default() }
     }
 
+    /// Hears of every change from now on.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.listen()
+    }
+
     /// Replaces the newest value of `source.point`. New points beyond [`POINTS_MAX`] are dropped.
     pub fn put(&self, source: &str, point: &str, value: Value) {
         let key = format!("{source}.{point}");
         if let Some((recorder, clock)) = &self.history {
             recorder.put(&key, &value.unit, value.milli, clock.house_now().0);
         }
-        let mut table = self.lock();
+        let mut table = self.change();
         if table.points.len() < POINTS_MAX || table.points.contains_key(&key) {
             table.points.insert(key, value);
         }
@@ -77,7 +85,7 @@ impl Latest {
 
     /// Notes a reading of `source` that worked.
     pub fn worked(&self, source: &str, at_ms: u64) {
-        let mut table = self.lock();
+        let mut table = self.change();
         let health = table.health.entry(source.to_owned()).or_default();
         health.fault = None;
         health.doubtful = false;
@@ -97,17 +105,17 @@ impl Latest {
 
     /// Notes that readings of `source` contradict themselves, or no longer do.
     pub fn alarmed(&self, source: &str, alarm: Option<&str>) {
-        self.lock().health.entry(source.to_owned()).or_default().alarm = alarm.map(str::to_owned);
+        self.change().health.entry(source.to_owned()).or_default().alarm = alarm.map(str::to_owned);
     }
 
     /// Notes what is to be known of how `source` is read.
     pub fn noted(&self, source: &str, note: String) {
-        self.lock().health.entry(source.to_owned()).or_default().note = Some(note);
+        self.change().health.entry(source.to_owned()).or_default().note = Some(note);
     }
 
     /// Notes that `source` could not be told again what it forgets, or that it could.
     pub fn unrenewed(&self, source: &str, fault: Option<String>) {
-        self.lock().health.entry(source.to_owned()).or_default().unrenewed = fault;
+        self.change().health.entry(source.to_owned()).or_default().unrenewed = fault;
     }
 
     /// Everything, at one instant.
@@ -116,11 +124,17 @@ impl Latest {
     }
 
     fn note_fault(&self, source: &str, fault: &str, doubtful: bool) {
-        let mut table = self.lock();
+        let mut table = self.change();
         let health = table.health.entry(source.to_owned()).or_default();
         health.fault = Some(fault.to_owned());
         health.doubtful = doubtful;
         health.faults = health.faults.saturating_add(1);
+    }
+
+    /// For a change.
+    fn change(&self) -> MutexGuard<'_, Table> {
+        self.news.tell();
+        self.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -19,6 +19,7 @@ pub mod keys; // one mnemonic, separate keys
 mod language; // the languages the page speaks
 pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
+mod news; // tells open pages that there is something new
 pub mod payees; // LNURL and L402
 pub mod scan; // which devices there are, and what to write into kilosat.toml
 mod schema; // brings a database to the newest schema

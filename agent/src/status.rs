@@ -1,6 +1,7 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
 mod changes;
+mod flow;
 mod gpio;
 mod meters;
 mod receive;
@@ -9,6 +10,7 @@ mod wallet;
 use serde::{Deserialize, Serialize};
 
 pub use changes::Change;
+pub use flow::{Flow, FlowPart};
 pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;
 pub use receive::INVOICE_EXPIRY_S;
@@ -68,6 +70,9 @@ pub struct Status {
     pub wallet_age_ms: Option<u64>,
     /// The wallet's last answer; all zero while it has given none.
     pub lightning: Balance,
+    /// Where the house's power comes from and where it goes, if meters say what they measure.
+    #[serde(default)]
+    pub flow: Option<Flow>,
     /// Every meter.
     pub meters: Vec<MeterStatus>,
     /// Every input.
@@ -374,6 +379,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         wallet_fault: None,
         wallet_age_ms: None,
         lightning,
+        flow: flow::flow(config, latest, now.monotonic),
         meters: meters::all(config, latest, now.monotonic),
         inputs: config.inputs.iter().map(|input| InputStatus::new(input, latest)).collect(),
         relays: Vec::new(),

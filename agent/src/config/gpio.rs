@@ -9,6 +9,7 @@ use kilosat_drivers::reading::MilliwattHours;
 
 use super::Config;
 use super::lists::{MILLI, read_id};
+use super::measured::{Measured, read_measured};
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
 
@@ -21,6 +22,8 @@ pub struct PulseMeter {
     pub wiring: InputWiring,
     /// What its pulses look like.
     pub rules: PulseRules,
+    /// What its power is in the picture of the house, if it is in it.
+    pub measures: Option<Measured>,
     /// What its display showed when counting began; of no meaning once it has counted.
     pub counter: MilliwattHours,
     /// What the fuse lets through, in mW; anything above cannot be true.
@@ -69,6 +72,7 @@ pub(super) fn read_pulse_meter(section: &Section<'_>) -> Option<PulseMeter> {
     let debounce_ms = section.number("debounce_ms", 1..=1_000, Some(10));
     let min_pulse_ms = section.number("min_pulse_ms", 1..=10_000, Some(20));
     let min_distance_ms = section.number("min_distance_ms", 1..=60_000, Some(50));
+    let measures = read_measured(section);
     let counter_wh = section.number("counter_wh", 0..=100_000_000_000, Some(0));
     let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
     let ten_pulses_wh = per_kwh.map_or(1, |per_kwh| PULSES_AT_RISK.saturating_mul(MILLI).div_ceil(per_kwh));
@@ -93,6 +97,7 @@ pub(super) fn read_pulse_meter(section: &Section<'_>) -> Option<PulseMeter> {
             width_min: Duration::from_millis(min_pulse_ms?),
             distance_min: Duration::from_millis(min_distance_ms),
         },
+        measures: measures?,
         counter: MilliwattHours(counter_wh?.saturating_mul(MILLI)),
         power_max_mw: power_max_w.saturating_mul(MILLI),
         interval_mwh: interval_wh?.saturating_mul(MILLI),

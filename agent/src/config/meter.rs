@@ -12,6 +12,7 @@ use rustls::ClientConfig;
 
 use super::Config;
 use super::lists::{MILLI, read_id};
+use super::measured::{Measured, read_measured};
 use super::profiles::Profiles;
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
@@ -29,6 +30,8 @@ pub struct Meter {
     pub line: MeterLine,
     /// Modbus unit id.
     pub unit: u8,
+    /// What its power is in the picture of the house, if it is in it.
+    pub measures: Option<Measured>,
     /// What Kilosat may change on it when the owner says so.
     pub settable: Vec<Quantity>,
     /// Where other programs may read what is on its line, on Modbus TCP.
@@ -170,6 +173,7 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
     let poll_interval_ms = section.number("poll_interval_ms", 100..=600_000, Some(5_000));
     let answer_timeout_ms = section.number("answer_timeout_ms", 50..=30_000, Some(1_000));
     let share = read_share(section);
+    let measures = read_measured(section);
     let settable = read_settable(section, profile.as_deref());
     let power_max_w = section.number("power_max_w", 1..=1_000_000, None);
     let interval_wh = section.number("interval_wh", 1..=1_000_000, Some(100));
@@ -183,6 +187,7 @@ pub(super) fn read_meter(section: &Section<'_>, profiles: &Profiles) -> Option<M
         poll_interval_ms: poll_interval_ms?,
         answer_timeout_ms: answer_timeout_ms?,
         share: share?,
+        measures: measures?,
         settable: settable?,
         power_max_mw: power_max_w?.saturating_mul(MILLI),
         interval_mwh: interval_wh?.saturating_mul(MILLI),

@@ -2,7 +2,7 @@
 //!
 //! Source: `reliability-security`, rule 10.8.
 
-use crate::config::{Agreement, Config, Feed, Meter, PayeeLimits};
+use crate::config::{Agreement, Config, Feed, Meter, PayeeLimits, PulseMeter};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 
 /// Whether `after` lets more be spent than `before`, or by somebody else, or opens a door.
@@ -44,7 +44,14 @@ pub fn needs_new_start(before: &Config, after: &Config) -> bool {
         feeds: after.feeds.clone(),
         ..before.clone()
     };
-    like != *after
+    outside_the_picture(like) != outside_the_picture(after.clone())
+}
+
+/// The picture of the house on the page is drawn anew each time it is looked at.
+fn outside_the_picture(mut config: Config) -> Config {
+    config.meters.iter_mut().for_each(|meter| meter.measures = None);
+    config.pulse_meters.iter_mut().for_each(|meter| meter.measures = None);
+    config
 }
 
 /// A meter that is billed counts as before, and none lets more be read or changed by others.
@@ -58,6 +65,7 @@ fn meters_are_known(before: &Config, after: &Config) -> bool {
                 poll_interval_ms: now.poll_interval_ms,
                 share: now.share,
                 settable: now.settable.clone(),
+                measures: now.measures,
                 ..known.clone()
             };
             alike == *now
@@ -66,8 +74,10 @@ fn meters_are_known(before: &Config, after: &Config) -> bool {
         let is_settable = |quantity| known.is_some_and(|known| known.settable.contains(quantity));
         (counts_alike || !is_billed(&now.id)) && !opens && now.settable.iter().all(is_settable)
     });
-    let pulses =
-        after.pulse_meters.iter().filter(|now| is_billed(&now.id)).all(|now| before.pulse_meters.contains(now));
+    let pulses = after.pulse_meters.iter().filter(|now| is_billed(&now.id)).all(|now| {
+        let known = before.pulse_meters.iter().find(|known| known.id == now.id);
+        known.is_some_and(|known| PulseMeter { measures: now.measures, ..known.clone() } == *now)
+    });
     modbus && pulses
 }
 

@@ -99,7 +99,12 @@ pub(super) fn pulse_meter_status(meter: &PulseMeter, latest: &Table, uptime_ms: 
     let title = format!("Pulse output on line {line}, {} pulses for a kWh", meter.rules.per_kwh);
     let lost = latest.points.get(&format!("{}.{LOST_EDGES}", meter.id)).map_or(0, |value| value.milli / 1_000);
     let note = Some(note(meter, u64::try_from(lost).unwrap_or(0)));
-    MeterStatus { note, ..meter_status(&meter.id, &title, Quantity::ENERGY_IMPORT, LOOK_MS, latest, uptime_ms) }
+    let measures = meter.measures.map(|measured| measured.word().to_owned());
+    MeterStatus {
+        measures,
+        note,
+        ..meter_status(&meter.id, &title, Quantity::ENERGY_IMPORT, LOOK_MS, latest, uptime_ms)
+    }
 }
 
 /// How much may be missing.
@@ -117,5 +122,5 @@ fn note(meter: &PulseMeter, lost_edges: u64) -> String {
 }
 
 /// How often a count is handed over.
-const LOOK_MS: u64 = 1_000;
+pub(super) const LOOK_MS: u64 = 1_000;
 const MWH_PER_KWH: u128 = 1_000_000;

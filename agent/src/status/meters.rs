@@ -21,6 +21,9 @@ pub struct MeterStatus {
     /// What is to be known of how it is read, in one sentence.
     #[serde(default)]
     pub note: Option<String>,
+    /// What it measures in the picture of the house, if it is in it.
+    #[serde(default)]
+    pub measures: Option<String>,
     /// Whether it can say what power flows; a relay board cannot.
     pub has_power: bool,
     /// Power now; `None` when no reading is young enough to say.
@@ -42,7 +45,8 @@ pub(super) fn all(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterS
         let power = Quantity::POWER.at(counter.subject);
         let has_power = meter.model.profile().is_none_or(|profile| profile.gives(power));
         let status = meter_status(&meter.id, meter.title(), counter, meter.poll_interval_ms, latest, uptime_ms);
-        MeterStatus { has_power, ..status }
+        let measures = meter.measures.map(|measured| measured.word().to_owned());
+        MeterStatus { measures, has_power, ..status }
     });
     let counted = config.pulse_meters.iter().map(|meter| pulse_meter_status(meter, latest, uptime_ms));
     read.chain(counted).collect()
@@ -61,8 +65,7 @@ pub(super) fn meter_status(
     let value = |point: &str| latest.points.get(&format!("{id}.{point}"));
     let Health { fault, doubtful, alarm, note, unrenewed, reads, faults, good_ms } = health;
     let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
-    // Three missed polls make a value too old to rely on.
-    let age_max_ms = poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS);
+    let age_max_ms = age_max_ms(poll_interval_ms);
     let is_stale = age_ms.is_none_or(|age| age > age_max_ms);
     let state = match (&fault, is_stale) {
         (None, true) if reads == 0 => "waiting",
@@ -82,6 +85,7 @@ pub(super) fn meter_status(
         state: state.to_owned(),
         fault: fault.or(alarm),
         note: unrenewed.or(starting).or(note),
+        measures: None,
         has_power: true,
         power_mw: power.map(|value| value.milli),
         energy_mwh,
@@ -89,6 +93,11 @@ pub(super) fn meter_status(
         reads,
         faults,
     }
+}
+
+/// Three missed polls make a value too old to rely on.
+pub(super) fn age_max_ms(poll_interval_ms: u64) -> u64 {
+    poll_interval_ms.saturating_mul(3).saturating_add(STALE_GRACE_MS)
 }
 
 const AT_ZERO: &str =

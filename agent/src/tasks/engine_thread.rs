@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::domain::meter::MeterState;
 use crate::domain::window::Period;
 use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Rules, Snapshot, Verdict};
+use crate::news::News;
 use crate::store::{JournalEntry, Statement, StoreError};
 
 /// Hands events to the engine and waits for their commit. Clones share the engine.
 #[derive(Clone, Debug)]
 pub struct EngineHandle {
     commands: mpsc::Sender<Command>,
+    news: News,
 }
 
 /// The engine has stopped; the reason is with whoever started it.
@@ -87,14 +89,21 @@ impl EngineHandle {
     ) -> (EngineHandle, oneshot::Receiver<Result<(), EngineError>>) {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let (ended, end) = oneshot::channel();
+        let news = News::default();
+        let outlets = Outlets { effects, news: news.clone() };
         let thread = std::thread::Builder::new().name("engine".to_owned());
         let spawned = thread.spawn(move || {
-            let result = serve(engine, &clock, receiver, &effects);
+            let result = serve(engine, &clock, receiver, &outlets);
             // Nobody may be waiting any more, which is as well.
             let _ = ended.send(result);
         });
         spawned.expect("a thread can be started");
-        (EngineHandle { commands }, end)
+        (EngineHandle { commands, news }, end)
+    }
+
+    /// Hears from now on of everything that may have changed.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.listen()
     }
 
     /// Handles one event; returns once it is committed.
@@ -199,9 +208,9 @@ fn serve(
     mut engine: Engine,
     clock: &Clock,
     mut commands: mpsc::Receiver<Command>,
-    effects: &mpsc::Sender<Effect>,
+    outlets: &Outlets,
 ) -> Result<(), EngineError> {
-    hand_out(effects, engine.start(clock.now())?);
+    outlets.hand_out(engine.start(clock.now())?);
     let (mut next, mut eras) = (None, Eras::default());
     while let Some(command) = next.take().or_else(|| commands.blocking_recv()) {
         // An asker that went away does not matter: what was to be done is done.
@@ -216,7 +225,11 @@ fn serve(
             Command::Handle(event, done) => {
                 let (mut events, mut askers) = (vec![event], vec![done]);
                 next = join_those_waiting(&mut commands, &eras, &mut events, &mut askers);
-                hand_out(effects, engine.handle_all(clock.now(), events)?);
+                let is_news = events.iter().any(|event| !matches!(event, Event::Tick));
+                outlets.hand_out(engine.handle_all(clock.now(), events)?);
+                if is_news {
+                    outlets.news.tell();
+                }
                 for done in askers {
                     let _ = done.send(());
                 }
@@ -226,12 +239,14 @@ fn serve(
             }
             Command::Obey(order, answer) => {
                 let (verdict, wanted) = engine.obey(clock.now(), order)?;
-                hand_out(effects, wanted);
+                outlets.hand_out(wanted);
+                outlets.news.tell();
                 let _ = answer.send(verdict);
             }
             Command::Adopt(rules, answer) => {
                 eras.begin(engine.changed(&rules));
-                hand_out(effects, engine.adopt(clock.now(), *rules)?);
+                outlets.hand_out(engine.adopt(clock.now(), *rules)?);
+                outlets.news.tell();
                 let _ = answer.send(());
             }
             Command::Mark(answer) => {
@@ -292,11 +307,19 @@ fn is_about_the_question(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Effects that find no room are dropped: the engine derives them again. Waiting here could lock both sides.
-fn hand_out(channel: &mpsc::Sender<Effect>, effects: Vec<Effect>) {
-    for effect in effects {
-        if let Err(error) = channel.try_send(effect) {
-            tracing::warn!(%error, "a task queue is full; this will be tried again");
+/// Where the engine's work goes.
+struct Outlets {
+    effects: mpsc::Sender<Effect>,
+    news: News,
+}
+
+impl Outlets {
+    /// Effects that find no room are dropped: the engine derives them again. Waiting here could lock both sides.
+    fn hand_out(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            if let Err(error) = self.effects.try_send(effect) {
+                tracing::warn!(%error, "a task queue is full; this will be tried again");
+            }
         }
     }
 }
@@ -305,85 +328,4 @@ const COMMANDS_MAX: usize = 256;
 const EVENTS_PER_COMMIT_MAX: usize = 128;
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::config::Config;
-    use crate::domain::money::UnixMillis;
-    use crate::store::{Posting, Store};
-
-    /// The most that an account can hold.
-    const BALANCE_MAX: i64 = 1 << 62;
-
-    #[tokio::test]
-    async fn questions_without_an_answer_do_not_end_the_engine() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config::parse(include_str!("../../kilosat.toml")).unwrap();
-        let mut store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
-        let tx = store.begin().unwrap();
-        // What moved on the second day is more than any sum can hold.
-        for (at, amount) in [(0, -BALANCE_MAX), (DAY_MS, BALANCE_MAX), (DAY_MS + 1, BALANCE_MAX)] {
-            let sides = [Posting(Posting::SUSPENSE, amount), Posting(Posting::INCOME, -amount)];
-            tx.post(UnixMillis(at), None, &sides).unwrap();
-        }
-        tx.commit().unwrap();
-        let engine = Engine::new(store, crate::agent::rules(&config, None));
-        let (effects, _queue) = mpsc::channel(8);
-        let (engine, _end) = EngineHandle::start(engine, Clock::real(), effects);
-
-        let days = |from: u64, to: u64| Period { from: UnixMillis(from * DAY_MS), to: UnixMillis(to * DAY_MS) };
-        let unanswered = engine.statement(days(1, 2)).await.unwrap_err();
-        assert!(matches!(&unanswered, Unanswered::Question(why) if why.contains("overflow")), "{unanswered}");
-        for after in [u64::MAX, u64::MAX / 2 + 1, u64::MAX / 2] {
-            assert_eq!(engine.journal_after(after, u32::MAX).await, Ok(Vec::new()), "{after}");
-        }
-        assert_eq!(engine.submit(Event::Tick).await, Ok(()), "the engine goes on");
-        assert!(engine.statement(days(0, 1)).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn what_was_asked_under_other_rules_is_not_answered_any_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config::parse(include_str!("../../kilosat.toml")).unwrap();
-        let store = Store::open(&folder.path().join("money.db"), &config.network.to_string()).unwrap();
-        let rules = crate::agent::rules(&config, None);
-        let (effects, _queue) = mpsc::channel(8);
-        let (engine, _end) = EngineHandle::start(Engine::new(store, rules.clone()), Clock::real(), effects);
-        let entries = async || engine.journal_after(0, 100).await.unwrap().len();
-        let counts = async |rule: &str, era| {
-            let before = entries().await;
-            let asked = Asked { rule: rule.to_owned(), era };
-            engine.submit_answer(asked, Event::Access("answered".to_owned())).await.unwrap();
-            entries().await > before
-        };
-        assert!(counts("electricity", 0).await && counts("weather", 0).await);
-        assert!(!counts("electricity", 1).await, "nobody was asked under rules that are to come");
-        let mut changed = rules.clone();
-        changed.agreements[0].paused = true;
-        engine.adopt(changed).await.unwrap();
-        assert!(!counts("electricity", 0).await, "this agreement changed");
-        assert!(counts("electricity", 1).await);
-        assert!(counts("weather", 0).await && counts("weather", 1).await, "this feed did not");
-        engine.adopt(rules).await.unwrap();
-        assert!(!counts("electricity", 0).await && !counts("electricity", 1).await && counts("electricity", 2).await);
-        assert!(counts("weather", 0).await && !counts("weather", 3).await);
-    }
-
-    #[test]
-    fn what_the_disk_is_to_blame_for_ends_the_engine() {
-        use rusqlite::ffi;
-        let failure = |code| rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
-        let codes =
-            [ffi::SQLITE_IOERR, ffi::SQLITE_CORRUPT, ffi::SQLITE_FULL, ffi::SQLITE_NOTADB, ffi::SQLITE_READONLY];
-        for code in codes {
-            assert!(!is_about_the_question(&failure(code)), "{code}");
-            let (asker, _) = oneshot::channel();
-            assert!(tell::<()>(asker, Err(StoreError::from(failure(code)).into())).is_err());
-        }
-        assert!(is_about_the_question(&failure(ffi::SQLITE_ERROR)));
-        assert!(is_about_the_question(&rusqlite::Error::IntegralValueOutOfRange(0, 1)));
-    }
-
-    const DAY_MS: u64 = 86_400_000;
-}
+mod tests;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Json};
 
 use super::answers::{Answer, Refused};
+use super::flow::Picture;
 use super::history::rise_of_today;
 use super::setup::{Step, steps};
 use super::{Frame, Words, page, show};
@@ -18,6 +19,8 @@ pub(super) struct Home<'a> {
     pub frame: Frame,
     pub t: Words,
     pub status: &'a Status,
+    /// Where power comes from and goes.
+    pub picture: Option<Picture>,
     /// Of every agreement, what its meter counted and what that costs, since midnight.
     pub today: Vec<Today>,
     /// What is still to be set up.
@@ -59,7 +62,8 @@ pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer
     let today = today(&source).await;
     let frame = Frame::around(&status, t, source.settings.waits_for_new_start());
     let setup = steps(&source, &status);
-    Ok(page(&Home { frame, t, status: &status, today, setup }))
+    let picture = Picture::of(&status, t);
+    Ok(page(&Home { frame, t, picture, status: &status, today, setup }))
 }
 
 /// `GET /status.json` and `GET /api/v1/status`

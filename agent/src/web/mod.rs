@@ -6,11 +6,13 @@ mod change;
 mod devices;
 mod door;
 mod entry;
+mod flow;
 mod frame;
 mod gate;
 mod history;
 mod home;
 mod identity;
+mod live;
 mod orders;
 mod payments;
 mod settings;
@@ -96,6 +98,7 @@ fn pages() -> Router<StatusSource> {
         .route("/devices/search", get(devices::progress).post(devices::begin))
         .route("/devices/search/end", post(devices::end))
         .route("/devices/add", post(devices::add))
+        .route("/devices/{id}/edit", get(devices::edit_page).post(devices::edit))
         .route("/devices/{id}/remove", post(devices::remove))
         .route("/payments", get(payments::html))
         .route("/payments/{payment}", get(payments::one))
@@ -125,6 +128,7 @@ fn parts() -> Router<StatusSource> {
         .route("/api/v1/feeds", get(agreements::feeds_json))
         .route("/api/v1/payments", get(payments::json))
         .route("/api/v1/payments/{payment}", get(payments::one_json))
+        .route("/events", get(live::events))
         .route("/history", get(history::html))
         .route("/history.json", get(history::json))
         .route("/history.csv", get(history::csv))

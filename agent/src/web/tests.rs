@@ -5,8 +5,12 @@ mod browser;
 #[cfg(not(feature = "node"))]
 mod changes;
 #[cfg(not(feature = "node"))]
+mod devices;
+#[cfg(not(feature = "node"))]
 mod doors;
 mod full;
+#[cfg(not(feature = "node"))]
+mod live;
 mod parts;
 #[cfg(not(feature = "node"))]
 mod past;
@@ -15,6 +19,7 @@ pub(crate) mod served;
 mod wallet;
 
 use self::full::{HOSTILE, full};
+use super::flow::Picture;
 use super::home::Home;
 use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
@@ -23,13 +28,14 @@ use crate::latest::Value;
 use crate::lightning::Balance;
 use crate::status::Status;
 use crate::status::{
-    AgreementStatus, FeedStatus, InputStatus, MeterStatus, RelayStatus, StopButtonStatus, TotalsStatus,
+    AgreementStatus, FeedStatus, Flow, FlowPart, InputStatus, MeterStatus, RelayStatus, StopButtonStatus, TotalsStatus,
 };
 use crate::store::{PaymentSummary, Statement, StatementLine};
 
 fn html(status: &Status) -> String {
     let t = Words::of(Language::English);
-    Home { frame: Frame::around(status, t, false), t, status, today: Vec::new(), setup: Vec::new() }.render().unwrap()
+    let (frame, picture) = (Frame::around(status, t, false), Picture::of(status, t));
+    Home { frame, t, picture, status, today: Vec::new(), setup: Vec::new() }.render().unwrap()
 }
 
 /// What a reader sees: no tags, single spaces, entities read.
@@ -57,6 +63,9 @@ fn every_number_is_on_the_page() {
         &["Mill & Barn", "regtest: play money", "Kilosat 9.8.7", "running for 3 days", "98 765 journal entries"],
     );
     shows(&text, &["2.34 kW", "−800 W", "solar, feeding in"]);
+    shows(&text, &["Comes from Solar panels 4.10 kW Grid 0 W", "Goes to House 1.11 kW Car 2.22 kW Grid 770 W"]);
+    shows(&text, &["Not known now: Heating. What the house uses cannot be said"]);
+    assert!(!text.contains("9.87 kW"), "what is in the picture needs no tile");
     shows(&text, &["door active", "tamper not read", "the GPIO line 5 is in use"]);
     shows(
         &text,
@@ -73,6 +82,32 @@ fn every_number_is_on_the_page() {
         &["May 3 016 sat be paid to", "Yes, pay 3 016 sat", "You refused to pay", "I changed my mind: pay 3 016 sat"],
     );
     shows(&text, &["on its way", "failed, nothing was spent", "paid", "Another notice."]);
+}
+
+#[test]
+fn the_bars_of_the_picture_are_as_long_as_the_power() {
+    let drawn = |flow: Flow| {
+        let html = html(&Status { flow: Some(flow), ..Status::default() });
+        let bars = html.split("<rect class=\"").skip(1).map(|part| {
+            let mut quoted = part.split('"').step_by(2);
+            let mut next = || quoted.next().unwrap().to_owned();
+            (next(), next(), next())
+        });
+        bars.collect::<Vec<_>>()
+    };
+    let part = |what: &str, power_mw| FlowPart { what: what.to_owned(), power_mw };
+    let bars = drawn(Flow {
+        from: vec![part("solar", 1_000), part("grid", 2_000)],
+        to: vec![part("house", 500), part("car", 1_000)],
+        unknown: Vec::new(),
+    });
+    let expected = [("solar", 0, 333), ("grid", 333, 667), ("house", 0, 166), ("car", 166, 334)];
+    let expected = expected.map(|(what, x, width)| (format!("of-{what}"), format!("{x}"), format!("{width}")));
+    assert_eq!(bars, expected);
+    let nothing = drawn(Flow { from: vec![part("grid", 0)], to: vec![part("house", 0)], unknown: Vec::new() });
+    assert!(nothing.iter().all(|(_, _, width)| width == "0"), "{nothing:?}");
+    let most = vec![part("grid", u64::MAX), part("solar", u64::MAX)];
+    assert_eq!(drawn(Flow { from: most, to: Vec::new(), unknown: Vec::new() })[0].2, "1000");
 }
 
 #[test]

@@ -1,6 +1,8 @@
-// Fetches this page again while it is visible and replaces its live part. Without this script a reload does the same.
+// Fetches this page again when the server says that something is new, and replaces its live part. Without this script a
+// reload does the same.
 "use strict";
-const PAUSE_MS = 2000;
+const BUSY_PAUSE_MS = 1000;
+const FALLBACK_PAUSE_MS = 5000;
 const ANSWER_WAIT_MS = 10000;
 
 // Whoever is selecting text or holds something down is not disturbed.
@@ -28,25 +30,74 @@ function replaceLive(page) {
   if (same) (same.querySelector("summary") || same).focus({ preventScroll: true });
 }
 
-async function refresh() {
-  if (!isBusy()) {
-    try {
-      const signal = AbortSignal.timeout(ANSWER_WAIT_MS);
-      const answer = await fetch(location.pathname, { cache: "no-store", signal });
-      // The session has ended.
-      if (answer.redirected) return location.reload();
-      if (!answer.ok) throw new Error("status " + answer.status);
-      const text = await answer.text();
-      if (!isBusy()) {
-        const page = new DOMParser().parseFromString(text, "text/html");
-        replaceOrder(page);
-        replaceLive(page);
-      }
-      document.body.classList.remove("stale");
-    } catch {
-      document.body.classList.add("stale");
-    }
-  }
-  setTimeout(refresh, PAUSE_MS);
+function pause(ms) {
+  return new Promise((done) => setTimeout(done, ms));
 }
-setTimeout(refresh, PAUSE_MS);
+
+let isDue = false;
+let isRefreshing = false;
+
+async function refresh() {
+  isDue = true;
+  if (isRefreshing) return;
+  isRefreshing = true;
+  while (isDue && !document.hidden) {
+    if (isBusy()) {
+      await pause(BUSY_PAUSE_MS);
+      continue;
+    }
+    isDue = false;
+    await exchange();
+  }
+  isRefreshing = false;
+}
+
+async function exchange() {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_WAIT_MS);
+    const answer = await fetch(location.href, { cache: "no-store", signal });
+    // The session has ended.
+    if (answer.redirected) return location.reload();
+    if (!answer.ok) throw new Error("status " + answer.status);
+    const text = await answer.text();
+    if (isBusy()) {
+      isDue = true;
+    } else {
+      const page = new DOMParser().parseFromString(text, "text/html");
+      replaceOrder(page);
+      replaceLive(page);
+    }
+    document.body.classList.remove("stale");
+  } catch {
+    document.body.classList.add("stale");
+  }
+}
+
+let events = null;
+let isFirst = true;
+
+// A page that nobody sees asks for nothing.
+function listen() {
+  if (document.hidden) {
+    if (events !== null) events.close();
+    events = null;
+  } else if (events === null) {
+    events = new EventSource("/events");
+    events.addEventListener("look", () => {
+      // The page has just come.
+      if (!isFirst) refresh();
+      isFirst = false;
+    });
+    events.addEventListener("error", () => {
+      // The browser tries again by itself, unless it was turned away.
+      if (events !== null && events.readyState === EventSource.CLOSED) {
+        events = null;
+        setTimeout(listen, FALLBACK_PAUSE_MS);
+      }
+      refresh();
+    });
+  }
+}
+
+document.addEventListener("visibilitychange", listen);
+listen();

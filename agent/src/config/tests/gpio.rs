@@ -6,6 +6,7 @@ use kilosat_drivers::gpio::{Bias, InputWiring, Line, Wiring};
 use kilosat_drivers::reading::MilliwattHours;
 
 use super::*;
+use crate::config::Measured;
 
 const CHIP: &str = "chip = \"pinctrl-rp1\"\n";
 const PULSES: &str = "id = \"p\"\npulse_line = \"GPIO17\"\npulses_per_kwh = 1000\npower_max_w = 5000\n";
@@ -43,6 +44,7 @@ fn wrong(heading: &str, lines: &str, setting: &str, words: &str) {
 #[test]
 fn the_example_of_a_pulse_meter_is_right_and_the_shortest_means_the_same() {
     let expected = PulseMeter {
+        measures: Some(Measured::Heating),
         id: "heat-pump".to_owned(),
         wiring: pulled_up("GPIO17"),
         rules: PulseRules::s0(1_000),
@@ -53,7 +55,7 @@ fn the_example_of_a_pulse_meter_is_right_and_the_shortest_means_the_same() {
     };
     assert_eq!(Config::parse(&example("[[meter]]")).unwrap().pulse_meters, std::slice::from_ref(&expected));
     let short = Config::parse(&format!("[[meter]]\n{CHIP}{PULSES}")).unwrap();
-    let expected = PulseMeter { id: "p".to_owned(), counter: MilliwattHours(0), ..expected };
+    let expected = PulseMeter { id: "p".to_owned(), measures: None, counter: MilliwattHours(0), ..expected };
     assert_eq!((short.pulse_meters, short.meters.len()), (vec![expected], 0));
 }
 

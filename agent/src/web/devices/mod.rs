@@ -1,16 +1,18 @@
 //! Devices: what each says now, how well it is read, and how a new one is found.
 
+mod edit;
 mod search;
 
 use askama::Template;
 use axum::extract::{Extension, Path, State};
 
+pub(super) use self::edit::{edit, edit_page};
 pub(super) use self::search::{Searches, add, begin, end, form, progress};
 use super::answers::{Answer, Refused};
 use super::change::{Changes, Pending};
 use super::history::label;
 use super::{Frame, Words, page};
-use crate::config::{Draft, MeterLine};
+use crate::config::{Draft, Measured, MeterLine};
 use crate::latest::Value;
 use crate::status::{Status, StatusSource};
 
@@ -41,6 +43,21 @@ impl DevicesPage {
     fn label(&self, point: &str) -> String {
         label(point, self.t)
     }
+}
+
+/// Something a meter can measure, and whether it does.
+struct Choice {
+    word: &'static str,
+    label: String,
+    is_chosen: bool,
+}
+
+fn choices(t: Words, chosen: &str) -> Vec<Choice> {
+    let choice = |measured: Measured| {
+        let word = measured.word();
+        Choice { word, label: t.say(&format!("measures-{word}")), is_chosen: word == chosen }
+    };
+    Measured::ALL.into_iter().map(choice).collect()
 }
 
 /// `GET /devices`

@@ -14,7 +14,8 @@ use super::super::answers::{Answer, Refused};
 use super::super::change::{Changes, Pending, told};
 use super::super::history::label;
 use super::super::{Frame, Words, page};
-use crate::config::{Config, Draft, MeterLine, Profiles, is_id, read_host};
+use super::{Choice, choices};
+use crate::config::{Config, Draft, Measured, MeterLine, Place as ConfigPlace, Profiles, Setting, is_id, read_host};
 use crate::scan::{Found, Place, Step, scan};
 use crate::status::StatusSource;
 
@@ -64,6 +65,8 @@ struct ProgressPage {
     seen: Seen,
     /// A free name for each device that was found.
     names: Vec<String>,
+    /// Whether a meter of the grid is known already.
+    has_grid: bool,
     faults: Vec<String>,
 }
 
@@ -81,6 +84,18 @@ impl ProgressPage {
         let (unit, at, of) = self.seen.now?;
         let values = [("unit", unit.to_string()), ("at", at.to_string()), ("of", of.to_string())];
         Some(self.t.fill("search-unit", &values))
+    }
+
+    /// What a device may measure; chosen is what is likeliest.
+    fn choices(&self, found: &Found) -> Vec<Choice> {
+        let measured = match found.kind() {
+            "inverter" => Some(Measured::Solar),
+            "battery" => Some(Measured::Battery),
+            "charger" => Some(Measured::Car),
+            "meter" if !self.has_grid => Some(Measured::Grid),
+            _ => None,
+        };
+        choices(self.t, measured.map_or("", Measured::word))
     }
 
     fn name(&self, index: &usize) -> &str {
@@ -106,6 +121,8 @@ pub(in super::super) struct Chosen {
     name: String,
     #[serde(default)]
     fuse: String,
+    #[serde(default)]
+    measures: String,
 }
 
 impl Searches {
@@ -198,9 +215,11 @@ pub(in super::super) async fn progress(
 
 async fn shown(source: &StatusSource, searches: &Searches, t: Words, faults: Vec<String>) -> Answer {
     let seen = searches.seen().ok_or_else(|| Refused::missing(t, "search-none", "/devices/new"))?;
-    let names = free_names(&source.config(), &seen.found);
+    let config = source.config();
+    let names = free_names(&config, &seen.found);
+    let has_grid = config.meters.iter().any(|meter| meter.measures == Some(Measured::Grid));
     let frame = Frame::of(source, t, "devices").await?;
-    Ok(page(&ProgressPage { frame, t, seen, names, faults }))
+    Ok(page(&ProgressPage { frame, t, seen, names, has_grid, faults }))
 }
 
 /// `POST /devices/add`: shows what would change.
@@ -218,6 +237,10 @@ pub(in super::super) async fn add(
     let proposal = if let (true, Some(fuse_a)) = (is_id(name), fuse_a) {
         let draft = Draft::of(&source.settings.text()).and_then(|mut draft| {
             draft.add_section("meter", &found.section_behind(name, fuse_a))?;
+            if !chosen.measures.is_empty() {
+                let place = ConfigPlace::Listed { list: "meter", id: name, below: "" };
+                draft.set(place, "measures", &Setting::Text(chosen.measures.clone()))?;
+            }
             Ok(draft)
         });
         let draft = draft.map_err(|fault| vec![fault.to_string()]);

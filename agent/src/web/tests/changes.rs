@@ -1,35 +1,25 @@
 //! What the owner changes on the page: seen before it is saved, saved with the password where more is at stake, taken back.
 
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex};
-
-use kilosat_drivers::modbus::Framing;
-use kilosat_drivers::modbus::server::serve;
-use kilosat_drivers::profiles::find;
-use kilosat_drivers::reading::MilliwattHours;
-use tokio::net::TcpListener;
-
 use super::served::{PASSWORD, Served, body, example_house};
 use super::text_of;
-use crate::sim::{Device, House};
 use crate::status::StatusSource;
 
 const NEW: &str = "name=heat-pump&meter=main&payee=rent%40pay.example&lan=&price=250&slice=400&per_payment=1000&per_day=9000\
                    &per_month=120000&price_max=300%2C5";
 
 /// Where a form led.
-fn location(answer: &str) -> String {
+pub(super) fn location(answer: &str) -> String {
     answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default().trim().to_owned()
 }
 
-async fn house() -> (Served, StatusSource) {
+pub(super) async fn house() -> (Served, StatusSource) {
     let house = example_house();
     let source = house.0.clone();
     (Served::house(house).await, source)
 }
 
 /// What stands on the page, as it is read.
-async fn read(served: &Served, path: &str) -> String {
+pub(super) async fn read(served: &Served, path: &str) -> String {
     let (status, answer) = served.get(path).await;
     assert_eq!(status, 200, "{path}: {answer}");
     text_of(body(&answer))
@@ -239,58 +229,6 @@ async fn sessions_are_listed_and_ended_and_a_new_password_ends_them_all() {
     assert_eq!(location(&answer), "/login?changed=1");
     assert_eq!(served.get("/settings").await.0, 303, "this session has ended too");
     assert!(served.get("/login?changed=1").await.1.contains("The password was changed."));
-}
-
-#[tokio::test]
-async fn a_device_is_found_shown_and_added() {
-    let (served, source) = house().await;
-    let garage = Arc::new(Mutex::new(House::new(43_200, MilliwattHours(1_234_500_000))));
-    let device = Device::new(find("eastron-sdm630").unwrap(), 1, garage, || 1_000);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let place = format!("host=127.0.0.1&port={}", listener.local_addr().unwrap().port());
-    let answering = tokio::spawn(async move { serve(&listener, Framing::Tcp, device).await });
-    let (status, answer) = served.send("/devices/search", &place).await;
-    assert_eq!((status, location(&answer).as_str()), (303, "/devices/search"), "{answer}");
-    let text = loop {
-        let text = read(&served, "/devices/search").await;
-        if text.contains("These are all that answered.") {
-            break text;
-        }
-    };
-    assert!(text.contains("Compare these values with its display"), "{text}");
-    let (status, answer) = served.send("/devices/add", "number=0&name=main&fuse=35").await;
-    assert!(status == 422 && answer.contains("is used twice"), "{answer}");
-    let change = location(&served.send("/devices/add", "number=0&name=garage&fuse=35").await.1);
-    let text = read(&served, &change).await;
-    assert!(text.contains("power_max_w = 24150") || text.contains("power_max_w = 8050"), "{text}");
-    let (status, answer) = served.send("/devices/add", "number=0&name=garage&fuse=").await;
-    assert!(status == 422 && text_of(body(&answer)).contains("Main fuse, in amperes"), "{answer}");
-    assert!(text.contains("+ id = \"garage\"") && text.contains("starts anew"), "{text}");
-    assert_eq!(served.send(&change, "").await.0, 303, "reading more puts no money at stake");
-    assert!(source.settings.waits_for_new_start());
-    assert!(read(&served, "/devices").await.contains("Kilosat starts anew with the new settings."));
-    assert_eq!(served.send("/devices/add", "number=7&name=x&fuse=35").await.0, 404);
-    answering.abort();
-}
-
-#[tokio::test]
-async fn nonsense_is_not_searched_for() {
-    let (served, _) = house().await;
-    for (form, words) in [
-        ("host=", "This is not an address."),
-        ("host=http%3A%2F%2Fx", "This is not an address."),
-        ("host=127.0.0.1&port=0", "A port is a number"),
-        ("host=127.0.0.1&port=99999", "A port is a number"),
-        ("serial=%2Fetc%2Fshadow", "not plugged in"),
-        ("host=192.168.1.50", "Kilosat reads 192.168.1.50 already"),
-    ] {
-        let (status, answer) = served.send("/devices/search", form).await;
-        assert!(status == 422 && text_of(body(&answer)).contains(words), "{form}: {answer}");
-    }
-    assert_eq!(served.get("/devices/search").await.0, 404);
-    let (status, answer) = served.send("/devices/main/remove", "").await;
-    assert!(status == 409 && text_of(body(&answer)).contains("the agreement electricity pays"), "{answer}");
-    assert_eq!(served.send("/devices/nobody/remove", "").await.0, 404);
 }
 
 #[tokio::test]

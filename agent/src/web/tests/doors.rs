@@ -13,7 +13,7 @@ use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
 
 /// Every route, with each method that it has.
-const ROUTES: [(&str, &str); 59] = [
+const ROUTES: [(&str, &str); 62] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -42,6 +42,8 @@ const ROUTES: [(&str, &str); 59] = [
     ("POST", "/devices/search"),
     ("POST", "/devices/search/end"),
     ("POST", "/devices/add"),
+    ("GET", "/devices/{id}/edit"),
+    ("POST", "/devices/{id}/edit"),
     ("POST", "/devices/{id}/remove"),
     ("GET", "/payments"),
     ("GET", "/payments.csv"),
@@ -57,6 +59,7 @@ const ROUTES: [(&str, &str); 59] = [
     ("GET", "/api/v1/feeds"),
     ("GET", "/api/v1/payments"),
     ("GET", "/api/v1/payments/{payment}"),
+    ("GET", "/events"),
     ("GET", "/history"),
     ("GET", "/history.json"),
     ("GET", "/history.csv"),

@@ -50,6 +50,11 @@ pub(super) fn full() -> Status {
             channels_usable: Some(4),
             block_height: 899_001,
         },
+        flow: Some(Flow {
+            from: vec![part("solar", 4_100_000), part("grid", 0)],
+            to: vec![part("house", 1_110_000), part("car", 2_220_000), part("grid", 770_000)],
+            unknown: vec!["heating".to_owned()],
+        }),
         meters: meters(),
         inputs: vec![input("door", "active", None), input("tamper", "missing", Some("the GPIO line 5 is in use"))],
         relays: vec![
@@ -94,6 +99,10 @@ pub(super) fn full() -> Status {
     }
 }
 
+fn part(what: &str, power_mw: u64) -> FlowPart {
+    FlowPart { what: what.to_owned(), power_mw }
+}
+
 fn input(id: &str, state: &str, fault: Option<&str>) -> InputStatus {
     InputStatus { id: id.to_owned(), state: state.to_owned(), fault: fault.map(str::to_owned) }
 }
@@ -110,6 +119,7 @@ fn meters() -> Vec<MeterStatus> {
         state: state.to_owned(),
         fault: None,
         note: None,
+        measures: None,
         has_power: true,
         power_mw: Some(2_345_000),
         energy_mwh: Some(12_345_678_000),
@@ -119,6 +129,7 @@ fn meters() -> Vec<MeterStatus> {
     };
     let fault = Some(format!("it answered {HOSTILE}"));
     vec![
+        MeterStatus { power_mw: Some(9_876_000), measures: Some("grid".to_owned()), ..meter("connection", "good") },
         meter("main", "good"),
         MeterStatus { power_mw: Some(-800_000), energy_mwh: Some(-15_000), ..meter("solar", "good") },
         MeterStatus {

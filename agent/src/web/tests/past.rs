@@ -5,9 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::browser::{Tab, axe};
-use super::served::{Served, body, example_house, house_in};
+use super::served::{EXAMPLE, Served, body, example_house, house_in};
 
 use super::text_of;
+use crate::latest::Value as Reading;
 use crate::lightning::LightningService;
 use crate::sim::{SECONDS_PER_DAY, load_at, solar_at};
 use crate::status::StatusSource;
@@ -45,9 +46,27 @@ async fn live(source: &StatusSource, days: u64) {
     source.history.write().await.unwrap();
 }
 
+/// With panels, a battery and a car, whose power stands in the picture of the first page.
 async fn lived_in(days: u64) -> Served {
-    let house = example_house();
+    let folder = tempfile::tempdir().unwrap();
+    let state = format!("state_directory = {:?}", folder.path());
+    let mut text = EXAMPLE.replace("state_directory = \"/var/lib/kilosat\"", &state);
+    text = text.replace("#measures = \"grid\"", "measures = \"grid\"");
+    for (number, measures) in ["solar", "battery", "car"].iter().enumerate() {
+        text += &format!(
+            "[[meter]]\nid = \"{measures}\"\nmeasures = \"{measures}\"\nprofile = \"eastron-sdm630\"\nhost = \"192.168.1.{}\"\n\
+             power_max_w = 11000\n",
+            60 + number
+        );
+    }
+    crate::disk::replace(&folder.path().join("kilosat.toml"), text.as_bytes()).unwrap();
+    let house = house_in(folder, LightningService::Absent);
     live(&house.0, days).await;
+    for (meter, watts) in [("main", -1_480), ("solar", 5_230), ("battery", 900), ("car", 2_300)] {
+        let at_ms = house.0.clock.elapsed_ms();
+        house.0.latest.put(meter, "power", Reading { milli: watts * 1_000, unit: "W".to_owned(), at_ms });
+        house.0.latest.worked(meter, at_ms);
+    }
     Served::house(house).await
 }
 
@@ -146,6 +165,7 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("wallet-words", "/wallet/words"),
             ("devices", "/devices"),
             ("device-new", "/devices/new"),
+            ("device-edit", "/devices/main/edit"),
             ("settings", "/settings"),
             ("settings-file", "/settings/file"),
             ("missing", "/agreements/nobody"),

@@ -39,7 +39,8 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
     let file = folder.path().join("kilosat.toml");
     if !file.exists() {
         let state = format!("state_directory = {:?}", folder.path());
-        let text = include_str!("../../../kilosat.toml").replace("state_directory = \"/var/lib/kilosat\"", &state);
+        let text = EXAMPLE.replace("state_directory = \"/var/lib/kilosat\"", &state);
+        let text = text.replace("#measures = \"grid\"", "measures = \"grid\"");
         crate::disk::replace(&file, text.as_bytes()).unwrap();
     }
     let settings = Settings::read(&file).unwrap();
@@ -320,6 +321,8 @@ async fn the_button_does_not_wait_for_whoever_looks() {
     let pressed = timeout(Duration::from_secs(1), served.ask("POST", "/stop", &own)).await;
     assert_eq!(pressed.expect("before the wallet is given up").0, 303);
 }
+
+pub(super) const EXAMPLE: &str = include_str!("../../../kilosat.toml");
 
 /// The owner's.
 pub(super) const PASSWORD: &str = "three nice words";

@@ -66,6 +66,8 @@ fn every_sentence_is_said_somewhere_and_every_one_that_is_said_exists() {
         "subject-",
         "form-",
         "history-",
+        "flow-",
+        "measures-",
         "account-",
         "days",
         "months",
