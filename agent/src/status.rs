@@ -8,12 +8,13 @@ mod receive;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use changes::Change;
 pub use flow::{Flow, FlowPart};
 pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;
-pub use receive::INVOICE_EXPIRY_S;
+pub use receive::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S};
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
@@ -33,7 +34,7 @@ use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, Unansw
 use crate::web::{PageIdentity, PageMemory};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The house's name.
     pub name: String,
@@ -96,7 +97,7 @@ pub struct Status {
 }
 
 /// The stop button.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StopButtonStatus {
     /// `ready`, `pressed` or `missing`; `pressed` also when the wire of a normally closed button is broken.
     pub state: String,
@@ -105,7 +106,7 @@ pub struct StopButtonStatus {
 }
 
 /// One agreement.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AgreementStatus {
     /// Its id.
     pub id: String,
@@ -131,7 +132,7 @@ pub struct AgreementStatus {
 }
 
 /// One feed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FeedStatus {
     /// Its id.
     pub id: String,
@@ -147,7 +148,7 @@ pub struct FeedStatus {
 }
 
 /// Sums over the life of the database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TotalsStatus {
     /// Priced by agreements.
     pub energy_billed_mwh: u64,

@@ -1,6 +1,8 @@
 //! What the owner says and sees, with the real `kilosat` binary: questions, statements, events, locks.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
+mod api;
+
 use kilosat::status::Status;
 use serde_json::Value;
 use sim::house::House;

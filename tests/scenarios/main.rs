@@ -4,6 +4,7 @@
 mod cli;
 mod crash;
 mod demo;
+mod first_run;
 mod meters;
 mod one_number;
 mod profiles;

@@ -41,11 +41,11 @@ impl House {
         let mut servers = JoinSet::new();
         let utility = open_utility(wallet.ledger.clone(), &mut servers).await;
         std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        let web = if sections.contains("[web]") { "" } else { "[web]\nlisten = \"\"" };
         let text = format!(
             r#"
 state_directory = {state:?}
-[web]
-listen = ""
+{web}
 {sections}
 [lightning]
 service = "phoenixd"

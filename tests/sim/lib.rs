@@ -12,6 +12,8 @@ pub mod meter;
 pub mod peer;
 pub mod serial;
 pub mod simulated;
+#[path = "../../agent/src/web/tests/tab.rs"]
+pub mod tab;
 pub mod tee;
 pub mod wait;
 pub mod wallets;

@@ -6,6 +6,7 @@ mod code;
 mod password;
 mod session;
 mod throttle;
+mod tokens;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::disk;
 
 pub use session::SessionView;
+pub use tokens::{Scope, TokenView};
 
 /// Asks whether somebody may. Clones share what is known.
 #[derive(Clone)]
@@ -53,6 +55,12 @@ struct Kept {
     /// Wrong passwords since the last right one, so that a restart is no new chance.
     #[serde(default)]
     failures: u32,
+    /// Of programs.
+    #[serde(default)]
+    tokens: Vec<tokens::Token>,
+    /// How many tokens were ever made.
+    #[serde(default)]
+    tokens_made: u64,
 }
 
 /// What proves a session: a secret that is shown to nobody but the browser it belongs to.
@@ -86,6 +94,9 @@ pub enum Denied {
     /// The password is too easy to guess.
     #[error("{0}")]
     Weak(&'static str),
+    /// There are so many tokens already.
+    #[error("There are {0} access tokens already, and more cannot be kept. Revoke one that is not used first.")]
+    TooMany(usize),
     /// The password could not be written or checked.
     #[error("The password could not be kept ({0}). Nothing was changed; check the disk or SD card")]
     Failed(String),
@@ -104,7 +115,7 @@ impl Access {
         let kept = read.unwrap_or_else(|error| {
             tracing::error!(error, "access.json cannot be read: nobody can log in until you enter: kilosat password");
             // No password hashes to this.
-            Kept { password: Some(String::new()), failures: 0 }
+            Kept { password: Some(String::new()), ..Kept::default() }
         });
         let throttle = Throttle::after(kept.failures, clock.elapsed_ms());
         let setup = kept.password.is_none().then(|| SetupCode::at_start(clock.elapsed_ms()));
@@ -158,7 +169,7 @@ impl Access {
         if state.kept.password.is_some() {
             return Err(Denied::Claimed);
         }
-        self.keep(&mut state, Kept { password: Some(hash), failures: 0 })?;
+        self.keep(&mut state, Kept { password: Some(hash), ..Kept::default() })?;
         state.setup = None;
         Ok(Token(state.sessions.begin(from, browser, now_ms)))
     }
@@ -226,7 +237,8 @@ impl Access {
         password::require_strong(password)?;
         let hash = self.hash(password).await?;
         let mut state = self.lock();
-        self.keep(&mut state, Kept { password: Some(hash), failures: 0 })?;
+        let kept = Kept { password: Some(hash), failures: 0, ..state.kept.clone() };
+        self.keep(&mut state, kept)?;
         state.is_unreadable = false;
         state.setup = None;
         state.sessions = Sessions::default();

@@ -109,3 +109,40 @@ async fn a_login_with_the_old_password_begins_no_session_under_the_new_one() {
         assert!(access.session(token.reveal(), true).is_none());
     }
 }
+
+#[tokio::test]
+async fn a_program_proves_itself_with_what_is_kept_nowhere() {
+    let folder = TempDir::new().unwrap();
+    let access = claimed(&folder).await;
+    let made = async |name: &str, scopes| access.new_token(HOME, PASSWORD, name, scopes).await;
+    assert!(matches!(access.new_token(HOME, "wrong", "x", vec![Scope::Pay]).await, Err(Denied::WrongPassword(_))));
+    let first = made("Home Assistant\u{202e}\n", vec![Scope::Read]).await.unwrap();
+    let second = made("grafana", vec![Scope::Read, Scope::Stop]).await.unwrap();
+    assert!(first.starts_with("kilosat_") && first.len() == 72 && first != second);
+    assert!(!file(&folder).contains(&first["kilosat_".len()..]), "only its hash is on the disk");
+    // Over a restart and a new password.
+    access.set_password("four nice new words").await.unwrap();
+    let again = open(&folder);
+    let known = again.token(&first).unwrap();
+    assert_eq!((known.number, known.name.as_str(), known.scopes), (1, "Home Assistant", vec![Scope::Read]));
+    for wrong in ["", "kilosat_", &second[..71], &format!("{second}0"), &second.to_uppercase()] {
+        assert!(again.token(wrong).is_none(), "{wrong}");
+    }
+    assert!(again.end_token(1).unwrap() && !again.end_token(1).unwrap());
+    assert!(again.token(&first).is_none() && again.token(&second).is_some());
+    assert_eq!(open(&folder).tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn there_are_sixteen_tokens_and_no_number_is_given_twice() {
+    let folder = TempDir::new().unwrap();
+    let access = claimed(&folder).await;
+    for number in 1..=16 {
+        access.new_token(HOME, PASSWORD, "x", vec![]).await.unwrap();
+        assert_eq!(access.tokens().last().unwrap().number, number);
+    }
+    assert!(matches!(access.new_token(HOME, PASSWORD, "x", vec![]).await, Err(Denied::TooMany(16))));
+    access.end_token(16).unwrap();
+    access.new_token(HOME, PASSWORD, "x", vec![]).await.unwrap();
+    assert_eq!(access.tokens().last().unwrap().number, 17);
+}

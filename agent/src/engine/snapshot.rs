@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Engine, EngineError, LOCK, STOPPED};
 use crate::domain::money::Msat;
@@ -49,7 +50,7 @@ pub struct AgreementSnapshot {
 }
 
 /// A question to the owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuestionSnapshot {
     /// Its number, for the answer.
     pub question: i64,
@@ -70,7 +71,7 @@ pub struct QuestionSnapshot {
 }
 
 /// The wallet in use, as the ledger has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WalletSnapshot {
     /// What it should hold, in msat; what is set aside for payments is not counted.
     pub ledger_msat: i64,

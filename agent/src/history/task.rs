@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -34,7 +35,7 @@ pub enum HistoryGone {
 }
 
 /// What there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Extent {
     /// When the oldest value is of, in ms since 1970; `None` when there is none.
     pub from_ms: Option<i64>,

@@ -4,6 +4,7 @@ use bitcoin::Network;
 use bitcoin::hashes::Hash as _;
 use lightning_invoice::Bolt11Invoice;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::{Invoice, InvoiceFault, PaymentHash, Price};
@@ -54,7 +55,7 @@ pub struct Info {
 }
 
 /// What can be spent and received now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Balance {
     /// The wallet's name on the Lightning network.
     pub node_id: String,

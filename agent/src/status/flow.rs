@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kilosat_drivers::reading::{Quantity, Subject};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::gpio::LOOK_MS;
 use super::meters::age_max_ms;
@@ -11,7 +12,7 @@ use crate::config::{Config, Measured};
 use crate::latest::Table;
 
 /// The power of the house. Both lists have the same sum, unless `unknown` names something or meters contradict each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Flow {
     /// Where it comes from: `solar`, `battery`, `grid`.
     pub from: Vec<FlowPart>,
@@ -22,7 +23,7 @@ pub struct Flow {
 }
 
 /// One of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FlowPart {
     /// Which.
     pub what: String,
@@ -34,26 +35,25 @@ pub struct FlowPart {
 pub(super) fn flow(config: &Config, latest: &Table, uptime_ms: u64) -> Option<Flow> {
     let powers = powers(config, latest, uptime_ms);
     powers.get(&Measured::Grid)?;
-    let power = |measured| powers.get(&measured).copied().map(|power| power.unwrap_or(0));
-    let grid = power(Measured::Grid).unwrap_or(0);
+    let power = |measured| powers.get(&measured).copied().flatten();
+    let (grid, battery) = (power(Measured::Grid), power(Measured::Battery));
     // What a meter of panels counts as used is what they give: nobody knows which way round it was wired.
     let solar = power(Measured::Solar).map(i64::unsigned_abs);
-    let battery = power(Measured::Battery);
-    let unknown: Vec<_> =
-        powers.iter().filter(|(_, power)| power.is_none()).map(|(what, _)| what.word().to_owned()).collect();
+    let unknown = powers.iter().filter(|(_, power)| power.is_none()).map(|(what, _)| what.word().to_owned());
+    let unknown: Vec<_> = unknown.collect();
 
     let part = |what: &str, power_mw| FlowPart { what: what.to_owned(), power_mw };
     let given = |power: i64| u64::try_from(power.saturating_neg()).unwrap_or(0);
     let taken = |power: i64| u64::try_from(power).unwrap_or(0);
+    let flows = |power_mw: &u64| *power_mw > 0;
     let mut from: Vec<_> = solar.map(|power| part("solar", power)).into_iter().collect();
-    from.extend(battery.map(given).filter(|power| *power > 0).map(|power| part("battery", power)));
-    from.push(part("grid", taken(grid)));
-    let mut to: Vec<_> = [Measured::Car, Measured::Heating]
-        .into_iter()
-        .filter_map(|measured| Some(part(measured.word(), taken(power(measured)?))))
-        .collect();
-    to.extend(battery.map(taken).filter(|power| *power > 0).map(|power| part("battery", power)));
-    to.extend(Some(given(grid)).filter(|power| *power > 0).map(|power| part("grid", power)));
+    from.extend(battery.map(given).filter(flows).map(|power| part("battery", power)));
+    from.extend(grid.map(taken).map(|power| part("grid", power)));
+    let used = [Measured::Car, Measured::Heating];
+    let used = used.into_iter().filter_map(|measured| Some(part(measured.word(), taken(power(measured)?))));
+    let mut to: Vec<_> = used.collect();
+    to.extend(battery.map(taken).filter(flows).map(|power| part("battery", power)));
+    to.extend(grid.map(given).filter(flows).map(|power| part("grid", power)));
     if unknown.is_empty() {
         // Meters are not read at the same instant: less than nothing is nothing.
         let sum = |parts: &[FlowPart]| parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.power_mw));

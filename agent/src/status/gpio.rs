@@ -3,6 +3,7 @@
 use kilosat_drivers::gpio::relay::Contact;
 use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::meters::{MeterStatus, meter_status};
 use crate::config::{ContactInput, PulseMeter};
@@ -10,7 +11,7 @@ use crate::latest::Table;
 use crate::tasks::{ACTIVE, GpioHandle, LOST_EDGES, RelayView};
 
 /// One input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InputStatus {
     /// Its id.
     pub id: String,
@@ -21,7 +22,7 @@ pub struct InputStatus {
 }
 
 /// One relay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RelayStatus {
     /// Its id.
     pub id: String,

@@ -2,13 +2,14 @@
 
 use kilosat_drivers::reading::Quantity;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::gpio::pulse_meter_status;
 use crate::config::Config;
 use crate::latest::{Health, Table};
 
 /// One meter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MeterStatus {
     /// Its id.
     pub id: String,

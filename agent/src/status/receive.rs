@@ -37,4 +37,5 @@ impl StatusSource {
     }
 }
 
-const DESCRIPTION_CHARS_MAX: usize = 100;
+/// Of what an invoice is for, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 100;

@@ -2,13 +2,14 @@
 
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Store, StoreError, Tx, optional};
 use crate::domain::journal::{Entry, GENESIS, commitment, entry_hash, follow};
 use crate::domain::money::UnixMillis;
 
 /// One entry, for whoever follows what happens: numbered without gaps, written in the transaction of what it records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JournalEntry {
     /// Its number, which never changes.
     pub seq: u64,

@@ -2,12 +2,13 @@
 
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::journal::journal_entry;
 use super::{JournalEntry, StoreError, Tx, optional};
 
 /// One payment as the page and the CLI show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentSummary {
     /// Its number.
     pub payment: i64,
@@ -61,7 +62,7 @@ pub struct Wanted {
 }
 
 /// Everything that is known of a payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Story {
     /// In short.
     pub summary: PaymentSummary,

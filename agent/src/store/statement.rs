@@ -2,13 +2,14 @@
 
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Posting, StoreError, Tx};
 use crate::domain::money::Msat;
 use crate::domain::window::Period;
 
 /// The account of a period. Amounts in msat, energy in mWh, times in ms since 1970.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Statement {
     /// The first instant in it.
     pub from_ms: u64,
@@ -46,7 +47,7 @@ pub struct Statement {
 }
 
 /// What one agreement or feed paid in a period.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatementLine {
     /// The agreement or feed.
     pub rule: String,

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::api::{self, Caller, has_token, is_api};
 use super::door::Peer;
 use super::{Words, page};
 use crate::access::{Access, Denied, Token};
@@ -67,9 +68,18 @@ pub(super) struct Wanted {
 pub(super) async fn require_session(
     State(source): State<StatusSource>,
     Extension(peer): Extension<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    if has_token(&request) {
+        return match api::token_of(&source, request.headers()) {
+            Some(token) => {
+                request.extensions_mut().insert(Caller::Program(token));
+                next.run(request).await
+            }
+            None => api::unknown(source.access.is_claimed()),
+        };
+    }
     let path = request.uri().path();
     let is_claimed = source.access.is_claimed();
     if path.starts_with("/static/") || (path == "/claim" && !is_claimed) || (path == "/login" && is_claimed) {
@@ -78,10 +88,13 @@ pub(super) async fn require_session(
     // A page that looks for news by itself keeps no session alive.
     let is_use = request.headers().get("sec-fetch-dest").is_none_or(|dest| dest != "empty");
     if token_of(&peer, request.headers()).and_then(|token| source.access.session(token, is_use)).is_some() {
+        request.extensions_mut().insert(Caller::Owner);
         return next.run(request).await;
     }
-    let is_page =
-        matches!(*request.method(), Method::GET | Method::HEAD) && !path.contains('.') && !path.starts_with("/api/");
+    if is_api(path) {
+        return api::unknown(is_claimed);
+    }
+    let is_page = matches!(*request.method(), Method::GET | Method::HEAD) && !path.contains('.');
     match (is_page, is_claimed) {
         (true, false) => Redirect::to("/claim").into_response(),
         (true, true) if path == "/" => Redirect::to("/login").into_response(),
@@ -101,9 +114,12 @@ pub(super) async fn own_forms_only(Extension(peer): Extension<Peer>, request: Re
     if is_safe {
         return next.run(request).await;
     }
-    if is_from_our_page(&peer, request.headers()) {
+    if has_token(&request) || is_from_our_page(&peer, request.headers()) {
         let answered = timeout(FORM_WAIT, next.run(request)).await;
         return answered.unwrap_or_else(|_| (StatusCode::REQUEST_TIMEOUT, TOO_SLOW).into_response());
+    }
+    if is_api(request.uri().path()) {
+        return api::unknown(true);
     }
     (StatusCode::FORBIDDEN, "Only Kilosat's own page can press this button. Nothing was changed.").into_response()
 }

@@ -66,7 +66,7 @@ pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer
     Ok(page(&Home { frame, t, picture, status: &status, today, setup }))
 }
 
-/// `GET /status.json` and `GET /api/v1/status`
+/// `GET /status.json`
 pub(super) async fn json(State(source): State<StatusSource>, t: Words) -> Answer {
     Ok(Json(source.status().await.map_err(Refused::gone(t))?).into_response())
 }

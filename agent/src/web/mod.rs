@@ -2,6 +2,7 @@
 
 mod agreements;
 mod answers;
+mod api;
 mod change;
 mod devices;
 mod door;
@@ -48,6 +49,7 @@ pub struct PageMemory {
     changes: Changes,
     searches: Searches,
     invoices: Invoices,
+    answers: api::Answers,
 }
 
 /// Serves the page until the future is dropped.
@@ -59,10 +61,12 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 fn router(source: StatusSource) -> Router {
     pages()
         .merge(parts())
+        .merge(api::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
         .layer(Extension(source.memory.changes.clone()))
         .layer(Extension(source.memory.searches.clone()))
         .layer(Extension(source.memory.invoices.clone()))
+        .layer(Extension(source.memory.answers.clone()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(source.clone(), gate::require_session))
         .layer(from_fn(gate::own_forms_only))
@@ -111,6 +115,9 @@ fn pages() -> Router<StatusSource> {
         .route("/settings", get(settings::html).post(settings::save_house))
         .route("/settings/password", post(settings::change_password))
         .route("/settings/sessions/{number}/end", post(settings::end_session))
+        .route("/settings/diagnostics.json", get(settings::diagnostics))
+        .route("/settings/tokens", get(settings::tokens_page).post(settings::make_token))
+        .route("/settings/tokens/{number}/end", post(settings::end_token))
         .route("/settings/versions/{number}", post(settings::restore))
         .route(
             "/settings/file",
@@ -122,12 +129,7 @@ fn pages() -> Router<StatusSource> {
 fn parts() -> Router<StatusSource> {
     Router::new()
         .route("/status.json", get(home::json))
-        .route("/api/v1/status", get(home::json))
         .route("/payments.csv", get(payments::csv))
-        .route("/api/v1/agreements", get(agreements::json))
-        .route("/api/v1/feeds", get(agreements::feeds_json))
-        .route("/api/v1/payments", get(payments::json))
-        .route("/api/v1/payments/{payment}", get(payments::one_json))
         .route("/events", get(live::events))
         .route("/history", get(history::html))
         .route("/history.json", get(history::json))

@@ -3,7 +3,7 @@
 #[cfg(not(feature = "node"))]
 mod browser;
 #[cfg(not(feature = "node"))]
-mod changes;
+pub(super) mod changes;
 #[cfg(not(feature = "node"))]
 mod devices;
 #[cfg(not(feature = "node"))]
@@ -16,6 +16,11 @@ mod parts;
 mod past;
 #[cfg(not(feature = "node"))]
 pub(crate) mod served;
+#[cfg(not(feature = "node"))]
+#[allow(dead_code, reason = "the tests of the whole program use the rest")]
+mod tab;
+#[cfg(not(feature = "node"))]
+mod tokens;
 mod wallet;
 
 use self::full::{HOSTILE, full};

@@ -236,6 +236,34 @@ doors-this = dieser Browser
 doors-since = angemeldet { $ago }
 doors-used = benutzt { $ago }
 doors-end = Beenden
+tokens = Zugang für Programme
+tokens-note = Programme wie Home Assistant erreichen dieses Kilosat über seine Schnittstelle (API). Jedes bekommt einen eigenen Zugangsschlüssel, der darf, was Sie hier sagen, und sonst nichts. Kein Schlüssel kann eine Grenze anheben oder einen Empfänger ändern.
+tokens-count = { $count ->
+    [0] Kein Programm hat Zugang.
+    [one] { $number } Programm hat Zugang.
+   *[other] { $number } Programme haben Zugang.
+}
+tokens-change = Einem Programm Zugang geben oder nehmen
+tokens-known = Programme mit Zugang
+tokens-description = Beschreibung der API (OpenAPI)
+token-new = Neuer Zugangsschlüssel
+token-made = Der neue Zugangsschlüssel
+token-made-note = Übertragen Sie ihn jetzt in das Programm: Er wird nur dieses eine Mal gezeigt und nirgends aufgehoben.
+token-name = Name
+token-name-note = Woran Sie ihn wiedererkennen, zum Beispiel der Name des Programms.
+token-scopes = Was er darf
+token-no-scope = Wählen Sie mindestens eines, das er darf.
+token-make = Schlüssel anlegen
+token-since = seit { $moment }
+token-revoke = Entziehen
+scope-read = sehen
+scope-stop = anhalten
+scope-receive = Rechnungen stellen
+scope-pay = Zahlungen weitergehen lassen
+scope-read-long = Werte, Zahlungen und Einstellungen sehen: Wer sie sieht, weiß, wann jemand zu Hause ist
+scope-stop-long = Zahlungen anhalten, Vereinbarungen und Datenbezüge aussetzen
+scope-receive-long = Rechnungen stellen, über die Geld hereinkommt
+scope-pay-long = Zahlungen nach einem Halt weitergehen lassen und wartende freigeben, innerhalb Ihrer Grenzen
 password-change = Passwort ändern
 password-old = Das bisherige Passwort
 password-new = Das neue Passwort
@@ -259,6 +287,8 @@ about-uptime = Läuft seit
 about-journal = Journaleinträge
 about-certificate = Zertifikat (SHA-256)
 about-licence = Lizenz
+about-diagnostics = Eine Datei für jemanden speichern, der Ihnen hilft
+about-diagnostics-note = Zustand, Einstellungen und das Ende des Journals: Namen von Empfängern, Beträge und Werte, aber kein Passwort, Schlüssel, Wort oder Zugangsschlüssel.
 about-json = Der ganze Zustand als JSON
 
 ## Home
@@ -294,11 +324,11 @@ flow-car = Auto
 flow-heating = Heizung
 flow-unknown = Gerade nicht bekannt: { $what }. Was das Haus verbraucht, lässt sich so lange nicht sagen.
 measures = Was hier gemessen wird
-measures-grid = Was zwischen Haus und Netz fließt
-measures-solar = Was die Solaranlage liefert
-measures-battery = Was eine Batterie aufnimmt und abgibt
-measures-car = Was ein Auto lädt
-measures-heating = Was das Haus heizt
+measures-grid = Den Netzanschluss des Hauses
+measures-solar = Die Solaranlage
+measures-battery = Eine Batterie
+measures-car = Eine Ladestation für Autos
+measures-heating = Die Heizung
 measures-part = Einen anderen Teil des Hauses
 measures-note = Für das Bild vom Strom Ihres Hauses auf der Startseite.
 feeding-in = speist ein

@@ -236,6 +236,34 @@ doors-this = this browser
 doors-since = logged in { $ago }
 doors-used = used { $ago }
 doors-end = End
+tokens = Access for programs
+tokens-note = Programs such as Home Assistant reach this Kilosat by its API. Each gets an access token of its own, which may do what you say here and nothing else. No token can raise a limit or change a payee.
+tokens-count = { $count ->
+    [0] No program has access.
+    [one] { $number } program has access.
+   *[other] { $number } programs have access.
+}
+tokens-change = Give a program access, or take it away
+tokens-known = Programs with access
+tokens-description = Description of the API (OpenAPI)
+token-new = New access token
+token-made = The new access token
+token-made-note = Copy it into the program now: it is shown this once and kept nowhere.
+token-name = Name
+token-name-note = What you will know it by, such as the name of the program.
+token-scopes = What it may do
+token-no-scope = Choose at least one thing that it may do.
+token-make = Make the token
+token-since = since { $moment }
+token-revoke = Revoke
+scope-read = see
+scope-stop = stop
+scope-receive = make invoices
+scope-pay = let payments go on
+scope-read-long = See values, payments and settings: whoever sees them knows when somebody is at home
+scope-stop-long = Stop payments, and pause agreements and feeds
+scope-receive-long = Make invoices for money to come in
+scope-pay-long = Let payments go on after a stop, and approve those that wait for you, within your limits
 password-change = Change the password
 password-old = The password until now
 password-new = The new password
@@ -259,6 +287,8 @@ about-uptime = Running for
 about-journal = Journal entries
 about-certificate = Certificate (SHA-256)
 about-licence = Licence
+about-diagnostics = Save a file for whoever helps you
+about-diagnostics-note = Status, settings and the end of the journal: names of payees, amounts and values, but no password, key, word or token.
 about-json = The whole state as JSON
 
 ## Home
@@ -294,11 +324,11 @@ flow-car = Car
 flow-heating = Heating
 flow-unknown = Not known now: { $what }. What the house uses cannot be said until it is.
 measures = What it measures
-measures-grid = What passes between the house and the grid
-measures-solar = What solar panels give
-measures-battery = What a battery takes and gives
-measures-car = What a car is charged with
-measures-heating = What heats the house
+measures-grid = The grid connection of the house
+measures-solar = Solar panels
+measures-battery = A battery
+measures-car = A car charger
+measures-heating = Heating
 measures-part = Some other part of the house
 measures-note = For the picture of your house's power on the start page.
 feeding-in = feeding in

@@ -6,10 +6,11 @@ mod view;
 use askama::Template;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Json, Redirect};
+use axum::response::{IntoResponse as _, Redirect};
 
 pub(super) use self::form::{edit_page, new_page, save};
-use self::view::{AgreementView, FeedView, Limit};
+use self::view::Limit;
+pub(super) use self::view::{AgreementView, FeedView, all};
 use super::answers::{Answer, Refused};
 use super::change::{Changes, Pending};
 use super::door::Peer;
@@ -71,18 +72,6 @@ pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer
     Ok(page(&AgreementsPage { frame, t, agreements, feeds }))
 }
 
-/// `GET /api/v1/agreements`
-pub(super) async fn json(State(source): State<StatusSource>, t: Words) -> Answer {
-    let (_, agreements, _) = view::all(&source).await.map_err(Refused::unanswered(t))?;
-    Ok(Json(agreements).into_response())
-}
-
-/// `GET /api/v1/feeds`
-pub(super) async fn feeds_json(State(source): State<StatusSource>, t: Words) -> Answer {
-    let (.., feeds) = view::all(&source).await.map_err(Refused::unanswered(t))?;
-    Ok(Json(feeds).into_response())
-}
-
 /// `GET /agreements/{id}`
 pub(super) async fn one(State(source): State<StatusSource>, t: Words, Path(id): Path<String>) -> Answer {
     let (status, agreements, feeds) = view::all(&source).await.map_err(Refused::unanswered(t))?;
@@ -106,7 +95,7 @@ pub(super) async fn pause(
     t: Words,
     Path(id): Path<String>,
 ) -> Answer {
-    let proposal = paused(&source, t, &id, true)?;
+    let proposal = known(paused(&source, &id, true), t, &id)?;
     let what = format!("{id} was paused on the page, from {}", peer.address.ip());
     let here = format!("/agreements/{id}");
     match source.change(proposal, &what).await {
@@ -122,7 +111,7 @@ pub(super) async fn resume(
     t: Words,
     Path(id): Path<String>,
 ) -> Answer {
-    let proposal = paused(&source, t, &id, false)?;
+    let proposal = known(paused(&source, &id, false), t, &id)?;
     let here = format!("/agreements/{id}");
     Ok(changes.ask(&source, Pending::new(proposal, format!("{id} goes on"), here.clone(), here)))
 }
@@ -135,12 +124,15 @@ pub(super) async fn remove(
     Path(id): Path<String>,
 ) -> Answer {
     let here = format!("/agreements/{id}");
-    let list = list_of(&source, t, &id)?;
+    let list = list_of(&source.config(), &id);
     let orphan = lonely_payee(&source.config(), &id);
-    let proposal = proposed(&source, t, &here, |draft| {
-        orphan.iter().try_for_each(|payee| draft.remove("payee", payee))?;
-        draft.remove(list, &id)
-    })?;
+    let removed = list.map(|list| {
+        proposed(&source, |draft| {
+            orphan.iter().try_for_each(|payee| draft.remove("payee", payee))?;
+            draft.remove(list, &id)
+        })
+    });
+    let proposal = known(removed.transpose(), t, &id)?;
     let then = "/agreements".to_owned();
     Ok(changes.ask(&source, Pending::new(proposal, format!("{id} was removed"), here, then)))
 }
@@ -153,33 +145,36 @@ fn lonely_payee(config: &Config, id: &str) -> Option<String> {
     (has_limits && !others.iter().any(|(_, other)| *other == payee)).then_some(payee)
 }
 
-fn paused(source: &StatusSource, t: Words, id: &str, paused: bool) -> Result<Proposal, Refused> {
-    let place = Place::Listed { list: list_of(source, t, id)?, id, below: "" };
+/// The proposal, or what the owner is told where there is none.
+fn known(proposal: Result<Option<Proposal>, String>, t: Words, id: &str) -> Result<Proposal, Refused> {
     let here = format!("/agreements/{id}");
-    proposed(source, t, &here, |draft| draft.set(place, "paused", &Setting::Flag(paused)))
+    let proposal = proposal.map_err(|why| Refused::because(StatusCode::CONFLICT, t, why, &here))?;
+    proposal.ok_or_else(|| Refused::missing(t, "agreement-gone", "/agreements"))
 }
 
-fn list_of(source: &StatusSource, t: Words, id: &str) -> Result<&'static str, Refused> {
-    let config = source.config();
-    if config.agreements.iter().any(|known| known.id == id) {
-        Ok("agreement")
-    } else if config.feeds.iter().any(|known| known.id == id) {
-        Ok("feed")
-    } else {
-        Err(Refused::missing(t, "agreement-gone", "/agreements"))
-    }
+/// What pauses an agreement or feed or lets it go on; `None` where there is none of this name.
+///
+/// # Errors
+/// In a sentence.
+pub(super) fn paused(source: &StatusSource, id: &str, paused: bool) -> Result<Option<Proposal>, String> {
+    let Some(list) = list_of(&source.config(), id) else { return Ok(None) };
+    let place = Place::Listed { list, id, below: "" };
+    proposed(source, |draft| draft.set(place, "paused", &Setting::Flag(paused))).map(Some)
+}
+
+fn list_of(config: &Config, id: &str) -> Option<&'static str> {
+    let is_agreement = config.agreements.iter().any(|known| known.id == id);
+    let is_feed = config.feeds.iter().any(|known| known.id == id);
+    if is_agreement { Some("agreement") } else { is_feed.then_some("feed") }
 }
 
 fn proposed(
     source: &StatusSource,
-    t: Words,
-    back: &str,
     change: impl FnOnce(&mut Draft) -> Result<(), DraftFault>,
-) -> Result<Proposal, Refused> {
-    let refused = |text: String| Refused::because(StatusCode::CONFLICT, t, text, back);
+) -> Result<Proposal, String> {
     let draft = Draft::of(&source.settings.text()).and_then(|mut draft| change(&mut draft).map(|()| draft));
-    let text = draft.map_err(|fault| refused(fault.to_string()))?.into_text();
-    source.settings.propose(text).map_err(|fault| refused(fault.to_string()))
+    let text = draft.map_err(|fault| fault.to_string())?.into_text();
+    source.settings.propose(text).map_err(|fault| fault.to_string())
 }
 
 const PAYMENTS_SHOWN: u32 = 10;

@@ -1,6 +1,7 @@
 //! An agreement or feed with its account: what the pages show and the API says.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::{Agreement, Config, Feed};
 use crate::domain::policy::{Budget, Committed};
@@ -9,7 +10,7 @@ use crate::status::{AgreementStatus, FeedStatus, Status, StatusSource};
 use crate::tasks::Unanswered;
 
 /// An agreement to pay for electricity. Amounts in msat, fees included where limits are concerned; energy in mWh.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AgreementView {
     /// How it stands.
     #[serde(flatten)]
@@ -25,7 +26,7 @@ pub struct AgreementView {
 }
 
 /// A feed of data that is bought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FeedView {
     /// How it stands.
     #[serde(flatten)]
@@ -41,7 +42,7 @@ pub struct FeedView {
 }
 
 /// Limits, and what was spent or is reserved within each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Limits {
     /// In one payment.
     pub per_payment_msat: u64,
@@ -60,7 +61,7 @@ pub struct Limits {
 }
 
 /// One limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Limit {
     /// Spent or reserved.
     pub used_msat: u64,
@@ -90,7 +91,9 @@ impl Limits {
 ///
 /// # Errors
 /// [`Unanswered`].
-pub(super) async fn all(source: &StatusSource) -> Result<(Status, Vec<AgreementView>, Vec<FeedView>), Unanswered> {
+pub(in super::super) async fn all(
+    source: &StatusSource,
+) -> Result<(Status, Vec<AgreementView>, Vec<FeedView>), Unanswered> {
     let config = source.config();
     let status = source.status().await?;
     let accounts = accounts(source, &config).await?;

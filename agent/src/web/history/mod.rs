@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use self::chart::{Chart, Curve};
 pub(super) use self::names::label;
-use self::past::{PastBucket, PastValues, Trouble, as_csv, past, value_of};
+use self::past::{PastBucket, as_csv, past, value_of};
+pub(super) use self::past::{PastValues, Trouble};
 use self::span::Span;
 use super::{Frame, Words, page, show};
 use crate::domain::money::UnixMillis;
@@ -26,13 +27,13 @@ use crate::status::StatusSource;
 #[derive(Clone, Default, Deserialize)]
 pub struct Asked {
     /// Source, dot, point.
-    point: Option<String>,
+    pub(super) point: Option<String>,
     /// `day`, `week`, `month` or `year`.
-    span: Option<String>,
+    pub(super) span: Option<String>,
     /// A day in it, such as `2026-11-29`; today without.
-    at: Option<String>,
+    pub(super) at: Option<String>,
     /// `1` for the time before as well.
-    compare: Option<String>,
+    pub(super) compare: Option<String>,
 }
 
 /// The page.
@@ -133,7 +134,7 @@ pub async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Qu
 pub async fn json(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
     match answer(&source, &asked).await {
         Ok(values) => Json(values).into_response(),
-        Err(refused) => refused,
+        Err(trouble) => refused(trouble),
     }
 }
 
@@ -141,24 +142,25 @@ pub async fn json(State(source): State<StatusSource>, Query(asked): Query<Asked>
 pub async fn csv(State(source): State<StatusSource>, Query(asked): Query<Asked>) -> Response {
     let values = match answer(&source, &asked).await {
         Ok(values) => values,
-        Err(refused) => return refused,
+        Err(trouble) => return refused(trouble),
     };
     let name = format!("attachment; filename=\"{}-{}-{}.csv\"", values.source, values.point, values.span);
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
     (headers, as_csv(&values, &source.config().zone)).into_response()
 }
 
-async fn answer(source: &StatusSource, asked: &Asked) -> Result<PastValues, Response> {
-    let keys = source.history.keys().await;
-    let values = match keys {
-        Ok(keys) => past(source, &keys, asked).await,
-        Err(gone) => Err(gone.into()),
-    };
-    values.map_err(|trouble| match trouble {
+/// What is asked for, without the page around it.
+pub(super) async fn answer(source: &StatusSource, asked: &Asked) -> Result<PastValues, Trouble> {
+    let keys = source.history.keys().await?;
+    past(source, &keys, asked).await
+}
+
+fn refused(trouble: Trouble) -> Response {
+    match trouble {
         Trouble::Nothing => (StatusCode::NOT_FOUND, "Nothing has been recorded yet.").into_response(),
         Trouble::Asked(why) => (StatusCode::BAD_REQUEST, why).into_response(),
         Trouble::Gone(gone) => (StatusCode::SERVICE_UNAVAILABLE, gone.to_string()).into_response(),
-    })
+    }
 }
 
 fn groups(keys: &[Key], chosen: Option<&Key>, t: Words) -> Vec<Group> {

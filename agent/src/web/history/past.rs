@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::span::{self, Plan, Span};
 use super::{Asked, show};
@@ -10,7 +11,7 @@ use crate::history::{Bucket, HistoryGone, Key, Kind, Range};
 use crate::status::StatusSource;
 
 /// A point over a time, as it is also served as JSON. Values are in thousandths of `unit`, times in ms since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PastValues {
     /// The meter, input, feed or agreement.
     pub source: String,
@@ -35,11 +36,12 @@ pub struct PastValues {
     /// Oldest first; times without a value have none.
     pub buckets: Vec<PastBucket>,
     /// The same of the time before, where it was asked for.
+    #[schema(no_recursion)]
     pub before: Option<Box<PastValues>>,
 }
 
 /// A part of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PastBucket {
     /// When it began.
     pub from_ms: i64,
@@ -58,7 +60,7 @@ pub struct PastBucket {
 }
 
 /// Why there is nothing to show.
-pub(super) enum Trouble {
+pub(in super::super) enum Trouble {
     /// Nothing was recorded yet.
     Nothing,
     /// The question makes no sense.

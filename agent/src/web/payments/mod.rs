@@ -5,7 +5,7 @@ mod story;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Json};
+use axum::response::IntoResponse as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -23,17 +23,17 @@ use crate::store::{PaymentSummary, Standing, Story, Wanted};
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Asked {
     #[serde(default)]
-    rule: String,
+    pub(super) rule: String,
     /// `open`, `paid` or `failed`.
     #[serde(default)]
-    standing: String,
+    pub(super) standing: String,
     /// The first day, such as `2026-11-01`.
     #[serde(default)]
-    from: String,
+    pub(super) from: String,
     /// The last day.
     #[serde(default)]
-    to: String,
-    before: Option<i64>,
+    pub(super) to: String,
+    pub(super) before: Option<i64>,
 }
 
 #[derive(Template)]
@@ -65,26 +65,26 @@ impl Asked {
         [&self.rule, &self.standing, &self.from, &self.to].iter().any(|text| !text.is_empty())
     }
 
-    fn wanted(&self, t: Words, zone: &TimeZone, most: u32) -> Result<Wanted, Refused> {
-        let wrong = |sentence: &str| Refused::because(StatusCode::BAD_REQUEST, t, t.say(sentence), "/payments");
+    /// `None` where that makes no sense.
+    pub(super) fn wanted(&self, zone: &TimeZone, most: u32) -> Option<Wanted> {
         let standing = match self.standing.as_str() {
             "" => None,
             "open" => Some(Standing::Open),
             "paid" => Some(Standing::Paid),
             "failed" => Some(Standing::Failed),
-            _ => return Err(wrong("payments-wrong")),
+            _ => return None,
         };
-        let begins =
-            |date: Date| date.to_zoned_datetime(zone.clone()).ok()?.timestamp().as_millisecond().try_into().ok();
-        let day = |text: &str, after: bool| -> Result<Option<u64>, Refused> {
+        let begins = |date: Date| -> Option<u64> {
+            date.to_zoned_datetime(zone.clone()).ok()?.timestamp().as_millisecond().try_into().ok()
+        };
+        let day = |text: &str, after: bool| -> Option<Option<u64>> {
             if text.is_empty() {
-                return Ok(None);
+                return Some(None);
             }
-            let date: Option<Date> = text.parse().ok();
-            let date = date.and_then(|date| if after { date.tomorrow().ok() } else { Some(date) });
-            date.and_then(begins).map(Some).ok_or_else(|| wrong("payments-wrong"))
+            let date: Date = text.parse().ok()?;
+            begins(if after { date.tomorrow().ok()? } else { date }).map(Some)
         };
-        Ok(Wanted {
+        Some(Wanted {
             rule: Some(self.rule.clone()).filter(|rule| !rule.is_empty()),
             standing,
             before: self.before,
@@ -92,6 +92,11 @@ impl Asked {
             to_ms: day(&self.to, true)?,
             most,
         })
+    }
+
+    fn wanted_on_the_page(&self, t: Words, zone: &TimeZone, most: u32) -> Result<Wanted, Refused> {
+        let wrong = || Refused::because(StatusCode::BAD_REQUEST, t, t.say("payments-wrong"), "/payments");
+        self.wanted(zone, most).ok_or_else(wrong)
     }
 
     /// The same question to another address, without its page number.
@@ -115,7 +120,7 @@ impl Asked {
 /// `GET /payments`
 pub(super) async fn html(State(source): State<StatusSource>, t: Words, Query(asked): Query<Asked>) -> Answer {
     let config = source.config();
-    let wanted = asked.wanted(t, &config.zone, PER_PAGE + 1)?;
+    let wanted = asked.wanted_on_the_page(t, &config.zone, PER_PAGE + 1)?;
     let look = source.engine.look(move |engine| engine.payments(&wanted)).await;
     let mut payments = look.map_err(Refused::unanswered(t))?;
     let more = payments.len() > PER_PAGE as usize;
@@ -132,13 +137,6 @@ pub(super) async fn html(State(source): State<StatusSource>, t: Words, Query(ask
     Ok(page(&PaymentsPage { frame, t, now_ms, asked, rules, payments, older, csv }))
 }
 
-/// `GET /api/v1/payments`: at most a hundred, newest first; `before` asks for older ones.
-pub(super) async fn json(State(source): State<StatusSource>, t: Words, Query(asked): Query<Asked>) -> Answer {
-    let wanted = asked.wanted(t, &source.config().zone, API_MOST)?;
-    let look = source.engine.look(move |engine| engine.payments(&wanted)).await;
-    Ok(Json(look.map_err(Refused::unanswered(t))?).into_response())
-}
-
 /// `GET /payments/{payment}`
 pub(super) async fn one(State(source): State<StatusSource>, t: Words, Path(payment): Path<i64>) -> Answer {
     let story = told(&source, t, payment).await?;
@@ -146,11 +144,6 @@ pub(super) async fn one(State(source): State<StatusSource>, t: Words, Path(payme
     let steps = steps(&story, t, &zone);
     let frame = Frame::of(&source, t, "payments").await?;
     Ok(page(&PaymentPage { frame, t, story, steps, zone }))
-}
-
-/// `GET /api/v1/payments/{payment}`
-pub(super) async fn one_json(State(source): State<StatusSource>, t: Words, Path(payment): Path<i64>) -> Answer {
-    Ok(Json(told(&source, t, payment).await?).into_response())
 }
 
 async fn told(source: &StatusSource, t: Words, payment: i64) -> Result<Story, Refused> {
@@ -164,7 +157,7 @@ pub(super) async fn csv(State(source): State<StatusSource>, t: Words, Query(aske
     let mut text = format!("{}\r\n", CSV_COLUMNS.join(","));
     let mut before = asked.before;
     loop {
-        let wanted = Asked { before, ..asked.clone() }.wanted(t, &zone, CSV_PER_READ)?;
+        let wanted = Asked { before, ..asked.clone() }.wanted_on_the_page(t, &zone, CSV_PER_READ)?;
         let look = source.engine.look(move |engine| engine.payments_in_detail(&wanted)).await;
         let stories = look.map_err(Refused::unanswered(t))?;
         stories.iter().for_each(|story| text.push_str(&line(story, &zone)));
@@ -207,7 +200,6 @@ fn quoted(field: &str) -> String {
 }
 
 const PER_PAGE: u32 = 50;
-const API_MOST: u32 = 100;
 const CSV_PER_READ: u32 = 500;
 /// What a spreadsheet still opens; more than ten years of a payment an hour.
 const CSV_BYTES_MAX: usize = 64 << 20;

@@ -1,17 +1,21 @@
 //! Settings: the house and its limits, who is logged in, the file behind it all and its former versions.
 
+mod diagnostics;
 mod doors;
 mod file;
 mod house;
+mod tokens;
 
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 
+pub(super) use self::diagnostics::file as diagnostics;
 pub(super) use self::doors::{change_password, end_session};
 pub(super) use self::file::{edit_page, restore, save_file};
 use self::house::Entries;
 pub(super) use self::house::save as save_house;
+pub(super) use self::tokens::{end as end_token, html as tokens_page, make as make_token};
 use super::answers::{Answer, Refused};
 use super::door::Peer;
 use super::gate::token_of;
@@ -33,6 +37,8 @@ struct SettingsPage {
     entries: Entries,
     faults: Vec<String>,
     sessions: Vec<SessionView>,
+    /// How many programs have an access token.
+    tokens: u64,
     own_session: Option<u64>,
     door_fault: Option<String>,
     fingerprint: Option<String>,
@@ -94,6 +100,7 @@ async fn shown(source: &StatusSource, peer: &Peer, t: Words, headers: &HeaderMap
         entries,
         faults,
         sessions: source.access.sessions(),
+        tokens: source.access.tokens().len() as u64,
         own_session: own_session.map(|session| session.number),
         door_fault,
         fingerprint: source.page.fingerprint(),

@@ -12,7 +12,7 @@ pub(super) fn location(answer: &str) -> String {
     answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default().trim().to_owned()
 }
 
-pub(super) async fn house() -> (Served, StatusSource) {
+pub(crate) async fn house() -> (Served, StatusSource) {
     let house = example_house();
     let source = house.0.clone();
     (Served::house(house).await, source)

@@ -168,13 +168,13 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("device-edit", "/devices/main/edit"),
             ("settings", "/settings"),
             ("settings-file", "/settings/file"),
+            ("settings-tokens", "/settings/tokens"),
             ("missing", "/agreements/nobody"),
             ("claim", "/claim"),
             ("login", "/login"),
         ] {
             let address = if path == "/claim" { nobodys.address } else { served.address };
-            let size = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500});
-            tab.call("Emulation.setDeviceMetricsOverride", size).await;
+            tab.resize(width).await;
             for scheme in ["light", "dark"] {
                 let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
                 tab.call("Emulation.setEmulatedMedia", media).await;
@@ -187,7 +187,8 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
                 assert!(tab.run(wide).await.as_u64().unwrap() <= width, "{path} is wider than a {device}");
                 if let Some(folder) = &pictures {
                     let file = Path::new(folder).join(format!("{name}-{device}-{scheme}.png"));
-                    tab.picture(&file).await;
+                    let picture = crate::domain::l402::base64_decode(&tab.picture().await).unwrap();
+                    crate::disk::replace(&file, &picture).unwrap();
                 }
             }
         }

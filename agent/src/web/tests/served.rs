@@ -70,10 +70,10 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
     (source, folder)
 }
 
-pub(super) struct Served {
-    pub(super) address: SocketAddr,
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
     /// Of a session; empty where nobody has logged in.
-    pub(super) cookie: String,
+    pub(crate) cookie: String,
     server: JoinHandle<()>,
     pub(super) page: PageIdentity,
     _folder: TempDir,
@@ -86,12 +86,12 @@ impl Drop for Served {
 }
 
 impl Served {
-    pub(super) async fn start() -> Served {
+    pub(crate) async fn start() -> Served {
         Served::house(example_house()).await
     }
 
     /// With an owner who has logged in.
-    pub(super) async fn house(house: (StatusSource, TempDir)) -> Served {
+    pub(crate) async fn house(house: (StatusSource, TempDir)) -> Served {
         let access = house.0.access.clone();
         access.set_password(PASSWORD).await.unwrap();
         let token = access.log_in(Ipv4Addr::LOCALHOST.into(), "", PASSWORD).await;
@@ -105,7 +105,7 @@ impl Served {
     }
 
     /// As nobody's, unless somebody claimed it before.
-    pub(super) async fn unclaimed((source, folder): (StatusSource, TempDir)) -> Served {
+    pub(crate) async fn unclaimed((source, folder): (StatusSource, TempDir)) -> Served {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         Served {
@@ -118,12 +118,12 @@ impl Served {
     }
 
     /// Status and the whole answer, head and body, to one request with this `Host`.
-    pub(super) async fn ask(&self, method: &str, path: &str, host: &str) -> (u16, String) {
+    pub(crate) async fn ask(&self, method: &str, path: &str, host: &str) -> (u16, String) {
         self.say(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n"), "").await
     }
 
     /// The same for a form of our own page.
-    pub(super) async fn send(&self, path: &str, form: &str) -> (u16, String) {
+    pub(crate) async fn send(&self, path: &str, form: &str) -> (u16, String) {
         let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\n", self.address);
         self.say(&format!("{head}Content-Type: application/x-www-form-urlencoded\r\n"), form).await
     }
@@ -139,12 +139,12 @@ impl Served {
         (status, answer)
     }
 
-    pub(super) async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, &self.address.to_string()).await
     }
 }
 
-pub(super) fn body(answer: &str) -> &str {
+pub(crate) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").unwrap().1
 }
 
@@ -325,4 +325,4 @@ async fn the_button_does_not_wait_for_whoever_looks() {
 pub(super) const EXAMPLE: &str = include_str!("../../../kilosat.toml");
 
 /// The owner's.
-pub(super) const PASSWORD: &str = "three nice words";
+pub(crate) const PASSWORD: &str = "three nice words";

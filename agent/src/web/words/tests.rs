@@ -67,6 +67,7 @@ fn every_sentence_is_said_somewhere_and_every_one_that_is_said_exists() {
         "form-",
         "history-",
         "flow-",
+        "scope-",
         "measures-",
         "account-",
         "days",

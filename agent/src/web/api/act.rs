@@ -1,0 +1,166 @@
+//! What programs may do: stop, go on, answer, and ask for money. What raises limits is done on the page, with the password.
+
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Json, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::super::agreements::paused;
+use super::super::gate::audit;
+use super::caller::Caller;
+use super::once::Answers;
+use super::problem::{Answered, Problem};
+use crate::domain::invoice::{PaymentHash, hex32};
+use crate::domain::money::Msat;
+use crate::engine::{Order, Verdict};
+use crate::status::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S, StatusSource};
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(super) struct Done {
+    /// In one sentence.
+    done: String,
+}
+
+/// Stops all payments at once. What has left already cannot be called back.
+#[utoipa::path(post, path = "/stop", tag = "payments", responses((status = OK, body = Done)))]
+pub(super) async fn stop(State(source): State<StatusSource>, Extension(caller): Extension<Caller>) -> Answered<Done> {
+    obey(&source, &caller, Order::Stop, "payments were stopped").await.map(Json)
+}
+
+/// Lets payments go on after a stop.
+#[utoipa::path(post, path = "/resume", tag = "payments", responses((status = OK, body = Done)))]
+pub(super) async fn resume(State(source): State<StatusSource>, Extension(caller): Extension<Caller>) -> Answered<Done> {
+    obey(&source, &caller, Order::Resume, "payments go on").await.map(Json)
+}
+
+/// Pauses an agreement or feed: what is used stays owed. It goes on by the page, with the password.
+#[utoipa::path(post, path = "/agreements/{id}/pause", tag = "agreements", params(("id" = String, Path, description = "Of an agreement or a feed")),
+    responses((status = OK, body = Done)))]
+pub(super) async fn pause(
+    State(source): State<StatusSource>,
+    Extension(caller): Extension<Caller>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answered<Done> {
+    let Path(id) = id?;
+    let proposal = paused(&source, &id, true).map_err(|why| Problem::new(StatusCode::CONFLICT, why))?;
+    let proposal = proposal.ok_or_else(|| Problem::missing("agreement or feed"))?;
+    source.change(proposal, &format!("{id} was paused {}", caller.name())).await?;
+    Ok(Json(Done { done: format!("{id} is paused.") }))
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Decision {
+    /// Whether the payment may be made. It lifts no limit.
+    approve: bool,
+}
+
+/// Answers a question of `GET /status`: whether a payment that waits for the owner may be made.
+#[utoipa::path(post, path = "/questions/{question}", tag = "payments", request_body = Decision,
+    params(("question" = i64, Path, description = "Its number"),
+        ("Idempotency-Key" = String, Header, description = "The same when the same request is sent again", min_length = 1, max_length = 128)),
+    responses((status = OK, body = Done)))]
+pub(super) async fn answer(
+    State(source): State<StatusSource>,
+    Extension(caller): Extension<Caller>,
+    Extension(answers): Extension<Answers>,
+    headers: HeaderMap,
+    question: Result<Path<i64>, PathRejection>,
+    decision: Result<Json<Decision>, JsonRejection>,
+) -> Answered<Done> {
+    let (Path(question), Json(Decision { approve })) = (question?, decision?);
+    let asked = format!("question {question}: {approve}");
+    let by = caller.clone();
+    let work = async move {
+        match approve {
+            true => obey(&source, &by, Order::Approve(question), &format!("question {question} was approved")).await,
+            false => obey(&source, &by, Order::Decline(question), &format!("question {question} was declined")).await,
+        }
+    };
+    answers.once(&caller, &headers, asked, work).await.map(Json)
+}
+
+/// Money that is to come in.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// How much, in msat.
+    #[schema(minimum = 1, maximum = 2_100_000_000_000_000_000_u64)]
+    amount_msat: u64,
+    /// What whoever pays it is shown; the name of the house without.
+    #[schema(max_length = 100)]
+    description: Option<String>,
+}
+
+/// An invoice of this house.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Invoice {
+    /// What is paid.
+    bolt11: String,
+    /// Its payment hash, in hex.
+    payment_hash: String,
+    /// For how long it can be paid, in seconds.
+    expires_s: u32,
+}
+
+/// Makes a Lightning invoice.
+#[utoipa::path(post, path = "/invoices", tag = "wallet", request_body = Wanted, responses((status = CREATED, body = Invoice)))]
+pub(super) async fn invoice(
+    State(source): State<StatusSource>,
+    wanted: Result<Json<Wanted>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let Json(wanted) = wanted?;
+    if !(1..=AMOUNT_MAX_MSAT).contains(&wanted.amount_msat) {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "amount_msat is more than nothing, in thousandths of a sat.",
+        ));
+    }
+    if wanted.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+        let detail = format!("A description has at most {DESCRIPTION_CHARS_MAX} characters.");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let text = wanted.description.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let text = text.unwrap_or_else(|| source.config().name.clone());
+    let made = source.invoice(Msat(wanted.amount_msat), &text).await;
+    let made = made.map_err(|fault| Problem::new(StatusCode::BAD_GATEWAY, fault.to_string()))?;
+    let invoice = Invoice { bolt11: made.bolt11, payment_hash: made.hash.to_string(), expires_s: INVOICE_EXPIRY_S };
+    Ok((StatusCode::CREATED, Json(invoice)).into_response())
+}
+
+/// Whether money came in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Received {
+    /// It did.
+    is_received: bool,
+}
+
+/// Whether an invoice of this house was paid.
+#[utoipa::path(get, path = "/invoices/{payment_hash}", tag = "wallet",
+    params(("payment_hash" = String, Path, description = "In hex", pattern = "^[0-9a-f]{64}$")), responses((status = OK, body = Received)))]
+pub(super) async fn received(
+    State(source): State<StatusSource>,
+    hash: Result<Path<String>, PathRejection>,
+) -> Answered<Received> {
+    let Path(hash) = hash?;
+    let hash = hex32(&hash).map(PaymentHash);
+    let hash = hash.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "A payment hash is 64 hexadecimal digits."))?;
+    Ok(Json(Received { is_received: source.was_received(hash).await? }))
+}
+
+async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) -> Result<Done, Problem> {
+    match source.engine.obey(order).await? {
+        Verdict::Done(done) => {
+            audit(source, format!("{what} {}", caller.name())).await;
+            Ok(Done { done })
+        }
+        Verdict::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, why)),
+    }
+}
+
+/// All the bitcoin there can be.
+const AMOUNT_MAX_MSAT: u64 = 2_100_000_000_000_000_000;
