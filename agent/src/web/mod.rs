@@ -96,6 +96,8 @@ fn pages() -> Router<StatusSource> {
         .route("/agreements/{id}/pause", post(agreements::pause))
         .route("/agreements/{id}/resume", post(agreements::resume))
         .route("/agreements/{id}/remove", post(agreements::remove))
+        .route("/feeds/new", get(agreements::feed_new_page).post(agreements::save_feed))
+        .route("/feeds/{id}/edit", get(agreements::feed_edit_page).post(agreements::save_feed))
         .route("/change/{token}", get(change::html).post(change::save))
         .route("/devices", get(devices::html))
         .route("/devices/new", get(devices::form))

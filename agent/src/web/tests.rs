@@ -8,6 +8,8 @@ pub(super) mod changes;
 mod devices;
 #[cfg(not(feature = "node"))]
 mod doors;
+#[cfg(not(feature = "node"))]
+mod feeds;
 mod full;
 #[cfg(not(feature = "node"))]
 mod live;

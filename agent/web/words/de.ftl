@@ -144,6 +144,22 @@ fault-order = { $field }: das darf nicht mehr sein als „{ $wider }“.
 change-title = Bevor das gespeichert wird
 change-lines = Was sich in kilosat.toml ändert
 change-none = Es würde sich nichts ändern.
+feed-new = Daten kaufen
+feeds-none = Es werden keine Daten gekauft. Ein Anbieter, der L402 spricht, gibt sie Seite für Seite, für ein paar Satoshi.
+form-url = Adresse der Seite
+form-url-note = Die Seite, die gekauft wird, wie ihr Anbieter sie nennt; sie muss JSON sein.
+form-every = Nach … Sekunden wieder fragen
+form-every-note = 3600 ist eine Stunde. Eine Karte kann für viele Abfragen gelten, das entscheidet der Anbieter.
+form-points = Werte
+form-points-note = Einer in jeder Zeile: Ihr Name dafür, =, und wo seine Zahl auf der Seite steht, Schritt für Schritt. Höchstens 64.
+form-ticket-max = Höchstpreis einer Karte
+form-ticket-max-note = Die Gebühr für den Weg kommt dazu; die Grenze für eine Zahlung muss dafür Platz lassen.
+fault-point = „{ $line }“ ist kein Wert: Schreiben Sie einen Namen aus kleinen Buchstaben und Ziffern, =, und eine Stelle wie /outside/temperature.
+change-seller = Wer die Daten verkauft
+change-seller-asks = Der Anbieter verlangt jetzt { $price } für eine Karte.
+change-seller-free = Der Anbieter gibt diese Seite, ohne Geld zu verlangen.
+change-seller-unclear = Der Anbieter antwortet ohne einen Preis.
+change-seller-silent = Der Anbieter hat gerade keinen Preis genannt: { $fault } Sie können trotzdem speichern; bezahlt wird nichts, bevor er einen nennt.
 change-payee = Wer bezahlt wird
 change-payee-answers = { $payee } antwortet. Es sagt von sich selbst: { $text }
 change-payee-range = In einer Zahlung nimmt es von { $least } bis { $most }.

@@ -144,6 +144,22 @@ fault-order = { $field }: this must not be more than "{ $wider }".
 change-title = Before this is saved
 change-lines = What changes in kilosat.toml
 change-none = Nothing would change.
+feed-new = Buy data
+feeds-none = No data is bought. A seller that speaks L402 gives it page by page, for a few satoshis.
+form-url = Address of the page
+form-url-note = The page that is bought, as its seller gives it; it has to be JSON.
+form-every = Ask again after … seconds
+form-every-note = 3600 is an hour. A ticket may be good for many requests, which is up to the seller.
+form-points = Values
+form-points-note = One in each line: your name for it, =, and where its number stands in the page, step by step. At most 64.
+form-ticket-max = The most one ticket may cost
+form-ticket-max-note = The fee for the way comes on top; the most in one payment has to leave room for it.
+fault-point = "{ $line }" is no value: write a name of small letters and digits, =, and a place such as /outside/temperature.
+change-seller = Who sells the data
+change-seller-asks = The seller asks { $price } for a ticket now.
+change-seller-free = The seller gives this page without asking for money.
+change-seller-unclear = The seller answers without a price.
+change-seller-silent = The seller named no price now: { $fault } You can save this all the same; nothing is paid before it does.
 change-payee = Who will be paid
 change-payee-answers = { $payee } answers. It says of itself: { $text }
 change-payee-range = It takes from { $least } to { $most } in one payment.

@@ -13,6 +13,7 @@ use super::super::entry::{amount, in_sat};
 use super::super::{Frame, Words, page};
 use crate::config::{Agreement, Config, Draft, DraftFault, Place, Setting};
 use crate::domain::money::Msat;
+use crate::domain::policy::Budget;
 use crate::http::{Limits, Reach, StrictClient};
 use crate::payees::lnurl::{PayTarget, PayeeView, look_up};
 use crate::status::StatusSource;
@@ -90,7 +91,7 @@ pub(in super::super) async fn new_page(State(source): State<StatusSource>, t: Wo
     let sums = [price * HOUSEHOLD_KWH / 15, price * HOUSEHOLD_KWH * 3 / 2].map(|msat| in_sat(round_up(msat), t));
     let [per_day, per_month] = sums;
     let entries = Entries {
-        name: free_name(&config),
+        name: free_name(&config, "electricity"),
         meter,
         price: in_sat(price, t),
         slice: in_sat(SLICE, t),
@@ -281,17 +282,28 @@ impl Entries {
                 draft.set(place, key, &Setting::Number(now))?;
             }
         }
-        // The form has no field for it; it follows what is narrower and wider.
-        let hour = budget.per_hour.0.clamp(terms.per_payment.min(terms.per_day), terms.per_day);
-        if hour != budget.per_hour.0 && draft.has(limits, "per_hour_msat") {
-            draft.set(limits, "per_hour_msat", &Setting::Number(hour))?;
-        }
+        follow_hour(&mut draft, limits, budget, terms.per_payment, terms.per_day)?;
         match terms.price_max {
             None => draft.clear(limits, "price_max_msat_per_kwh")?,
             Some(price) => draft.set(limits, "price_max_msat_per_kwh", &Setting::Number(price))?,
         }
         Ok(draft)
     }
+}
+
+/// No form has a field for the hour's limit; it follows what is narrower and wider.
+pub(super) fn follow_hour(
+    draft: &mut Draft,
+    limits: Place<'_>,
+    budget: &Budget,
+    per_payment: u64,
+    per_day: u64,
+) -> Result<(), DraftFault> {
+    let hour = budget.per_hour.0.clamp(per_payment.min(per_day), per_day);
+    if hour != budget.per_hour.0 && draft.has(limits, "per_hour_msat") {
+        draft.set(limits, "per_hour_msat", &Setting::Number(hour))?;
+    }
+    Ok(())
 }
 
 async fn shown(
@@ -337,7 +349,7 @@ fn meters(config: &Config) -> Vec<String> {
 }
 
 /// Every name that is taken.
-fn names(config: &Config) -> Vec<String> {
+pub(super) fn names(config: &Config) -> Vec<String> {
     let mut names = meters(config);
     names.extend(config.agreements.iter().map(|known| known.id.clone()));
     names.extend(config.feeds.iter().map(|known| known.id.clone()));
@@ -346,10 +358,11 @@ fn names(config: &Config) -> Vec<String> {
     names
 }
 
-fn free_name(config: &Config) -> String {
+/// This name, or with a number if something is called so already.
+pub(super) fn free_name(config: &Config, name: &str) -> String {
     let names = names(config);
-    let numbered = (2..100).map(|number| format!("electricity-{number}"));
-    let mut all = std::iter::once("electricity".to_owned()).chain(numbered);
+    let numbered = (2..100).map(|number| format!("{name}-{number}"));
+    let mut all = std::iter::once(name.to_owned()).chain(numbered);
     all.find(|name| !names.contains(name)).unwrap_or_default()
 }
 
@@ -359,7 +372,7 @@ fn round_up(msat: u64) -> u64 {
 }
 
 /// Stands in addresses.
-const NEW: &str = "new";
+pub(super) const NEW: &str = "new";
 const MSAT: u64 = 1_000;
 const ROUND_MSAT: u64 = 1_000_000;
 /// What a household uses in a month.

@@ -1,5 +1,6 @@
 //! Agreements: what Kilosat may pay for by itself, how it stands, and how the owner changes it.
 
+mod feed_form;
 mod form;
 mod view;
 
@@ -8,6 +9,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 
+pub(super) use self::feed_form::{edit_page as feed_edit_page, new_page as feed_new_page, save as save_feed};
 pub(super) use self::form::{edit_page, new_page, save};
 use self::view::Limit;
 pub(super) use self::view::{AgreementView, FeedView, all};

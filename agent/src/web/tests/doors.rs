@@ -13,7 +13,7 @@ use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-const ROUTES: [(&str, &str); 61] = [
+const ROUTES: [(&str, &str); 65] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -25,6 +25,10 @@ const ROUTES: [(&str, &str); 61] = [
     ("POST", "/agreements/{id}/pause"),
     ("POST", "/agreements/{id}/resume"),
     ("POST", "/agreements/{id}/remove"),
+    ("GET", "/feeds/new"),
+    ("POST", "/feeds/new"),
+    ("GET", "/feeds/{id}/edit"),
+    ("POST", "/feeds/{id}/edit"),
     ("GET", "/change/{token}"),
     ("POST", "/change/{token}"),
     ("GET", "/wallet"),

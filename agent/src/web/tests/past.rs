@@ -158,6 +158,8 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("agreement", "/agreements/electricity"),
             ("agreement-new", "/agreements/new"),
             ("agreement-edit", "/agreements/electricity/edit"),
+            ("feed-new", "/feeds/new"),
+            ("feed-edit", "/feeds/weather/edit"),
             ("change", change.as_str()),
             ("payments", "/payments"),
             ("wallet", "/wallet"),

@@ -99,7 +99,7 @@ impl Served {
         Served::unclaimed(house).await.with(format!("kilosat={}", token.reveal()))
     }
 
-    pub(super) fn with(mut self, cookie: String) -> Served {
+    pub(crate) fn with(mut self, cookie: String) -> Served {
         self.cookie = cookie;
         self
     }
