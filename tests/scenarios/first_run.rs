@@ -40,12 +40,12 @@ struct Stage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_finger_without_scripts_gets_from_the_setup_code_to_the_first_payment() {
+async fn lightning_first_run_by_a_finger_on_a_phone_without_scripts() {
     first_run(Hand::Finger).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_keyboard_gets_from_the_setup_code_to_the_first_payment() {
+async fn lightning_first_run_by_the_keyboard_alone() {
     first_run(Hand::Keys).await;
 }
 
@@ -237,7 +237,7 @@ impl Stage {
         self.town.neighbour.pay(invoice.as_str().unwrap()).await.unwrap();
         // The channel's funding is on its way to the chain; the page looks again by itself.
         let received = async {
-            while !self.tab.text().await.contains("has arrived") {
+            while !self.tab.text().await.contains("It was paid") {
                 if self.miner.waiting().await.unwrap() > 0 {
                     self.miner.mine(1, &burn_address()).await.unwrap();
                 }

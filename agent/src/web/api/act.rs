@@ -89,7 +89,7 @@ pub(super) async fn answer(
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// How much, in msat.
-    #[schema(minimum = 1, maximum = 2_100_000_000_000_000_000_u64)]
+    #[schema(minimum = 1, maximum = 100_000_000_000_000_u64)]
     amount_msat: u64,
     /// What whoever pays it is shown; the name of the house without.
     #[schema(max_length = 100)]
@@ -117,7 +117,7 @@ pub(super) async fn invoice(
     if !(1..=AMOUNT_MAX_MSAT).contains(&wanted.amount_msat) {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            "amount_msat is more than nothing, in thousandths of a sat.",
+            "amount_msat is from 1 to 100000000000000 (a thousand bitcoin), in thousandths of a sat.",
         ));
     }
     if wanted.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
@@ -162,5 +162,5 @@ async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) 
     }
 }
 
-/// All the bitcoin there can be.
-const AMOUNT_MAX_MSAT: u64 = 2_100_000_000_000_000_000;
+/// A thousand bitcoin: more than any channel takes in.
+const AMOUNT_MAX_MSAT: u64 = 100_000_000_000_000;

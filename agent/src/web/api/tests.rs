@@ -285,7 +285,7 @@ async fn money_is_asked_for_where_there_is_a_wallet() {
     for (sent, status) in [
         ("{\"amount_msat\":1000}", 502),
         ("{\"amount_msat\":0}", 422),
-        ("{\"amount_msat\":2100000000000000001}", 422),
+        ("{\"amount_msat\":100000000000001}", 422),
         ("{\"amount_msat\":-1}", 422),
         ("{\"amount_msat\":1.5}", 422),
         ("{\"amount_sat\":1}", 422),

@@ -14,7 +14,7 @@ use super::history::label;
 use super::{Frame, Words, page};
 use crate::config::{Draft, Measured, MeterLine};
 use crate::latest::Value;
-use crate::status::{Status, StatusSource};
+use crate::status::{MeterStatus, Status, StatusSource};
 
 #[derive(Template)]
 #[template(path = "devices.html")]
@@ -34,6 +34,10 @@ impl DevicesPage {
 
     fn profile_of(&self, id: &str) -> Option<&str> {
         self.places.iter().find(|(known, ..)| known == id).map(|(.., profile)| profile.as_str())
+    }
+
+    fn measures(&self, meter: &MeterStatus) -> Option<String> {
+        meter.measures.as_ref().map(|word| self.t.say(&format!("measures-{word}")))
     }
 
     fn points_of(&self, id: &str) -> &[(String, Value)] {
