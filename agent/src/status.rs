@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use changes::Change;
+pub(crate) use flow::is_measured;
 pub use flow::{Flow, FlowPart};
 pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;

@@ -109,8 +109,22 @@ async fn a_program_answers_for_the_owner_and_the_payment_is_made_once() {
     assert_eq!(door.ask("POST /api/v1/stop", "").await.0, 200);
     house.use_wh(3);
     hub.until("the energy is counted", |status| status.totals.owed_msat == 3_000).await;
-    assert_eq!(door.ask("POST /api/v1/resume", "").await.0, 200);
+    let resumed = door.ask("POST /api/v1/resume", "").await;
+    assert_eq!(resumed.0, 200);
     hub.until("it is paid, too", |status| status.totals.payments_settled == 2).await;
+
+    // A request that is sent again undoes nothing that the owner did since.
+    assert_eq!(door.send("/stop", "").await.0, 303);
+    assert_eq!(door.ask("POST /api/v1/resume", "").await, resumed);
+    assert!(hub.status().await.stopped);
+    assert_eq!(door.send("/resume", "").await.0, 303);
+    house.use_wh(3_000);
+    let asked = hub.until("it asks about a large one", |status| !status.questions.is_empty()).await;
+    let question = asked.questions[0].question;
+    assert_eq!(door.send("/answer", &format!("question={question}&answer=no")).await.0, 303);
+    let (status, problem) = door.ask(&format!("POST /api/v1/questions/{question}"), "{\"approve\": true}").await;
+    assert!(status == 409 && problem["detail"].as_str().unwrap().contains("refused"), "{problem}");
+    assert_eq!(house.payments(), 2);
     assert!(hub.terminate().await.success());
 }
 

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::disk;
 
 pub use session::SessionView;
-pub use tokens::{Scope, TokenView};
+pub use tokens::{NAME_CHARS_MAX, Scope, TokenView};
 
 /// Asks whether somebody may. Clones share what is known.
 #[derive(Clone)]
@@ -97,8 +97,8 @@ pub enum Denied {
     /// There are so many tokens already.
     #[error("There are {0} access tokens already, and more cannot be kept. Revoke one that is not used first.")]
     TooMany(usize),
-    /// The password could not be written or checked.
-    #[error("The password could not be kept ({0}). Nothing was changed; check the disk or SD card")]
+    /// A password or token could not be written or checked.
+    #[error("This could not be kept ({0}). Nothing was changed; check the disk or SD card.")]
     Failed(String),
 }
 

@@ -7,14 +7,14 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Denied, digest, random};
+use super::{Access, Denied, State, digest, random};
 use crate::text::cleaned;
 
 /// What a program may do. None of them lets it do what another one is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// See everything but secrets: values, payments, settings.
+    /// See values, payments, agreements and devices.
     Read,
     /// Stop payments and pause agreements and feeds.
     Stop,
@@ -101,9 +101,12 @@ impl Access {
         name: &str,
         scopes: Vec<Scope>,
     ) -> Result<String, Denied> {
-        self.confirm(from, password).await?;
         let made_ms = self.shared.clock.now().wall.0;
-        let mut state = self.lock();
+        let make = |state: &mut State| self.make_token(state, name, scopes, made_ms);
+        self.with_password(from, password, make).await?
+    }
+
+    fn make_token(&self, state: &mut State, name: &str, scopes: Vec<Scope>, made_ms: u64) -> Result<String, Denied> {
         if state.kept.tokens.len() >= TOKENS_MAX {
             return Err(Denied::TooMany(TOKENS_MAX));
         }
@@ -111,7 +114,7 @@ impl Access {
         kept.tokens_made += 1;
         let (token, secret) = Token::new(kept.tokens_made, name, scopes, made_ms);
         kept.tokens.push(token);
-        self.keep(&mut state, kept)?;
+        self.keep(state, kept)?;
         Ok(secret)
     }
 
@@ -150,6 +153,7 @@ fn hashed(secret: &str) -> String {
 
 /// So that whoever finds one, and programs that look for secrets, know what it opens.
 const PREFIX: &str = "kilosat_";
-const NAME_CHARS_MAX: usize = 60;
+/// Of a token's name.
+pub const NAME_CHARS_MAX: usize = 60;
 /// A house has a few programs.
 const TOKENS_MAX: usize = 16;

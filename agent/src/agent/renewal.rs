@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::listening::Door;
 use super::{Agent, AgentError};
 use crate::access::Access;
+use crate::engine::Event;
 use crate::status::StatusSource;
 use crate::web::PageMemory;
 
@@ -55,7 +56,10 @@ impl Agent {
         let _turn = changes.turn().await;
         // Two engines on one database would both send what is due, so the old one has really ended before the new begins.
         if let Some(engine_end) = self.wind_down().await {
-            let _ = engine_end.await;
+            // What ends the engine ends the program: no new start covers it up.
+            if let Ok(Err(fault)) = engine_end.await {
+                return Err(fault.into());
+            }
         }
         let Some(before) = settings.begin_new_start() else {
             return Agent::start_with(
@@ -72,6 +76,10 @@ impl Agent {
         match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
             Ok(agent) => {
                 settings.new_start_made();
+                for what in settings.untold() {
+                    // The engine being gone ends the program.
+                    let _ = agent.status().engine.submit(Event::Access(what)).await;
+                }
                 Ok(agent)
             }
             Err(error) => {

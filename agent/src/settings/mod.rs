@@ -43,6 +43,8 @@ struct State {
     proven: String,
     /// What a new start is to take up.
     next: Option<Config>,
+    /// What was done, which the journal does not know yet.
+    untold: Vec<String>,
     /// The file as it was last seen.
     seen: Option<Stamp>,
     fault: Option<String>,
@@ -127,7 +129,15 @@ impl Settings {
 
     fn new(path: Option<PathBuf>, text: String, config: Config, seen: Option<Stamp>) -> Settings {
         let (live, wanted) = (watch::Sender::new(Arc::new(config)), watch::Sender::new(0));
-        let state = Mutex::new(State { proven: text.clone(), text, next: None, seen, fault: None, settling: None });
+        let state = Mutex::new(State {
+            proven: text.clone(),
+            text,
+            next: None,
+            untold: Vec::new(),
+            seen,
+            fault: None,
+            settling: None,
+        });
         Settings { shared: Arc::new(Shared { path, live, wanted, state, turn: tokio::sync::Mutex::default() }) }
     }
 
@@ -286,6 +296,16 @@ impl Settings {
     pub fn ask_for_new_start(&self, config: Config) {
         self.lock().next = Some(config);
         self.shared.wanted.send_modify(|count| *count += 1);
+    }
+
+    /// Keeps what was done until the engine that is to record it runs.
+    pub(crate) fn tell_later(&self, what: &str) {
+        self.lock().untold.push(what.to_owned());
+    }
+
+    /// What was kept so.
+    pub(crate) fn untold(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().untold)
     }
 
     /// Whether a new start was asked for and has not been made.

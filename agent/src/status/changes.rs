@@ -20,6 +20,9 @@ impl StatusSource {
     /// # Errors
     /// [`SettingsFault`]: nothing was changed.
     pub async fn change(&self, proposal: Proposal, what: &str) -> Result<Change, SettingsFault> {
+        if proposal.replaces == proposal.text {
+            return Ok(Change::Made);
+        }
         let (source, what) = (self.clone(), what.to_owned());
         // Goes on when nobody waits for it any more: what is in the file is in force.
         let change = tokio::spawn(async move {
@@ -52,8 +55,9 @@ impl StatusSource {
 
     async fn take_up(&self, proposal: Proposal, what: &str) -> Result<Change, SettingsFault> {
         tracing::info!("{what}");
-        // The engine being gone ends the program; the next start reads the file.
-        let _ = self.engine.submit(Event::Access(what.to_owned())).await;
+        if self.engine.submit(Event::Access(what.to_owned())).await.is_err() {
+            self.settings.tell_later(what);
+        }
         // A new start that has been asked for would bring back what it was asked for with.
         if proposal.needs_new_start || self.settings.waits_for_new_start() {
             self.settings.ask_for_new_start(proposal.config);

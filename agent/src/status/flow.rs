@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::gpio::LOOK_MS;
 use super::meters::age_max_ms;
-use crate::config::{Config, Measured};
+use crate::config::{Config, Measured, Meter};
 use crate::latest::Table;
 
 /// The power of the house. Both lists have the same sum, unless `unknown` names something or meters contradict each other.
@@ -37,7 +37,6 @@ pub(super) fn flow(config: &Config, latest: &Table, uptime_ms: u64) -> Option<Fl
     powers.get(&Measured::Grid)?;
     let power = |measured| powers.get(&measured).copied().flatten();
     let (grid, battery) = (power(Measured::Grid), power(Measured::Battery));
-    // What a meter of panels counts as used is what they give: nobody knows which way round it was wired.
     let solar = power(Measured::Solar).map(i64::unsigned_abs);
     let unknown = powers.iter().filter(|(_, power)| power.is_none()).map(|(what, _)| what.word().to_owned());
     let unknown: Vec<_> = unknown.collect();
@@ -62,42 +61,78 @@ pub(super) fn flow(config: &Config, latest: &Table, uptime_ms: u64) -> Option<Fl
     Some(Flow { from, to, unknown })
 }
 
-/// What is measured, with its power in mW; `None` where a value is missing or too old.
+/// What is measured, with its power in mW; `None` where a value is missing or too old. What panels give has no sign: nobody
+/// knows which way round their meter was wired.
 fn powers(config: &Config, latest: &Table, uptime_ms: u64) -> BTreeMap<Measured, Option<i64>> {
-    let young = |id: &str, points: &[Quantity], interval_ms: u64| {
-        let value = points.iter().find_map(|point| latest.points.get(&format!("{id}.{}", point.name())))?;
-        (uptime_ms.saturating_sub(value.at_ms) <= age_max_ms(interval_ms)).then_some(value.milli)
-    };
     let mut powers: BTreeMap<Measured, Option<i64>> = BTreeMap::new();
     let mut add = |measured, power: Option<i64>| {
+        let power = power.map(|power| if measured == Measured::Solar { power.saturating_abs() } else { power });
         let sum = powers.entry(measured).or_insert(Some(0));
         *sum = sum.zip(power).map(|(sum, power)| sum.saturating_add(power));
     };
-    let read = config.meters.iter().map(|meter| (&meter.id, meter.measures, meter.poll_interval_ms));
-    let counted = config.pulse_meters.iter().map(|meter| (&meter.id, meter.measures, LOOK_MS));
-    for (id, measured, interval_ms) in read.chain(counted) {
-        if let Some(measured) = measured {
-            let of_it = subject(measured).map(|subject| Quantity::POWER.at(subject));
-            let points: Vec<_> = of_it.into_iter().chain([Quantity::POWER]).collect();
-            add(measured, young(id, &points, interval_ms));
+    for meter in &config.meters {
+        if let Some(measured) = meter.measures {
+            add(measured, power_of(meter, measured, latest, uptime_ms));
         }
     }
-    // A hybrid inverter also says what no meter of its own measures. Of a device without a profile nobody knows the signs.
-    let inverters = config.meters.iter().filter_map(|meter| Some((meter, meter.model.profile()?)));
+    for meter in &config.pulse_meters {
+        if let Some(measured) = meter.measures {
+            add(measured, young(latest, &meter.id, Quantity::POWER, LOOK_MS, uptime_ms));
+        }
+    }
+    // A hybrid inverter also says what no meter of its own measures.
     let mut has_grid = has_meter(config, Measured::Grid);
-    for (meter, profile) in inverters {
-        for measured in [Measured::Grid, Measured::Solar, Measured::Battery] {
-            let point =
-                subject(measured).map(|subject| Quantity::POWER.at(subject)).filter(|point| profile.gives(*point));
+    for meter in &config.meters {
+        let said: Vec<_> = SAID_BY_HYBRIDS.into_iter().filter(|measured| says(meter, *measured)).collect();
+        for measured in &said {
             // There is one grid, whoever looks at it.
-            let is_said = if measured == Measured::Grid { has_grid } else { has_meter(config, measured) };
-            if let (Some(point), false) = (point, is_said) {
-                add(measured, young(&meter.id, &[point], meter.poll_interval_ms));
-                has_grid |= measured == Measured::Grid;
+            let is_known = if *measured == Measured::Grid { has_grid } else { has_meter(config, *measured) };
+            if !is_known {
+                add(*measured, power_of(meter, *measured, latest, uptime_ms));
+                has_grid |= *measured == Measured::Grid;
             }
+        }
+        // One with a battery has panels too, and says nothing of them here.
+        let hides_panels = said.contains(&Measured::Battery) && !said.contains(&Measured::Solar);
+        if hides_panels && !has_meter(config, Measured::Solar) {
+            add(Measured::Solar, None);
         }
     }
     powers
+}
+
+/// Whether the device's profile has a power of its own for this. Of a device without a profile nobody knows the signs.
+fn says(meter: &Meter, measured: Measured) -> bool {
+    let gives = |quantity| meter.model.profile().is_some_and(|profile| profile.gives(quantity));
+    let panels = measured == Measured::Solar && STRINGS.iter().any(|string| gives(Quantity::POWER.at(*string)));
+    panels || subject(measured).is_some_and(|subject| gives(Quantity::POWER.at(subject)))
+}
+
+/// The power that a device gives for this: that of the grid, the panels or the battery where it tells them apart, else its own.
+fn power_of(meter: &Meter, measured: Measured, latest: &Table, uptime_ms: u64) -> Option<i64> {
+    let power = |quantity| young(latest, &meter.id, quantity, meter.poll_interval_ms, uptime_ms);
+    let Some(profile) = meter.model.profile() else { return power(Quantity::POWER) };
+    let of_it = subject(measured).map(|subject| Quantity::POWER.at(subject)).filter(|of_it| profile.gives(*of_it));
+    match of_it {
+        Some(of_it) => power(of_it),
+        None if says(meter, measured) => {
+            let strings = STRINGS.iter().filter_map(|string| power(Quantity::POWER.at(*string)));
+            strings.reduce(i64::saturating_add)
+        }
+        // What such an inverter gives is its panels' and its battery's together.
+        None if measured == Measured::Solar && says(meter, Measured::Battery) => None,
+        None => power(Quantity::POWER),
+    }
+}
+
+fn young(latest: &Table, id: &str, quantity: Quantity, interval_ms: u64, uptime_ms: u64) -> Option<i64> {
+    let value = latest.points.get(&format!("{id}.{}", quantity.name()))?;
+    (uptime_ms.saturating_sub(value.at_ms) <= age_max_ms(interval_ms)).then_some(value.milli)
+}
+
+/// Whether something measures this already: a meter that says so, or an inverter that tells it apart.
+pub(crate) fn is_measured(config: &Config, measured: Measured) -> bool {
+    has_meter(config, measured) || config.meters.iter().any(|meter| says(meter, measured))
 }
 
 fn has_meter(config: &Config, measured: Measured) -> bool {
@@ -114,6 +149,9 @@ fn subject(measured: Measured) -> Option<Subject> {
         Measured::Car | Measured::Heating => None,
     }
 }
+
+const SAID_BY_HYBRIDS: [Measured; 3] = [Measured::Grid, Measured::Solar, Measured::Battery];
+const STRINGS: [Subject; 4] = [Subject::Pv1, Subject::Pv2, Subject::Pv3, Subject::Pv4];
 
 #[cfg(test)]
 mod tests;

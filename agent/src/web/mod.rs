@@ -73,6 +73,7 @@ fn router(source: StatusSource) -> Router {
         .layer(from_fn_with_state(Turns::default(), door::in_turn))
         .layer(from_fn(door::no_other_site))
         .layer(from_fn_with_state(source.clone(), known_host))
+        .layer(from_fn(api::told_as_problem))
         // Outermost, so that refusals carry them too.
         .layer(map_response(with_headers))
         .with_state(source)

@@ -4,6 +4,8 @@
 const BUSY_PAUSE_MS = 1000;
 const FALLBACK_PAUSE_MS = 5000;
 const ANSWER_WAIT_MS = 10000;
+// The server says something every ten seconds.
+const SILENCE_MAX_MS = 15000;
 
 // Whoever is selecting text or holds something down is not disturbed.
 function isBusy() {
@@ -75,15 +77,31 @@ async function exchange() {
 
 let events = null;
 let isFirst = true;
+let silence = null;
+
+// A server that is gone without a goodbye is known by its silence.
+function hear() {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    if (events === null) return;
+    events.close();
+    events = null;
+    document.body.classList.add("stale");
+    listen();
+  }, SILENCE_MAX_MS);
+}
 
 // A page that nobody sees asks for nothing.
 function listen() {
   if (document.hidden) {
+    clearTimeout(silence);
     if (events !== null) events.close();
     events = null;
   } else if (events === null) {
     events = new EventSource("/events");
+    hear();
     events.addEventListener("look", () => {
+      hear();
       // The page has just come.
       if (!isFirst) refresh();
       isFirst = false;

@@ -145,18 +145,18 @@ change-title = Bevor das gespeichert wird
 change-lines = Was sich in kilosat.toml ändert
 change-none = Es würde sich nichts ändern.
 feed-new = Daten kaufen
-feeds-none = Es werden keine Daten gekauft. Ein Anbieter, der L402 spricht, gibt sie Seite für Seite, für ein paar Satoshi.
+feeds-none = Es werden keine Daten gekauft. Manche Anbieter im Netz geben Preise oder Vorhersagen für ein paar Satoshi je Seite (das Verfahren heißt L402).
 form-url = Adresse der Seite
 form-url-note = Die Seite, die gekauft wird, wie ihr Anbieter sie nennt; sie muss JSON sein.
 form-every = Nach … Sekunden wieder fragen
-form-every-note = 3600 ist eine Stunde. Eine Karte kann für viele Abfragen gelten, das entscheidet der Anbieter.
+form-every-note = 3600 ist eine Stunde. Ein Ticket kann für viele Abfragen gelten, das entscheidet der Anbieter.
 form-points = Werte
 form-points-note = Einer in jeder Zeile: Ihr Name dafür, =, und wo seine Zahl auf der Seite steht, Schritt für Schritt. Höchstens 64.
-form-ticket-max = Höchstpreis einer Karte
-form-ticket-max-note = Die Gebühr für den Weg kommt dazu; die Grenze für eine Zahlung muss dafür Platz lassen.
+form-ticket-max = Höchstpreis eines Tickets
+form-ticket-max-note = Die Netzwerkgebühr kommt dazu; die Grenze für eine Zahlung muss dafür Platz lassen.
 fault-point = „{ $line }“ ist kein Wert: Schreiben Sie einen Namen aus kleinen Buchstaben und Ziffern, =, und eine Stelle wie /outside/temperature.
 change-seller = Wer die Daten verkauft
-change-seller-asks = Der Anbieter verlangt jetzt { $price } für eine Karte.
+change-seller-asks = Der Anbieter verlangt jetzt { $price } für ein Ticket.
 change-seller-free = Der Anbieter gibt diese Seite, ohne Geld zu verlangen.
 change-seller-unclear = Der Anbieter antwortet ohne einen Preis.
 change-seller-silent = Der Anbieter hat gerade keinen Preis genannt: { $fault } Sie können trotzdem speichern; bezahlt wird nichts, bevor er einen nennt.
@@ -275,8 +275,8 @@ token-revoke = Entziehen
 scope-read = sehen
 scope-stop = anhalten
 scope-receive = Rechnungen stellen
-scope-pay = Zahlungen weitergehen lassen
-scope-read-long = Werte, Zahlungen und Einstellungen sehen: Wer sie sieht, weiß, wann jemand zu Hause ist
+scope-pay = Zahlungen fortsetzen und freigeben
+scope-read-long = Werte, Zahlungen, Vereinbarungen und Geräte sehen: Wer sie sieht, weiß, wann jemand zu Hause ist
 scope-stop-long = Zahlungen anhalten, Vereinbarungen und Datenbezüge aussetzen
 scope-receive-long = Rechnungen stellen, über die Geld hereinkommt
 scope-pay-long = Zahlungen nach einem Halt weitergehen lassen und wartende freigeben, innerhalb Ihrer Grenzen
@@ -304,7 +304,7 @@ about-journal = Journaleinträge
 about-certificate = Zertifikat (SHA-256)
 about-licence = Lizenz
 about-diagnostics = Eine Datei für jemanden speichern, der Ihnen hilft
-about-diagnostics-note = Zustand, Einstellungen und das Ende des Journals: Namen von Empfängern, Beträge und Werte, aber kein Passwort, Schlüssel, Wort oder Zugangsschlüssel.
+about-diagnostics-note = Zustand, Einstellungen und das Ende des Journals: Namen von Empfängern, Beträge und Werte, aber kein Passwort, Schlüssel, Wiederherstellungswort oder Zugangsschlüssel. Webadressen sind hinter ihrem Rechnernamen abgeschnitten.
 about-json = Der ganze Zustand als JSON
 
 ## Home

@@ -145,7 +145,7 @@ change-title = Before this is saved
 change-lines = What changes in kilosat.toml
 change-none = Nothing would change.
 feed-new = Buy data
-feeds-none = No data is bought. A seller that speaks L402 gives it page by page, for a few satoshis.
+feeds-none = No data is bought. Some sellers on the web give prices or forecasts for a few satoshis a page (the way they do it is called L402).
 form-url = Address of the page
 form-url-note = The page that is bought, as its seller gives it; it has to be JSON.
 form-every = Ask again after … seconds
@@ -153,7 +153,7 @@ form-every-note = 3600 is an hour. A ticket may be good for many requests, which
 form-points = Values
 form-points-note = One in each line: your name for it, =, and where its number stands in the page, step by step. At most 64.
 form-ticket-max = The most one ticket may cost
-form-ticket-max-note = The fee for the way comes on top; the most in one payment has to leave room for it.
+form-ticket-max-note = The network's fee comes on top; the most in one payment has to leave room for it.
 fault-point = "{ $line }" is no value: write a name of small letters and digits, =, and a place such as /outside/temperature.
 change-seller = Who sells the data
 change-seller-asks = The seller asks { $price } for a ticket now.
@@ -275,8 +275,8 @@ token-revoke = Revoke
 scope-read = see
 scope-stop = stop
 scope-receive = make invoices
-scope-pay = let payments go on
-scope-read-long = See values, payments and settings: whoever sees them knows when somebody is at home
+scope-pay = resume and approve payments
+scope-read-long = See values, payments, agreements and devices: whoever sees them knows when somebody is at home
 scope-stop-long = Stop payments, and pause agreements and feeds
 scope-receive-long = Make invoices for money to come in
 scope-pay-long = Let payments go on after a stop, and approve those that wait for you, within your limits
@@ -304,7 +304,7 @@ about-journal = Journal entries
 about-certificate = Certificate (SHA-256)
 about-licence = Licence
 about-diagnostics = Save a file for whoever helps you
-about-diagnostics-note = Status, settings and the end of the journal: names of payees, amounts and values, but no password, key, word or token.
+about-diagnostics-note = Status, settings and the end of the journal: names of payees, amounts and values, but no password, key, recovery word or token. Web addresses are cut behind their host.
 about-json = The whole state as JSON
 
 ## Home

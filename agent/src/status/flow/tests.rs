@@ -95,3 +95,31 @@ fn a_hybrid_inverter_is_a_whole_house() {
     assert_eq!(parts(&all.from), [("solar", 5_000), ("grid", 0)]);
     assert_eq!(parts(&all.to), [("house", 4_490), ("battery", 10), ("grid", 500)]);
 }
+
+#[test]
+fn panels_are_added_up_however_they_are_wired_and_told() {
+    let meters = [
+        meter("a", "eastron-sdm630", "grid"),
+        meter("bb", "eastron-sdm630", "solar"),
+        meter("ccc", "eastron-sdm630", "solar"),
+    ];
+    let two = shown(&meters, &[("a.power", 0), ("bb.power", 3_000), ("ccc.power", -2_000)], 2_000).unwrap();
+    assert_eq!(parts(&two.from), [("solar", 5_000), ("grid", 0)]);
+    // One that tells its strings only.
+    let strings =
+        [("a.grid_power", -2_500), ("a.battery_power", 1_000), ("a.pv1_power", 4_000), ("a.pv2_power", 1_000)];
+    let deye = shown(&[meter("a", "deye-hybrid-3p-lv", "")], &strings, 2_000).unwrap();
+    assert_eq!((parts(&deye.from), parts(&deye.to)[0]), (vec![("solar", 5_000), ("grid", 0)], ("house", 1_500)));
+    // One that tells nothing of its panels: its own power is the battery's too.
+    let own = [("a.grid_power", 200), ("a.battery_power", -900), ("a.power", 900)];
+    for measures in ["", "solar"] {
+        let kostal = shown(&[meter("a", "kostal-plenticore", measures)], &own, 2_000).unwrap();
+        assert_eq!(
+            (kostal.unknown, parts(&kostal.from)),
+            (vec!["solar".to_owned()], vec![("battery", 900), ("grid", 200)])
+        );
+    }
+    // What has not come yet is not taken for something else.
+    let half = shown(&[meter("a", "growatt-sph", "")], &[("a.grid_power", 100), ("a.power", 3_000)], 2_000).unwrap();
+    assert_eq!(half.unknown, ["solar", "battery"]);
+}

@@ -15,7 +15,7 @@ use super::problem::{Answered, Problem};
 use crate::domain::invoice::{PaymentHash, hex32};
 use crate::domain::money::Msat;
 use crate::engine::{Order, Verdict};
-use crate::status::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S, StatusSource};
+use crate::status::{Change, DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S, StatusSource};
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,9 +31,18 @@ pub(super) async fn stop(State(source): State<StatusSource>, Extension(caller): 
 }
 
 /// Lets payments go on after a stop.
-#[utoipa::path(post, path = "/resume", tag = "payments", responses((status = OK, body = Done)))]
-pub(super) async fn resume(State(source): State<StatusSource>, Extension(caller): Extension<Caller>) -> Answered<Done> {
-    obey(&source, &caller, Order::Resume, "payments go on").await.map(Json)
+#[utoipa::path(post, path = "/resume", tag = "payments",
+    params(("Idempotency-Key" = String, Header, description = "The same when the same request is sent again", min_length = 1, max_length = 128)),
+    responses((status = OK, body = Done)))]
+pub(super) async fn resume(
+    State(source): State<StatusSource>,
+    Extension(caller): Extension<Caller>,
+    Extension(answers): Extension<Answers>,
+    headers: HeaderMap,
+) -> Answered<Done> {
+    let by = caller.clone();
+    let work = async move { obey(&source, &by, Order::Resume, "payments go on").await };
+    answers.once(&caller, &headers, "resume".to_owned(), work).await.map(Json)
 }
 
 /// Pauses an agreement or feed: what is used stays owed. It goes on by the page, with the password.
@@ -47,8 +56,15 @@ pub(super) async fn pause(
     let Path(id) = id?;
     let proposal = paused(&source, &id, true).map_err(|why| Problem::new(StatusCode::CONFLICT, why))?;
     let proposal = proposal.ok_or_else(|| Problem::missing("agreement or feed"))?;
-    source.change(proposal, &format!("{id} was paused {}", caller.name())).await?;
-    Ok(Json(Done { done: format!("{id} is paused.") }))
+    let changed = source.change(proposal, &format!("{id} was paused {}", caller.name())).await?;
+    Ok(Json(Done {
+        done: match changed {
+            Change::Made => format!("{id} is paused."),
+            Change::NewStart => {
+                format!("{id} is paused once Kilosat has started anew, which it is doing; look again then.")
+            }
+        },
+    }))
 }
 
 /// The answer to a question.
@@ -76,6 +92,14 @@ pub(super) async fn answer(
     let asked = format!("question {question}: {approve}");
     let by = caller.clone();
     let work = async move {
+        let questions = source.engine.snapshot().await?.questions;
+        // What the owner refused, only the owner approves after all: a program may send an old request again.
+        if approve && questions.iter().any(|known| known.question == question && known.declined) {
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "The owner has refused this payment, on the page or by kilosat decline.",
+            ));
+        }
         match approve {
             true => obey(&source, &by, Order::Approve(question), &format!("question {question} was approved")).await,
             false => obey(&source, &by, Order::Decline(question), &format!("question {question} was declined")).await,
@@ -153,7 +177,8 @@ pub(super) async fn received(
 }
 
 async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) -> Result<Done, Problem> {
-    match source.engine.obey(order).await? {
+    let gone = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, UNCLEAR);
+    match source.engine.obey(order).await.map_err(gone)? {
         Verdict::Done(done) => {
             audit(source, format!("{what} {}", caller.name())).await;
             Ok(Done { done })
@@ -162,5 +187,7 @@ async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) 
     }
 }
 
+const UNCLEAR: &str = "The payment engine has stopped, and whether this was done is not known. Look at GET /status once it runs \
+                       again.";
 /// A thousand bitcoin: more than any channel takes in.
 const AMOUNT_MAX_MSAT: u64 = 100_000_000_000_000;

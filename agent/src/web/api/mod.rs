@@ -7,9 +7,11 @@ mod problem;
 mod read;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use axum::response::Json;
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Json, Response};
 use axum::routing::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder};
@@ -30,6 +32,21 @@ pub(super) fn router() -> Router<StatusSource> {
         .route(&format!("{BASE}/openapi.json"), get(async move || description))
         .route("/api/{*path}", get(nothing).post(nothing))
         .route("/api", get(nothing).post(nothing))
+        .method_not_allowed_fallback(no_such_method)
+}
+
+/// Whatever part of Kilosat refused a request of the API, it is told in one way.
+pub(super) async fn told_as_problem(request: Request, next: Next) -> Response {
+    let is_api = is_api(request.uri().path());
+    let answer = next.run(request).await;
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_failure = answer.status().is_client_error() || answer.status().is_server_error();
+    if !is_api || !is_failure || kind.ends_with("json") {
+        return answer;
+    }
+    let status = answer.status();
+    let text = to_bytes(answer.into_body(), TEXT_BYTES_MAX).await.unwrap_or_default();
+    Problem::new(status, String::from_utf8_lossy(&text)).into_response()
 }
 
 /// The same with its description.
@@ -80,6 +97,10 @@ fn head() -> OpenApi {
     OpenApiBuilder::new().info(info).components(Some(components)).build()
 }
 
+async fn no_such_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This address is asked in another way; the description says how.")
+}
+
 async fn nothing() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
@@ -87,6 +108,8 @@ async fn nothing() -> Problem {
     )
 }
 
+/// Of a refusal in words.
+const TEXT_BYTES_MAX: usize = 4_096;
 const BASE: &str = "/api/v1";
 const TOKEN: &str = "token";
 const PROBLEM: &str = "Problem";

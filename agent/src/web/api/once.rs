@@ -1,7 +1,7 @@
 //! A request that was sent twice is done once: the second is told what the first was told.
 //!
-//! Source: `reliability-security`, rule 10.10. Below this, the engine itself answers each question once and pays each
-//! invoice once, also over a restart, which these keys do not outlive.
+//! Source: `reliability-security`, rule 10.10. Below this, the engine itself pays for each question once, also over a
+//! restart, which these keys do not outlive.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +50,7 @@ impl Answers {
         }
         let answers = self.clone();
         let working = tokio::spawn(async move {
-            let done = work.await;
+            let done = tokio::spawn(work).await.unwrap_or_else(|error| Err(internal(&error)));
             let answer = match &done {
                 Ok(done) => serde_json::to_string(done).map_err(|error| internal(&error)),
                 Err(problem) => Err(problem.clone()),
@@ -86,7 +86,11 @@ impl Answers {
     }
 
     fn end(&self, key: &(Option<u64>, String), answer: Result<String, Problem>) {
-        if let Some(kept) = self.lock().iter_mut().find(|kept| kept.key == *key) {
+        let mut all = self.lock();
+        // What could not be done now may be done the next time.
+        if answer.as_ref().is_err_and(|problem| problem.status >= 500) {
+            all.retain(|kept| kept.key != *key);
+        } else if let Some(kept) = all.iter_mut().find(|kept| kept.key == *key) {
             kept.answer = Some(answer);
         }
     }

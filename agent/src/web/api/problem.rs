@@ -60,7 +60,11 @@ impl From<Unanswered> for Problem {
 
 impl From<SettingsFault> for Problem {
     fn from(fault: SettingsFault) -> Problem {
-        Problem::new(StatusCode::CONFLICT, fault.to_string())
+        let status = match fault {
+            SettingsFault::Disk(_) | SettingsFault::Profile(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::CONFLICT,
+        };
+        Problem::new(status, fault.to_string())
     }
 }
 

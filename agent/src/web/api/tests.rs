@@ -110,7 +110,7 @@ async fn a_token_opens_what_it_is_for_and_nothing_else() {
         let program_token = token(&source, &[scope]).await;
         let program = Program::with(&served, &program_token);
         for (method, path, needed) in OPERATIONS {
-            let (status, json, answer) = program.ask(method, &concrete(path), "", "").await;
+            let (status, json, answer) = program.ask(method, &concrete(path), "Idempotency-Key: 1\r\n", "").await;
             assert_eq!(status == 403, scope != needed, "{method} {path} with {scope:?}: {json}");
             if status == 403 {
                 assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
@@ -213,6 +213,7 @@ async fn what_the_pages_show_is_there_as_json() {
         ("/api/v1/invoices/00", 400),
         ("/api/v1/nothing", 404),
         ("/api/v2/status", 404),
+        ("/api/v1/stop", 405),
     ] {
         let (got, problem) = program.get(path).await;
         assert_eq!((got, problem["status"].as_u64()), (status, Some(u64::from(status))), "{path}: {problem}");

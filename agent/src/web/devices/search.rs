@@ -17,7 +17,7 @@ use super::super::{Frame, Words, page};
 use super::{Choice, choices};
 use crate::config::{Config, Draft, Measured, MeterLine, Place as ConfigPlace, Profiles, Setting, is_id, read_host};
 use crate::scan::{Found, Place, Step, scan};
-use crate::status::StatusSource;
+use crate::status::{StatusSource, is_measured};
 
 /// The search that goes on or was made last. Clones share it.
 #[derive(Clone, Default)]
@@ -217,7 +217,7 @@ async fn shown(source: &StatusSource, searches: &Searches, t: Words, faults: Vec
     let seen = searches.seen().ok_or_else(|| Refused::missing(t, "search-none", "/devices/new"))?;
     let config = source.config();
     let names = free_names(&config, &seen.found);
-    let has_grid = config.meters.iter().any(|meter| meter.measures == Some(Measured::Grid));
+    let has_grid = is_measured(&config, Measured::Grid);
     let frame = Frame::of(source, t, "devices").await?;
     Ok(page(&ProgressPage { frame, t, seen, names, has_grid, faults }))
 }

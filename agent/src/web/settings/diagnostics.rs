@@ -1,8 +1,8 @@
 //! What somebody who helps needs to know, in one file, without anything that opens or moves money.
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Json};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse as _;
 use serde::Serialize;
 
 use super::super::Words;
@@ -11,7 +11,7 @@ use crate::history::Extent;
 use crate::status::{Status, StatusSource};
 use crate::store::JournalEntry;
 
-/// The file. Names of payees, amounts and values are in it; keys, words, passwords and tokens are not.
+/// The file. Names of payees, amounts and values are in it; keys, recovery words, passwords, tokens and proofs of payment are not.
 #[derive(Serialize)]
 struct Diagnostics {
     /// Of Kilosat.
@@ -49,11 +49,63 @@ pub(in super::super) async fn file(State(source): State<StatusSource>, t: Words)
         sessions: source.access.sessions().len(),
         history: source.history.extent().await.map_err(|gone| gone.to_string()),
         settings: source.settings.text(),
-        journal,
+        journal: journal.into_iter().map(without_proof).collect(),
         status,
     };
+    let text = serde_json::to_string(&diagnostics)
+        .map_err(|fault| Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, fault.to_string(), "/settings"))?;
     let name = "attachment; filename=\"kilosat-diagnostics.json\"";
-    Ok(([(header::CONTENT_DISPOSITION, name)], Json(diagnostics)).into_response())
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, without_paths(&text)).into_response())
+}
+
+/// Whoever has the proof of a payment can use the ticket it paid for.
+fn without_proof(mut entry: JournalEntry) -> JournalEntry {
+    if let Some(fields) = entry.entry.as_mut().and_then(serde_json::Value::as_object_mut) {
+        fields.remove("preimage");
+    }
+    entry
+}
+
+/// Web addresses without what follows the host, where some services have a key.
+fn without_paths(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let host = part.find(['/', '?', '#', '"', '\\', ' ', '<', ')']).unwrap_or(part.len());
+        let end = part.find(['"', '\\', ' ', '<', ')']).unwrap_or(part.len());
+        let cut = if end > host + 1 { "/..." } else { "" };
+        short.push_str("://");
+        short.push_str(part.get(..host).unwrap_or_default());
+        short.push_str(cut);
+        short.push_str(part.get(end..).unwrap_or_default());
+    }
+    short
 }
 
 const ENTRIES: u64 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_cut_behind_its_host() {
+        for (text, expected) in [
+            ("\"https://a.example/v1?key=secret\",\"x\"", "\"https://a.example/...\",\"x\""),
+            ("url = \\\"http://10.0.0.2:3000/api/secret\\\"", "url = \\\"http://10.0.0.2:3000/...\\\""),
+            ("\"https://a.example\"", "\"https://a.example\""),
+            ("\"https://a.example/\"", "\"https://a.example\""),
+            (
+                "two wss://r.example?secret and ssl://e.example:50002 more",
+                "two wss://r.example/... and ssl://e.example:50002 more",
+            ),
+            ("none", "none"),
+        ] {
+            assert_eq!(without_paths(text), expected);
+        }
+        let entry = serde_json::json!({"event": "settled", "preimage": "00"});
+        let entry = without_proof(JournalEntry { seq: 1, at_ms: 0, entry: Some(entry) });
+        assert_eq!(entry.entry, Some(serde_json::json!({"event": "settled"})));
+    }
+}

@@ -11,8 +11,9 @@ use super::super::answers::{Answer, Refused};
 use super::super::door::Peer;
 use super::super::gate::{audit, status_of};
 use super::super::{Frame, Words, page};
-use crate::access::{Scope, TokenView};
+use crate::access::{Denied, NAME_CHARS_MAX, Scope, TokenView};
 use crate::status::StatusSource;
+use crate::text::cleaned;
 
 #[derive(Template)]
 #[template(path = "tokens.html")]
@@ -82,7 +83,7 @@ pub(in super::super) async fn make(
     Form(entries): Form<Entries>,
 ) -> Answer {
     let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| entries.chosen(*scope)).collect();
-    let name = entries.name.trim().to_owned();
+    let name = cleaned(&entries.name, NAME_CHARS_MAX);
     let fault = if name.is_empty() {
         Some(t.with("fault-empty", "field", t.say("token-name")))
     } else {
@@ -101,7 +102,9 @@ pub(in super::super) async fn make(
             shown(&source, t, Entries::default(), None, Some(secret)).await
         }
         Err(denied) => {
-            let fault = Some(format!("{denied} {}", t.say("nothing-changed")));
+            let says_so = matches!(denied, Denied::Failed(_));
+            let fault = if says_so { denied.to_string() } else { format!("{denied} {}", t.say("nothing-changed")) };
+            let fault = Some(fault);
             Ok((status_of(&denied), shown(&source, t, entries, fault, None).await?).into_response())
         }
     }
