@@ -235,9 +235,7 @@ impl StatusSource {
         let settings_fault = self.settings.fault();
         Ok(Status { settings_fault, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
     }
-}
 
-impl StatusSource {
     /// The newest values of a meter, input or feed, by point.
     pub fn points_of(&self, id: &str) -> Vec<(String, Value)> {
         points_of(&self.latest.copy(), id)

@@ -79,7 +79,7 @@ impl Door {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_answers_for_the_owner_and_the_payment_is_made_once() {
-    let house = House::new(WEB).await;
+    let house = House::new(&format!("{WEB}[ask]\nabove_msat = 3000\n")).await;
     let mut hub = house.start();
     hub.until("the meter is read", |status| status.meters[0].state == "good").await;
     let door = Door::open(&hub, &house).await;
@@ -118,7 +118,7 @@ async fn a_program_answers_for_the_owner_and_the_payment_is_made_once() {
     assert_eq!(door.ask("POST /api/v1/resume", "").await, resumed);
     assert!(hub.status().await.stopped);
     assert_eq!(door.send("/resume", "").await.0, 303);
-    house.use_wh(3_000);
+    house.use_wh(7);
     let asked = hub.until("it asks about a large one", |status| !status.questions.is_empty()).await;
     let question = asked.questions[0].question;
     assert_eq!(door.send("/answer", &format!("question={question}&answer=no")).await.0, 303);

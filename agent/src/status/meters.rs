@@ -106,4 +106,4 @@ const AT_ZERO: &str =
 const STALE_GRACE_MS: u64 = 2_000;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,16 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
+use super::super::meters::tests::HOUSE;
 use super::*;
 use crate::latest::{Latest, Value};
-
-const HOUSE: &str = r#"
-state_directory = "/nowhere"
-[lightning]
-service = "phoenixd"
-[lightning.phoenixd]
-url = "http://127.0.0.1:9740"
-secret_file = "/nowhere/password"
-"#;
 
 fn meter(id: &str, profile: &str, measures: &str) -> String {
     let host = 1 + id.len();

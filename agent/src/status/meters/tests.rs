@@ -3,13 +3,17 @@
 use super::*;
 use crate::latest::{Latest, Value};
 
-const CONFIG: &str = r#"
+/// A house without meters.
+pub(in super::super) const HOUSE: &str = r#"
 state_directory = "/nowhere"
 [lightning]
 service = "phoenixd"
 [lightning.phoenixd]
 url = "http://127.0.0.1:9740"
 secret_file = "/nowhere/password"
+"#;
+
+const METER: &str = r#"
 [[meter]]
 id = "house"
 profile = "eastron-sdm630"
@@ -20,7 +24,7 @@ power_max_w = 17250
 
 #[test]
 fn what_is_older_than_three_polls_is_stale_and_what_contradicts_itself_is_doubtful() {
-    let config = Config::parse(CONFIG).unwrap();
+    let config = Config::parse(&format!("{HOUSE}{METER}")).unwrap();
     let latest = Latest::default();
     let at = |uptime_ms| all(&config, &latest.copy(), uptime_ms).remove(0);
     assert_eq!((at(500).state.as_str(), at(500).has_power), ("waiting", true));
@@ -44,7 +48,7 @@ fn what_is_older_than_three_polls_is_stale_and_what_contradicts_itself_is_doubtf
 
 #[test]
 fn a_relay_board_has_no_power_to_show() {
-    let config = CONFIG.replace("eastron-sdm630", "waveshare-relays");
+    let config = format!("{HOUSE}{METER}").replace("eastron-sdm630", "waveshare-relays");
     let board = all(&Config::parse(&config).unwrap(), &Latest::default().copy(), 500).remove(0);
     assert!(!board.has_power);
 }

@@ -119,5 +119,5 @@ const TOKEN_NOTE: &str = "An access token, which the owner makes on the page und
                           permissions it needs.";
 const PROBLEM_NOTE: &str = "Why it was not done. Where the detail says nothing else, nothing was changed.";
 
-#[cfg(all(test, not(feature = "node")))]
+#[cfg(test)]
 mod tests;
