@@ -22,7 +22,9 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Response {
     let token = token_of(&peer, &headers).unwrap_or_default().to_owned();
-    let listener = Listener { values: source.latest.news(), money: source.engine.news(), source, token, looks: 0 };
+    let (values, money) = (source.latest.news(), source.engine.news());
+    let ends_ms = source.clock.elapsed_ms().saturating_add(LIFE_MS);
+    let listener = Listener { source, token, values, money, ends_ms, is_first: true };
     let told = unfold(listener, |mut listener| async {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
@@ -35,12 +37,13 @@ struct Listener {
     token: String,
     values: watch::Receiver<()>,
     money: watch::Receiver<()>,
-    looks: u32,
+    ends_ms: u64,
+    is_first: bool,
 }
 
 impl Listener {
     async fn next(&mut self) -> Option<Event> {
-        if self.looks > 0 {
+        if !std::mem::take(&mut self.is_first) {
             sleep(PAUSE).await;
             let something = async {
                 tokio::select! {
@@ -55,8 +58,8 @@ impl Listener {
             self.values.mark_unchanged();
             self.money.mark_unchanged();
         }
-        self.looks += 1;
-        let is_welcome = self.source.access.session(&self.token, false).is_some() && self.looks <= LOOKS_MAX;
+        let is_late = self.source.clock.elapsed_ms() >= self.ends_ms;
+        let is_welcome = !is_late && self.source.access.session(&self.token, false).is_some();
         // Browsers pass no event on that carries nothing.
         is_welcome.then(|| Event::default().event("look").retry(RETRY).data("new"))
     }
@@ -68,5 +71,5 @@ const PAUSE: Duration = Duration::from_secs(1);
 const WAIT: Duration = Duration::from_secs(9);
 /// The browser asks again after this.
 const RETRY: Duration = Duration::from_secs(2);
-/// Ends before the connection must: a connection lives for five minutes.
-const LOOKS_MAX: u32 = 25;
+/// Ends before the connection must, which lives for five minutes.
+const LIFE_MS: u64 = 240_000;
