@@ -15,6 +15,7 @@ use super::answers::{Answer, Refused};
 use super::door::Peer;
 use super::gate::confirmed;
 use super::{Frame, Words, page};
+use crate::config::{Draft, DraftFault};
 use crate::disk;
 use crate::domain::money::Msat;
 use crate::keys::Secret;
@@ -168,6 +169,19 @@ pub(super) async fn save(
 fn shown(frame: Frame, t: Words, pending: Pending, fault: Option<String>) -> Response {
     let lines = lines_that_differ(&pending.proposal.replaces, &pending.proposal.text);
     page(&ChangePage { frame, t, lines, pending, fault })
+}
+
+/// What a change of single settings comes to.
+///
+/// # Errors
+/// [`SettingsFault`].
+pub(super) fn proposed(
+    source: &StatusSource,
+    change: impl FnOnce(&mut Draft) -> Result<(), DraftFault>,
+) -> Result<Proposal, SettingsFault> {
+    let draft = Draft::of(&source.settings.text()).and_then(|mut draft| change(&mut draft).map(|()| draft));
+    let draft = draft.map_err(|fault| SettingsFault::ToBeMended(fault.to_string()))?;
+    source.settings.propose(draft.into_text())
 }
 
 /// Why a text cannot be proposed, one sentence for each mistake.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::super::answers::{Answer, Refused};
-use super::super::change::{Changes, Pending, told};
+use super::super::change::{Changes, Pending, proposed, told};
 use super::super::entry::{amount, in_sat};
 use super::super::{Frame, Words, page};
 use super::form::{NEW, follow_hour, free_name, names};
@@ -118,12 +118,11 @@ pub(in super::super) async fn save(
     let known = known.transpose()?;
     let entries = Entries { name: id.clone().unwrap_or_else(|| entries.name.trim().to_owned()), ..entries };
     let proposal = entries.read(t, &config, known).and_then(|terms| {
-        let draft = Draft::of(&source.settings.text()).and_then(|draft| match known {
+        let change = |draft: &mut Draft| match known {
             Some(known) => entries.change(&terms, known, draft),
             None => entries.add(&terms, draft),
-        });
-        let draft = draft.map_err(|fault| vec![fault.to_string()])?;
-        source.settings.propose(draft.into_text()).map_err(told)
+        };
+        proposed(&source, change).map_err(told)
     });
     let proposal = match proposal {
         Ok(proposal) => proposal,
@@ -209,7 +208,7 @@ impl Entries {
         if faults.is_empty() { Ok(Terms { every_s, points, sums }) } else { Err(faults) }
     }
 
-    fn add(&self, terms: &Terms, mut draft: Draft) -> Result<Draft, DraftFault> {
+    fn add(&self, terms: &Terms, draft: &mut Draft) -> Result<(), DraftFault> {
         let text = |text: &str| Setting::Text(text.trim().to_owned());
         let sums = |wanted: &str| {
             let own = terms.sums.iter().filter(move |(below, ..)| *below == wanted);
@@ -222,12 +221,11 @@ impl Entries {
         keys.push(("every_s", Setting::Number(terms.every_s)));
         keys.extend(sums(""));
         let points = terms.points.iter().map(|(name, pointer)| (name.as_str(), text(pointer))).collect();
-        draft.add("feed", &keys, &[("points", points), ("limits", sums("limits"))])?;
-        Ok(draft)
+        draft.add("feed", &keys, &[("points", points), ("limits", sums("limits"))])
     }
 
     /// Touches only what differs.
-    fn change(&self, terms: &Terms, known: &Feed, mut draft: Draft) -> Result<Draft, DraftFault> {
+    fn change(&self, terms: &Terms, known: &Feed, draft: &mut Draft) -> Result<(), DraftFault> {
         let place = |below| Place::Listed { list: "feed", id: &self.name, below };
         let before = Entries::of(known, Words::of(crate::language::Language::English));
         if self.url.trim() != before.url {
@@ -247,7 +245,7 @@ impl Entries {
             draft.set(place(below), key, &Setting::Number(*now))?;
         }
         let [_, per_payment, per_day, _] = terms.sums.map(|(.., now)| now);
-        follow_hour(&mut draft, place("limits"), budget, per_payment, per_day)?;
+        follow_hour(draft, place("limits"), budget, per_payment, per_day)?;
         let pointer_of = |name: &str| known.points.iter().find(|rule| rule.point == name).map(|rule| &rule.pointer);
         for (name, pointer) in terms.points.iter().filter(|(name, pointer)| pointer_of(name) != Some(*pointer)) {
             draft.set(place("points"), name, &Setting::Text(pointer.clone()))?;
@@ -255,7 +253,7 @@ impl Entries {
         for rule in known.points.iter().filter(|rule| !terms.points.contains_key(&rule.point)) {
             draft.clear(place("points"), &rule.point)?;
         }
-        Ok(draft)
+        Ok(())
     }
 }
 

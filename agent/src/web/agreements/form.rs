@@ -8,7 +8,7 @@ use axum::response::IntoResponse as _;
 use serde::Deserialize;
 
 use super::super::answers::{Answer, Refused};
-use super::super::change::{Changes, Pending, told};
+use super::super::change::{Changes, Pending, proposed, told};
 use super::super::entry::{amount, in_sat};
 use super::super::{Frame, Words, page};
 use crate::config::{Agreement, Config, Draft, DraftFault, Place, Setting};
@@ -142,14 +142,11 @@ pub(in super::super) async fn save(
             );
         }
     };
-    let text = source.settings.text();
-    let written = Draft::of(&text).and_then(|draft| match known {
+    let proposal = proposed(&source, |draft| match known {
         Some(known) => entries.change(&terms, known, draft),
         None => entries.add(&terms, draft),
     });
-    let proposal = written
-        .map_err(|fault| vec![fault.to_string()])
-        .and_then(|draft| source.settings.propose(draft.into_text()).map_err(told));
+    let proposal = proposal.map_err(told);
     let proposal = match proposal {
         Ok(proposal) => proposal,
         Err(faults) => {
@@ -237,7 +234,7 @@ impl Entries {
         if faults.is_empty() { Ok(terms) } else { Err(faults) }
     }
 
-    fn add(&self, terms: &Terms, mut draft: Draft) -> Result<Draft, DraftFault> {
+    fn add(&self, terms: &Terms, draft: &mut Draft) -> Result<(), DraftFault> {
         let text = |text: &str| Setting::Text(text.trim().to_owned());
         let mut keys = vec![("id", text(&self.name)), ("meter", text(&self.meter)), ("payee", text(&self.payee))];
         if !self.lan.trim().is_empty() {
@@ -251,12 +248,11 @@ impl Entries {
             ("per_month_msat", Setting::Number(terms.per_month)),
         ];
         limits.extend(terms.price_max.map(|price| ("price_max_msat_per_kwh", Setting::Number(price))));
-        draft.add("agreement", &keys, &[("limits", limits)])?;
-        Ok(draft)
+        draft.add("agreement", &keys, &[("limits", limits)])
     }
 
     /// Touches only what differs.
-    fn change(&self, terms: &Terms, known: &Agreement, mut draft: Draft) -> Result<Draft, DraftFault> {
+    fn change(&self, terms: &Terms, known: &Agreement, draft: &mut Draft) -> Result<(), DraftFault> {
         let own = Place::Listed { list: "agreement", id: &self.name, below: "" };
         let limits = Place::Listed { list: "agreement", id: &self.name, below: "limits" };
         let before = Entries::of(known, Words::of(crate::language::Language::English));
@@ -282,12 +278,12 @@ impl Entries {
                 draft.set(place, key, &Setting::Number(now))?;
             }
         }
-        follow_hour(&mut draft, limits, budget, terms.per_payment, terms.per_day)?;
+        follow_hour(draft, limits, budget, terms.per_payment, terms.per_day)?;
         match terms.price_max {
             None => draft.clear(limits, "price_max_msat_per_kwh")?,
             Some(price) => draft.set(limits, "price_max_msat_per_kwh", &Setting::Number(price))?,
         }
-        Ok(draft)
+        Ok(())
     }
 }
 

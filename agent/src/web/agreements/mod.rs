@@ -14,11 +14,11 @@ pub(super) use self::form::{edit_page, new_page, save};
 use self::view::Limit;
 pub(super) use self::view::{AgreementView, FeedView, all};
 use super::answers::{Answer, Refused};
-use super::change::{Changes, Pending};
+use super::change::{Changes, Pending, proposed};
 use super::door::Peer;
 use super::{Frame, Words, page};
-use crate::config::{Config, Draft, DraftFault, Place, Setting};
-use crate::settings::Proposal;
+use crate::config::{Config, Place, Setting};
+use crate::settings::{Proposal, SettingsFault};
 use crate::status::StatusSource;
 use crate::store::{PaymentSummary, Wanted};
 
@@ -148,17 +148,17 @@ fn lonely_payee(config: &Config, id: &str) -> Option<String> {
 }
 
 /// The proposal, or what the owner is told where there is none.
-fn known(proposal: Result<Option<Proposal>, String>, t: Words, id: &str) -> Result<Proposal, Refused> {
+fn known(proposal: Result<Option<Proposal>, SettingsFault>, t: Words, id: &str) -> Result<Proposal, Refused> {
     let here = format!("/agreements/{id}");
-    let proposal = proposal.map_err(|why| Refused::because(StatusCode::CONFLICT, t, why, &here))?;
+    let proposal = proposal.map_err(|fault| Refused::because(StatusCode::CONFLICT, t, fault.to_string(), &here))?;
     proposal.ok_or_else(|| Refused::missing(t, "agreement-gone", "/agreements"))
 }
 
 /// What pauses an agreement or feed or lets it go on; `None` where there is none of this name.
 ///
 /// # Errors
-/// In a sentence.
-pub(super) fn paused(source: &StatusSource, id: &str, paused: bool) -> Result<Option<Proposal>, String> {
+/// [`SettingsFault`].
+pub(super) fn paused(source: &StatusSource, id: &str, paused: bool) -> Result<Option<Proposal>, SettingsFault> {
     let Some(list) = list_of(&source.config(), id) else { return Ok(None) };
     let place = Place::Listed { list, id, below: "" };
     proposed(source, |draft| draft.set(place, "paused", &Setting::Flag(paused))).map(Some)
@@ -168,15 +168,6 @@ fn list_of(config: &Config, id: &str) -> Option<&'static str> {
     let is_agreement = config.agreements.iter().any(|known| known.id == id);
     let is_feed = config.feeds.iter().any(|known| known.id == id);
     if is_agreement { Some("agreement") } else { is_feed.then_some("feed") }
-}
-
-fn proposed(
-    source: &StatusSource,
-    change: impl FnOnce(&mut Draft) -> Result<(), DraftFault>,
-) -> Result<Proposal, String> {
-    let draft = Draft::of(&source.settings.text()).and_then(|mut draft| change(&mut draft).map(|()| draft));
-    let text = draft.map_err(|fault| fault.to_string())?.into_text();
-    source.settings.propose(text).map_err(|fault| fault.to_string())
 }
 
 const PAYMENTS_SHOWN: u32 = 10;

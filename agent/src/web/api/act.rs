@@ -54,8 +54,7 @@ pub(super) async fn pause(
     id: Result<Path<String>, PathRejection>,
 ) -> Answered<Done> {
     let Path(id) = id?;
-    let proposal = paused(&source, &id, true).map_err(|why| Problem::new(StatusCode::CONFLICT, why))?;
-    let proposal = proposal.ok_or_else(|| Problem::missing("agreement or feed"))?;
+    let proposal = paused(&source, &id, true)?.ok_or_else(|| Problem::missing("agreement or feed"))?;
     let changed = source.change(proposal, &format!("{id} was paused {}", caller.name())).await?;
     Ok(Json(Done {
         done: match changed {

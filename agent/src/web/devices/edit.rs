@@ -8,7 +8,7 @@ use axum::response::IntoResponse as _;
 use serde::Deserialize;
 
 use super::super::answers::{Answer, Refused};
-use super::super::change::{Changes, Pending, told};
+use super::super::change::{Changes, Pending, proposed, told};
 use super::super::entry::{amount, in_sat};
 use super::super::{Frame, Words, page};
 use super::{Choice, choices};
@@ -86,11 +86,9 @@ pub(in super::super) async fn edit(
 ) -> Answer {
     let known = Entries::of(&source.config(), &id, t);
     let (kind, before) = known.ok_or_else(|| Refused::missing(t, "device-gone", "/devices"))?;
-    let proposal = entries.read(&before, kind, t).and_then(|wanted| {
-        let draft = Draft::of(&source.settings.text()).and_then(|draft| changed(draft, &id, &wanted));
-        let draft = draft.map_err(|fault| vec![fault.to_string()])?;
-        source.settings.propose(draft.into_text()).map_err(told)
-    });
+    let proposal = entries
+        .read(&before, kind, t)
+        .and_then(|wanted| proposed(&source, |draft| changed(draft, &id, &wanted)).map_err(told));
     match proposal {
         Ok(proposal) => {
             let here = "/devices".to_owned();
@@ -160,12 +158,12 @@ impl Entries {
 }
 
 /// Touches only what differs.
-fn changed(mut draft: Draft, id: &str, wanted: &[Wanted]) -> Result<Draft, DraftFault> {
+fn changed(draft: &mut Draft, id: &str, wanted: &[Wanted]) -> Result<(), DraftFault> {
     let place = Place::Listed { list: "meter", id, below: "" };
     for (key, _, _, setting) in wanted.iter().filter(|(_, was, now, _)| was != now) {
         draft.set(place, key, setting)?;
     }
-    Ok(draft)
+    Ok(())
 }
 
 async fn shown(

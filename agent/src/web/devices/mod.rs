@@ -9,10 +9,10 @@ use axum::extract::{Extension, Path, State};
 pub(super) use self::edit::{edit, edit_page};
 pub(super) use self::search::{Searches, add, begin, end, form, progress};
 use super::answers::{Answer, Refused};
-use super::change::{Changes, Pending};
+use super::change::{Changes, Pending, proposed};
 use super::history::label;
 use super::{Frame, Words, page};
-use crate::config::{Draft, Measured, MeterLine};
+use crate::config::{Measured, MeterLine};
 use crate::latest::Value;
 use crate::status::{MeterStatus, Status, StatusSource};
 
@@ -96,11 +96,11 @@ pub(super) async fn remove(
         let values = [("meter", id.clone()), ("agreement", agreement.id.clone())];
         return Err(refused(t.fill("device-in-use", &values)));
     }
-    let mut draft = Draft::of(&source.settings.text()).map_err(|fault| refused(fault.to_string()))?;
-    if draft.remove("meter", &id).is_err() {
+    let is_known = config.meter(&id).is_some() || config.pulse_meters.iter().any(|meter| meter.id == id);
+    if !is_known {
         return Err(Refused::missing(t, "device-gone", "/devices"));
     }
-    let proposal = source.settings.propose(draft.into_text()).map_err(|fault| refused(fault.to_string()))?;
+    let proposal = proposed(&source, |draft| draft.remove("meter", &id)).map_err(|fault| refused(fault.to_string()))?;
     let here = "/devices".to_owned();
     Ok(changes.ask(&source, Pending::new(proposal, format!("the device {id} was removed"), here.clone(), here)))
 }

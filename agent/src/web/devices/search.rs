@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::task::JoinHandle;
 
 use super::super::answers::{Answer, Refused};
-use super::super::change::{Changes, Pending, told};
+use super::super::change::{Changes, Pending, proposed, told};
 use super::super::history::label;
 use super::super::{Frame, Words, page};
 use super::{Choice, choices};
@@ -235,16 +235,15 @@ pub(in super::super) async fn add(
     let name = chosen.name.trim();
     let fuse_a = chosen.fuse.trim().parse().ok().filter(|fuse_a| (1..=FUSE_A_MAX).contains(fuse_a));
     let proposal = if let (true, Some(fuse_a)) = (is_id(name), fuse_a) {
-        let draft = Draft::of(&source.settings.text()).and_then(|mut draft| {
+        let add = |draft: &mut Draft| {
             draft.add_section("meter", &found.section_behind(name, fuse_a))?;
-            if !chosen.measures.is_empty() {
-                let place = ConfigPlace::Listed { list: "meter", id: name, below: "" };
-                draft.set(place, "measures", &Setting::Text(chosen.measures.clone()))?;
+            if chosen.measures.is_empty() {
+                return Ok(());
             }
-            Ok(draft)
-        });
-        let draft = draft.map_err(|fault| vec![fault.to_string()]);
-        draft.and_then(|draft| source.settings.propose(draft.into_text()).map_err(told))
+            let place = ConfigPlace::Listed { list: "meter", id: name, below: "" };
+            draft.set(place, "measures", &Setting::Text(chosen.measures.clone()))
+        };
+        proposed(&source, add).map_err(told)
     } else {
         let name = (!is_id(name)).then(|| t.with("fault-name", "field", t.say("form-name")));
         let fuse = fuse_a.is_none().then(|| t.with("fault-fuse", "field", t.say("search-fuse")));
