@@ -29,12 +29,14 @@ use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::history::{History, Recorder};
 use crate::latest::Latest;
 use crate::lightning::{LightningService, ServiceKind};
+use crate::market::Sources;
+use crate::notify::{self, Messenger};
 use crate::settings::Settings;
 use crate::status::{StatusSource, WalletView};
 use crate::store::Store;
 use crate::tasks::{
-    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, StopButton, Surroundings, compare_wallet, lines,
-    publish_costs, watch_meter,
+    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, RateView, StopButton, Surroundings, compare_wallet,
+    lines, publish_costs, watch_meter, watch_rate,
 };
 use crate::web::PageIdentity;
 use crate::{control, web};
@@ -104,10 +106,9 @@ impl Agent {
         };
         let (wallet, gpio_handle) = (WalletView::new(lightning.clone(), clock.clone()), gpio.handle());
         let access = lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone()));
-        let payees = Payees::new(&config)?;
         let parts = StatusSource {
+            payees: Payees::new(&config)?,
             settings,
-            payees,
             engine,
             latest,
             history,
@@ -119,9 +120,10 @@ impl Agent {
             clock,
             gpio: gpio_handle,
             devices,
+            rates: RateView::default(),
         };
         let performer = start_performer(&parts, queue);
-        let servers = start_servers(servers, &parts, web, socket);
+        let servers = start_servers(servers, &parts, web, socket)?;
         let engine_end = Some(engine_end);
         Ok(Agent { status: parts, door, engine_end, stop, meters, gpio, performer, servers, _lock: lock })
     }
@@ -270,7 +272,14 @@ fn start_servers(
     parts: &StatusSource,
     web: Option<TcpListener>,
     socket: UnixListener,
-) -> JoinSet<()> {
+) -> Result<JoinSet<()>, AgentError> {
+    if let Some(notify) = parts.config().notify.clone() {
+        servers.spawn(notify::run(parts.clone(), Messenger::new(notify)?));
+    }
+    if let Some(currency) = parts.config().currency {
+        let (view, engine, clock) = (parts.rates.clone(), parts.engine.clone(), parts.clock.clone());
+        servers.spawn(watch_rate(currency, Sources::of(currency)?, view, engine, clock));
+    }
     if let Some(listener) = web {
         servers.spawn(web::serve(listener, parts.clone()));
     }
@@ -282,7 +291,7 @@ fn start_servers(
     let StatusSource { settings, engine, latest, clock, .. } = parts.clone();
     servers.spawn(publish_costs(settings, engine, latest, clock));
     servers.spawn(watch_file(parts.clone()));
-    servers
+    Ok(servers)
 }
 
 /// Each report is committed before the wallet may forget it, so none is lost; the engine ignores repetitions.

@@ -11,6 +11,7 @@ use kilosat::control::socket_path;
 use crate::access_commands::AccessCommand;
 use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
+use crate::pay_command::PayCommand;
 use crate::scan_command::ScanCommand;
 use crate::sim_command::SimOptions;
 
@@ -133,6 +134,8 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Pay a Lightning invoice or address by hand; what it costs is shown first.
+    Pay(PayCommand),
     /// Commands about what is wired to this machine.
     #[command(flatten)]
     Gpio(GpioCommand),

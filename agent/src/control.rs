@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::domain::money::Msat;
 use crate::engine::{Event, Order, Verdict};
-use crate::status::{Status, StatusSource};
+use crate::status::{Bill, Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
 
@@ -103,6 +103,25 @@ pub async fn ask_invoice(path: &Path, amount: Msat) -> Result<String, ControlErr
         Answer::Invoice { bolt11 } => Ok(bolt11),
         other => Err(other.unexpected()),
     }
+}
+
+/// Asks the running Kilosat what paying `what` would mean: an invoice, or an address and an amount. Nothing is paid.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why there is nothing to pay.
+pub async fn ask_bill(path: &Path, what: String, amount: Option<Msat>) -> Result<Bill, ControlError> {
+    match ask(path, &Question::Bill { what, amount_msat: amount.map(|amount| amount.0) }, ANSWER_WAIT).await? {
+        Answer::Bill(bill) => Ok(*bill),
+        other => Err(other.unexpected()),
+    }
+}
+
+/// Lets the running Kilosat pay a bill that the owner has agreed to; the answer is one sentence.
+///
+/// # Errors
+/// [`ControlError`]; [`ControlError::Refused`] says why it is not paid.
+pub async fn pay_bill(path: &Path, bill: Bill) -> Result<String, ControlError> {
+    done(ask(path, &Question::Pay(Box::new(bill)), ANSWER_WAIT).await?)
 }
 
 /// Asks the running Kilosat for the account of a month of the owner's calendar, such as `2026-11`; of this one without.
@@ -211,6 +230,8 @@ enum Question {
     SetDevice { device: String, point: String, value: Option<String> },
     SetupCode,
     Password { password: String },
+    Bill { what: String, amount_msat: Option<u64> },
+    Pay(Box<Bill>),
 }
 
 /// What it is told.
@@ -223,15 +244,19 @@ enum Answer {
     Refused(String),
     Statement(Box<Statement>),
     Events(Vec<JournalEntry>),
+    Bill(Box<Bill>),
 }
 
 impl Answer {
     fn unexpected(self) -> ControlError {
         match self {
             Answer::Refused(why) => ControlError::Refused(why),
-            Answer::Status(_) | Answer::Invoice { .. } | Answer::Done(_) | Answer::Statement(_) | Answer::Events(_) => {
-                ControlError::Unreadable
-            }
+            Answer::Status(_)
+            | Answer::Invoice { .. }
+            | Answer::Done(_)
+            | Answer::Statement(_)
+            | Answer::Events(_)
+            | Answer::Bill(_) => ControlError::Unreadable,
         }
     }
 }
@@ -305,6 +330,14 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             }
             Err(denied) => Answer::Refused(denied.to_string()),
         },
+        Question::Bill { what, amount_msat } => match source.bill(&what, amount_msat.map(Msat)).await {
+            Ok(bill) => Answer::Bill(Box::new(bill)),
+            Err(fault) => Answer::Refused(fault.to_string()),
+        },
+        Question::Pay(bill) => match source.pay(&bill).await?.0 {
+            Verdict::Done(text) => Answer::Done(format!("{text} What becomes of it: kilosat status")),
+            Verdict::Refused(why) => Answer::Refused(why),
+        },
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })
 }
@@ -325,7 +358,8 @@ const LINE_WAIT: Duration = Duration::from_secs(4);
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const ASKERS_MAX: usize = 8;
-const QUESTION_BYTES_MAX: u64 = 1_024;
+/// An invoice has at most 4,096 characters; its description stands beside it once more.
+const QUESTION_BYTES_MAX: u64 = 16_384;
 /// Entries are a few hundred bytes each.
 const EVENTS_MAX: u32 = 500;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;

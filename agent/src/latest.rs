@@ -35,12 +35,27 @@ pub struct Health {
     pub note: Option<String>,
     /// What it was told and would forget, and could not be told again, in one sentence.
     pub unrenewed: Option<String>,
+    /// The line it is read on.
+    pub line: Option<LineHealth>,
     /// Readings that worked.
     pub reads: u64,
     /// Readings that failed.
     pub faults: u64,
     /// When a reading last worked, in ms since the program started.
     pub good_ms: Option<u64>,
+}
+
+/// What happens on a line, with everything that is on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineHealth {
+    /// Of a thousand moments of the last minute, in how many it was taken; none before the first minute.
+    pub load_permille: Option<u16>,
+    /// Requests since the program started.
+    pub requests: u64,
+    /// Those without an answer.
+    pub unanswered: u64,
+    /// Answers that were damaged on their way.
+    pub damaged: u64,
 }
 
 /// Shared by the tasks that fill it and the page that shows it.
@@ -112,6 +127,11 @@ impl Latest {
     /// Notes what is to be known of how `source` is read.
     pub fn noted(&self, source: &str, note: String) {
         self.change().health.entry(source.to_owned()).or_default().note = Some(note);
+    }
+
+    /// Notes what happens on the line that `source` is read on.
+    pub fn line_is(&self, source: &str, line: LineHealth) {
+        self.lock().health.entry(source.to_owned()).or_default().line = Some(line);
     }
 
     /// Notes that `source` could not be told again what it forgets, or that it could.

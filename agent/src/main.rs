@@ -21,6 +21,7 @@ mod access_commands;
 mod cli;
 mod device_commands;
 mod gpio_commands;
+mod pay_command;
 mod scan_command;
 mod sim_command;
 
@@ -87,6 +88,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Receive { amount, config } => {
             said(&control::ask_invoice(&config.socket()?, Msat(amount * MSAT_PER_SAT)).await?)
         }
+        Command::Pay(command) => said(&command.perform().await?),
         Command::Gpio(command) => said(&command.perform().await?),
         Command::Access(command) => said(&command.perform().await?),
         Command::Device(command) => said(&command.perform().await?),

@@ -1,21 +1,25 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
+mod bill;
 mod changes;
 mod flow;
 mod gpio;
 mod meters;
 mod receive;
+mod totals;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use bill::{Bill, BillFault};
 pub use changes::Change;
 pub(crate) use flow::is_measured;
 pub use flow::{Flow, FlowPart};
 pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;
 pub use receive::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S};
+pub use totals::TotalsStatus;
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
@@ -30,8 +34,8 @@ use crate::history::History;
 use crate::latest::{Latest, STOP_BUTTON, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::settings::Settings;
-use crate::store::{PaymentSummary, Statement, Totals};
-use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, Unanswered};
+use crate::store::{BitcoinPrice, PaymentSummary, Statement};
+use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, RateView, Unanswered};
 use crate::web::{PageIdentity, PageMemory};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
@@ -72,6 +76,9 @@ pub struct Status {
     pub wallet_age_ms: Option<u64>,
     /// The wallet's last answer; all zero while it has given none.
     pub lightning: Balance,
+    /// What a bitcoin costs in the owner's currency, if one is named and that is known.
+    #[serde(default)]
+    pub rate: Option<BitcoinPrice>,
     /// Where the house's power comes from and where it goes, if meters say what they measure.
     #[serde(default)]
     pub flow: Option<Flow>,
@@ -148,48 +155,6 @@ pub struct FeedStatus {
     pub notices: Vec<String>,
 }
 
-/// Sums over the life of the database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TotalsStatus {
-    /// Priced by agreements.
-    pub energy_billed_mwh: u64,
-    /// Owed and not settled.
-    pub owed_msat: u64,
-    /// Paid for electricity, without fees.
-    pub paid_energy_msat: u64,
-    /// Paid for data, without fees.
-    pub paid_data_msat: u64,
-    /// Paid for routing.
-    pub fees_msat: u64,
-    /// Reserved for payments that are not final.
-    pub reserved_msat: u64,
-    /// Came in over Lightning.
-    pub received_msat: u64,
-    /// Settled payments.
-    pub payments_settled: u64,
-    /// Payments that failed for good.
-    pub payments_failed: u64,
-    /// Settled payments for data.
-    pub data_purchases: u64,
-}
-
-impl From<Totals> for TotalsStatus {
-    fn from(totals: Totals) -> TotalsStatus {
-        TotalsStatus {
-            energy_billed_mwh: totals.energy_billed.0,
-            owed_msat: totals.owed.0,
-            paid_energy_msat: totals.paid_energy.0,
-            paid_data_msat: totals.paid_data.0,
-            fees_msat: totals.fees.0,
-            reserved_msat: totals.reserved.0,
-            received_msat: totals.received.0,
-            payments_settled: totals.payments_settled,
-            payments_failed: totals.payments_failed,
-            data_purchases: totals.data_purchases,
-        }
-    }
-}
-
 /// Gathers the status from everyone who knows a part of it.
 #[derive(Clone)]
 pub struct StatusSource {
@@ -219,6 +184,8 @@ pub struct StatusSource {
     pub gpio: GpioHandle,
     /// Modbus devices, for whoever looks at one or changes a set point.
     pub devices: Devices,
+    /// What a bitcoin costs.
+    pub rates: RateView,
 }
 
 impl StatusSource {
@@ -232,13 +199,18 @@ impl StatusSource {
         let config = self.config();
         let status = assemble(&config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
         let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
-        let settings_fault = self.settings.fault();
-        Ok(Status { settings_fault, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
+        let (settings_fault, rate) = (self.settings.fault(), self.rate());
+        Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
     }
 
     /// The newest values of a meter, input or feed, by point.
     pub fn points_of(&self, id: &str) -> Vec<(String, Value)> {
         points_of(&self.latest.copy(), id)
+    }
+
+    /// What a bitcoin costs now, if a currency is named and that is known.
+    pub fn rate(&self) -> Option<BitcoinPrice> {
+        self.rates.at(self.clock.now().wall).as_ref().map(BitcoinPrice::of)
     }
 
     /// The configuration in force.
@@ -379,6 +351,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         wallet_fault: None,
         wallet_age_ms: None,
         lightning,
+        rate: None,
         flow: flow::flow(config, latest, now.monotonic),
         meters: meters::all(config, latest, now.monotonic),
         inputs: config.inputs.iter().map(|input| InputStatus::new(input, latest)).collect(),

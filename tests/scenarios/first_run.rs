@@ -98,6 +98,7 @@ impl Stage {
         self.make_the_agreement().await;
         self.put_money_in().await;
         self.pay().await;
+        self.pay_by_hand().await;
     }
 
     /// Presses what this selects, and waits for the page that follows.
@@ -265,6 +266,38 @@ impl Stage {
         self.press("a[href^='/payments/']").await;
         self.sees("Only who paid the invoice").await;
         assert_eq!(self.town.utility.received_msat(), 150_000);
+    }
+
+    /// On the page, then on the command line; money that would only go around is refused.
+    async fn pay_by_hand(&mut self) {
+        let (payee, config) = (format!("electricity@{}", self.utility), self.config());
+        self.press("a[href='/wallet']").await;
+        self.press("#pay").await;
+        self.fill("#what", &payee).await;
+        self.fill("#amount", "100").await;
+        self.press("#look").await;
+        self.sees("Pay 100 sat?").await;
+        self.sees("Electricity, billed by the kWh").await;
+        self.fill("#password", PASSWORD).await;
+        self.press("#pay").await;
+        self.sees(&format!("By hand: Electricity, billed by the kWh Payee {payee}")).await;
+        let settled = self.hub.until("it is paid", |status| status.totals.payments_settled == 2);
+        timeout(LIGHTNING_WAIT, settled).await.expect("the payment by hand settles");
+        self.home("Paid by hand 100 sat").await;
+
+        let paid = kilosat(&["pay", &payee, "--amount", "50", "--yes", "--config", &config]);
+        let told = String::from_utf8_lossy(&paid.stderr).into_owned() + &String::from_utf8_lossy(&paid.stdout);
+        assert!(paid.status.success() && told.contains("The fee is at most"), "{told}");
+        let settled = self.hub.until("it is paid", |status| status.totals.payments_settled == 3);
+        timeout(LIGHTNING_WAIT, settled).await.expect("the payment on the command line settles");
+        assert_eq!(self.town.utility.received_msat(), 300_000);
+
+        let silent = kilosat(&["pay", &payee, "--amount", "50", "--config", &config]);
+        assert!(String::from_utf8_lossy(&silent.stderr).contains("nobody is there to say yes"), "{silent:?}");
+        let own = String::from_utf8(kilosat(&["receive", "70", "--config", &config]).stdout).unwrap();
+        let refused = kilosat(&["pay", own.trim(), "--yes", "--config", &config]);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("one of your own"), "{refused:?}");
+        assert_eq!(self.hub.status().await.totals.payments_settled, 3);
     }
 
     async fn end(self) {

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod layers;
+mod licences;
 mod manifest;
 mod production;
 mod size;

@@ -41,10 +41,12 @@ use syntax::read_document;
 
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
+use crate::domain::rate::Currency;
 use crate::history::Settings;
 use crate::http::{Fingerprint, Reach};
 use crate::language::Language;
 use crate::lightning::ServiceKind;
+use crate::notify::Notify;
 use crate::payees::l402::PointRule;
 use crate::payees::lnurl::PayTarget;
 
@@ -73,6 +75,10 @@ pub struct Config {
     pub ask: AskRule,
     /// Whose hours, days and months the limits mean.
     pub zone: TimeZone,
+    /// Where the owner is told what needs them, if anywhere.
+    pub notify: Option<Notify>,
+    /// In which currency amounts are shown as well, if in any.
+    pub currency: Option<Currency>,
     /// Limits of everything that is paid to one payee.
     pub payees: Vec<PayeeLimits>,
     /// Only payees in `payees` are paid.

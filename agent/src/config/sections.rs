@@ -17,9 +17,11 @@ use super::reader::Section;
 use super::stop_button::read_stop_button;
 use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
 use crate::domain::money::Msat;
+use crate::domain::rate::Currency;
 use crate::http::{Fingerprint, is_in_the_house};
 use crate::language::Language;
 use crate::lightning::ServiceKind;
+use crate::notify::Notify;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
 pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Config> {
@@ -27,6 +29,8 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let network = root.parsed("network", Means("bitcoin"), read_network);
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
     let zone = root.parsed("time_zone", Means("system"), read_zone);
+    let currency = root.parsed("currency", Means(""), read_currency);
+    let notify = read_notify(&root.section("notify"));
     let history = read_history(&root.section("history"), zone.clone());
     let web = read_web(&root.section("web"));
     let limits = root.section("limits");
@@ -64,6 +68,8 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         fees: fees?,
         ask: ask?,
         zone: zone?,
+        currency: currency?,
+        notify: notify?,
         payees: payees.into_iter().collect::<Option<_>>()?,
         listed_payees_only: listed_payees_only?,
         node: node?,
@@ -98,6 +104,44 @@ pub(crate) fn read_host(text: &str) -> Result<String, String> {
              its own"
         ))
     }
+}
+
+/// Where messages go, `None` where nowhere.
+fn read_notify(section: &Section<'_>) -> Option<Option<Notify>> {
+    let url = section.parsed("url", Means(""), read_notify_url);
+    let json = section.parsed("format", Means("text"), |text| match text {
+        "text" => Ok(false),
+        "json" => Ok(true),
+        _ => Err(format!("{text:?} is not a form of messages; write \"text\" or \"json\"")),
+    });
+    section.finish();
+    let json = json?;
+    Some(url?.map(|url| Notify { url, json }))
+}
+
+fn read_notify_url(text: &str) -> Result<Option<Url>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && is_plain(url));
+    let url = url
+        .ok_or_else(|| format!("{text:?} is not an address such as \"https://ntfy.sh/a-name-that-nobody-guesses\""))?;
+    if url.scheme() == "http" && !is_in_the_house(&url) {
+        return Err(format!(
+            "{text:?} is outside the house, and over http everybody on the way could read it; write https://"
+        ));
+    }
+    Ok(Some(url))
+}
+
+fn read_currency(text: &str) -> Result<Option<Currency>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Currency::from_code(text).map(Some).ok_or_else(|| {
+        let codes: Vec<_> = Currency::ALL.into_iter().map(Currency::code).collect();
+        format!("{text:?} is not a currency that is known here; write one of {}, or \"\" for none", codes.join(", "))
+    })
 }
 
 fn read_network(text: &str) -> Result<Network, String> {

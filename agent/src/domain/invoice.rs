@@ -33,7 +33,7 @@ pub struct Invoice {
     pub payee_key: String,
     /// It must not be paid after this instant.
     pub expires_at: UnixMillis,
-    /// The text, or the hash of a text, it commits to.
+    /// What it is for; empty where it commits to the hash of a text and not to the text itself.
     pub description: String,
 }
 
@@ -143,7 +143,7 @@ impl Invoice {
             expires_at: UnixMillis(expires_at),
             description: match parsed.description() {
                 Bolt11InvoiceDescriptionRef::Direct(text) => text.to_string(),
-                Bolt11InvoiceDescriptionRef::Hash(hash) => hash.0.to_string(),
+                Bolt11InvoiceDescriptionRef::Hash(_) => String::new(),
             },
         })
     }

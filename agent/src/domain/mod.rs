@@ -8,5 +8,6 @@ pub mod meter;
 pub mod money;
 pub mod payment;
 pub mod policy;
+pub mod rate;
 pub mod reconcile;
 pub mod window;

@@ -17,6 +17,8 @@ pub struct UnixMillis(pub u64);
 impl Msat {
     /// No money.
     pub const ZERO: Msat = Msat(0);
+    /// More than there can be: no limit.
+    pub const MAX: Msat = Msat(u64::MAX);
 
     /// The sum, or `None` above `u64::MAX` msat.
     pub fn checked_add(self, other: Msat) -> Option<Msat> {

@@ -13,6 +13,7 @@ use crate::domain::l402::{Challenge, Scheme};
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
 use crate::domain::policy::Decision;
+use crate::domain::rate::Rate;
 use crate::store::{NewPayment, PaymentRow, Posting, PurchaseKind, PurchaseRow, StoreError};
 
 impl Step<'_> {
@@ -173,7 +174,7 @@ impl Step<'_> {
         }
     }
 
-    fn intend(
+    pub(super) fn intend(
         &mut self,
         purchase: &PurchaseRow,
         invoice: &Invoice,
@@ -182,19 +183,28 @@ impl Step<'_> {
     ) -> Result<(), StoreError> {
         let ticket = offer.map(|offer| (offer.scheme.as_str(), offer.token.as_str()));
         let (service, payee) = (&self.rules.service, payee_name(purchase));
-        let new = NewPayment { purchase: purchase.purchase, payee: &payee, invoice, fee_max, service, ticket };
+        let memo =
+            Some(invoice.description.as_str()).filter(|memo| purchase.kind == PurchaseKind::Hand && !memo.is_empty());
+        let rate = self.rate.as_ref().filter(|rate| rate.is_fresh(self.now.wall));
+        let number = purchase.purchase;
+        let new = NewPayment { purchase: number, payee: &payee, invoice, fee_max, service, ticket, memo, rate };
         let payment = self.tx.insert_intent(&new, self.now.wall)?;
         let reserved = signed(invoice.amount)? + signed(fee_max)?;
         let sides = [Posting(&Posting::wallet(service), -reserved), Posting(Posting::PENDING, reserved)];
         self.tx.post(self.now.wall, Some(payment), &sides)?;
-        self.tx.set_purchase_amount(purchase.purchase, invoice.amount)?;
-        self.tx.set_refusal(purchase.purchase, None)?;
+        self.tx.set_purchase_amount(number, invoice.amount)?;
+        self.tx.set_refusal(number, None)?;
         self.notices.remove(&purchase.rule);
-        self.jobs.done(&Job::Bill(purchase.purchase));
-        self.record(json!({
-            "event": "intent", "payment": payment, "purchase": purchase.purchase, "hash": invoice.hash.to_string(),
+        self.jobs.done(&Job::Bill(number));
+        let mut entry = json!({
+            "event": "intent", "payment": payment, "purchase": number, "hash": invoice.hash.to_string(),
             "amount_msat": invoice.amount.0, "fee_max_msat": fee_max.0, "payee": purchase.payee,
-        }))?;
+        });
+        if let Some(Rate { currency, cents, at, sources }) = rate {
+            entry["rate"] =
+                json!({"currency": currency.code(), "cents_per_btc": cents, "at_ms": at.0, "sources": sources});
+        }
+        self.record(entry)?;
         self.send_next_knowing(Some(payment))
     }
 
@@ -280,8 +290,10 @@ impl Step<'_> {
         self.advance(payment, State::Cancelled, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::Send(payment.payment));
-        self.jobs.again(Job::Bill(payment.purchase), self.now.monotonic);
-        self.tx.set_refusal(payment.purchase, Some(why))?;
+        if !self.ends_by_hand(payment, why)? {
+            self.jobs.again(Job::Bill(payment.purchase), self.now.monotonic);
+            self.tx.set_refusal(payment.purchase, Some(why))?;
+        }
         self.record(json!({"event": "cancelled", "payment": payment.payment, "why": why}))
     }
 

@@ -5,6 +5,7 @@ use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
 use crate::domain::meter::{self, MeterState};
 use crate::domain::money::Msat;
+use crate::domain::rate::Rate;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +98,8 @@ pub enum Event {
     Compared(Comparison),
     /// The wallet did not tell them; the text says why.
     NotCompared(String),
+    /// What a bitcoin costs; kept with the payments that are decided while it is fresh.
+    Rate(Rate),
     /// The owner wants everything owed paid now, however little.
     SettleUp,
     /// Time passed; sent about twice a second.

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::by_hand::OWN_WORD;
 use super::{LOCK, STOPPED, Step};
 use crate::config::Agreement;
 use crate::domain::money::Msat;
@@ -61,7 +62,9 @@ impl Step<'_> {
         let payee = payee_name(purchase);
         let starts = Starts::at(self.now.wall, &self.rules.zone).after(self.lived.jump);
         let committed = self.tx.committed(&purchase.rule, &payee, except, &starts)?;
-        let rule = self.rule(&purchase.rule).filter(|(allowed, _)| *allowed == purchase.payee);
+        let by_hand = purchase.kind == PurchaseKind::Hand;
+        let rule =
+            self.rule(&purchase.rule).filter(|(allowed, _)| *allowed == purchase.payee).map(|(_, budget)| budget);
         let own = self.payee_budget(&payee);
         let agreement = self.rules.agreements.iter().find(|known| known.id == purchase.rule);
         let feed = self.rules.feeds.iter().find(|known| known.id == purchase.rule);
@@ -71,15 +74,16 @@ impl Step<'_> {
         Ok(Case {
             halt: self.halt()?,
             paused: agreement.is_some_and(|known| known.paused) || feed.is_some_and(|known| known.paused),
-            rule: rule.map(|(_, budget)| Account { budget, committed: committed.rule }),
+            rule: rule.or(by_hand.then_some(OWN_WORD)).map(|budget| Account { budget, committed: committed.rule }),
             payee: own.map(|budget| Account { budget, committed: committed.payee }),
             house: Account { budget: self.rules.house, committed: committed.house.and(self.tx.strayed(&starts)?) },
-            listed: own.is_some() || !self.rules.listed_payees_only,
+            listed: own.is_some() || by_hand || !self.rules.listed_payees_only,
             price: agreement.filter(|_| purchase.kind == PurchaseKind::Energy).map(|known| known.price),
             known: self.tx.knows_payee(&payee)?,
             approved: answered(QuestionState::Approved)
                 .filter(|yes| self.now.wall < yes.expires_at)
-                .map(|yes| yes.amount),
+                .map(|yes| yes.amount)
+                .or(by_hand.then_some(purchase.amount)),
             declined: answered(QuestionState::Declined).map(|no| no.question),
         })
     }
@@ -90,11 +94,11 @@ impl Step<'_> {
 }
 
 /// Whom a purchase is paid to, in the word under which all payments to the same payee count together: an address or LNURL
-/// as configured, or the origin of an L402 seller.
+/// as configured or as the owner wrote it, the key of a node, or the origin of an L402 seller.
 pub(super) fn payee_name(purchase: &PurchaseRow) -> String {
     let origin = |url: Url| url.origin().ascii_serialization();
     match purchase.kind {
-        PurchaseKind::Energy => purchase.payee.clone(),
+        PurchaseKind::Energy | PurchaseKind::Hand => purchase.payee.clone(),
         PurchaseKind::Data => Url::parse(&purchase.payee).map_or_else(|_| purchase.payee.clone(), origin),
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod balance;
 mod bills;
+mod by_hand;
 mod energy;
 mod event;
 mod feeds;
@@ -30,8 +31,10 @@ use crate::config::{Agreement, Feed, PayeeLimits};
 use crate::domain::breaker::Breaker;
 use crate::domain::meter::MeterState;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
+use crate::domain::rate::Rate;
 use crate::store::{Store, StoreError, Tx};
 pub use account::RuleAccount;
+pub use by_hand::ByHand;
 pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
 use jobs::{Job, Jobs};
 use lived::Lived;
@@ -90,6 +93,7 @@ pub struct Engine {
     standing: Standing,
     interlock: Option<String>,
     lived: Lived,
+    rate: Option<Rate>,
 }
 
 /// One event being handled.
@@ -101,6 +105,7 @@ struct Step<'a> {
     breaker: &'a mut Breaker,
     standing: &'a mut Standing,
     interlock: &'a mut Option<String>,
+    rate: &'a mut Option<Rate>,
     lived: Lived,
     now: Now,
     effects: Vec<Effect>,
@@ -111,7 +116,7 @@ impl Engine {
     pub fn new(store: Store, rules: Rules) -> Engine {
         let standing = Standing::new(&rules);
         let (jobs, notices, breaker) = (Jobs::default(), BTreeMap::new(), Breaker::default());
-        Engine { store, rules, jobs, notices, breaker, standing, interlock: None, lived: Lived::default() }
+        Engine { store, rules, jobs, notices, breaker, standing, interlock: None, lived: Lived::default(), rate: None }
     }
 
     /// Recovery: what may be moving is looked up, what certainly did not leave is sent or given up, and only then comes
@@ -190,10 +195,10 @@ impl Engine {
         now: Now,
         work: impl FnOnce(&mut Step<'_>) -> Result<(), StoreError>,
     ) -> Result<Vec<Effect>, EngineError> {
-        let Engine { store, rules, jobs, notices, breaker, standing, interlock, lived } = self;
+        let Engine { store, rules, jobs, notices, breaker, standing, interlock, lived, rate } = self;
         lived.note(now);
         let (tx, lived, effects) = (store.begin()?, *lived, Vec::new());
-        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, interlock, lived, now, effects };
+        let mut step = Step { tx: &tx, rules, jobs, notices, breaker, standing, interlock, rate, lived, now, effects };
         work(&mut step)?;
         let effects = step.effects;
         tx.commit()?;
@@ -221,6 +226,10 @@ impl Step<'_> {
             Event::Compared(comparison) => self.on_compared(&comparison),
             Event::NotCompared(why) => self.on_not_compared(why),
             Event::SettleUp => self.settle_up(),
+            Event::Rate(rate) => {
+                *self.rate = Some(rate);
+                Ok(())
+            }
             Event::Tick => due.into_iter().try_for_each(|job| self.on_due(job)),
         }
     }
@@ -247,4 +256,4 @@ const STOPPED: &str = "stopped";
 const LOCK_BYTES_MAX: usize = 4_096;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -193,6 +193,7 @@ impl Step<'_> {
         match purchase.kind {
             PurchaseKind::Energy => self.credit(&purchase.rule, payment.amount),
             PurchaseKind::Data => self.keep_ticket(&purchase.rule, payment, preimage),
+            PurchaseKind::Hand => Ok(()),
         }
     }
 
@@ -294,8 +295,11 @@ impl Step<'_> {
         self.advance(payment, State::Failed, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::LookUp(payment.hash));
-        self.jobs.after(Job::Bill(payment.purchase), payment.attempt, self.now.monotonic);
-        self.tx.set_refusal(payment.purchase, Some(&format!("The payment failed: {why}. It will be tried again.")))?;
+        if !self.ends_by_hand(payment, why)? {
+            self.jobs.after(Job::Bill(payment.purchase), payment.attempt, self.now.monotonic);
+            let text = format!("The payment failed: {why}. It will be tried again.");
+            self.tx.set_refusal(payment.purchase, Some(&text))?;
+        }
         self.record(json!({"event": "failed", "payment": payment.payment, "why": why}))
     }
 
@@ -354,6 +358,7 @@ pub(super) fn expense(kind: PurchaseKind) -> &'static str {
     match kind {
         PurchaseKind::Energy => Posting::ENERGY,
         PurchaseKind::Data => Posting::DATA,
+        PurchaseKind::Hand => Posting::BY_HAND,
     }
 }
 

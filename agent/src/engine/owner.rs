@@ -6,7 +6,7 @@ use serde_json::json;
 use super::bills::signed;
 use super::jobs::Job;
 use super::outcomes::{NOT_FOUND_MIN, expense};
-use super::{Effect, Engine, EngineError, LOCK, STOPPED, Step};
+use super::{ByHand, Effect, Engine, EngineError, LOCK, STOPPED, Step};
 use crate::clock::Now;
 use crate::domain::invoice::{PaymentHash, hex32};
 use crate::domain::money::Msat;
@@ -34,6 +34,8 @@ pub enum Order {
         /// How much, in msat.
         amount_msat: u64,
     },
+    /// This invoice is paid, because the owner says so.
+    Pay(ByHand),
     /// The payment with this hash, in hex, will never be told of again: it counts as failed.
     WriteOff(String),
 }
@@ -62,6 +64,7 @@ impl Engine {
                 Order::Approve(question) => step.approve(question)?,
                 Order::Decline(question) => step.decline(question)?,
                 Order::Credit { agreement, amount_msat } => step.credit_stray(&agreement, Msat(amount_msat))?,
+                Order::Pay(wanted) => step.pay_by_hand(&wanted)?,
                 Order::WriteOff(hash) => step.write_off(&hash)?,
             };
             Ok(())
@@ -149,6 +152,7 @@ impl Step<'_> {
                         self.tx.put_ticket(&purchase.rule, (scheme, token), &preimage, settled.payment)?;
                     }
                 }
+                PurchaseKind::Hand => {}
             }
         }
         Ok(())

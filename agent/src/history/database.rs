@@ -107,6 +107,7 @@ impl From<SchemaFault> for HistoryFault {
         match fault {
             SchemaFault::Sqlite(error) => HistoryFault::Sqlite(error),
             SchemaFault::Newer { found, known } => HistoryFault::Newer { found, known },
+            SchemaFault::Broken => HistoryFault::Damaged("a row refers to one that is not there".to_owned()),
         }
     }
 }

@@ -250,6 +250,7 @@ impl StrictClient {
         let (method, content_type, body) = match request.body {
             Body::Get => (Method::GET, None, String::new()),
             Body::Json(text) => (Method::POST, Some("application/json"), text),
+            Body::Text(text) => (Method::POST, Some("text/plain; charset=utf-8"), text),
             Body::Patch(text) => (Method::PATCH, Some("application/json"), text),
             Body::Form(fields) => {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());

@@ -28,6 +28,8 @@ pub enum Body<'a> {
     Get,
     /// POST of this JSON text.
     Json(String),
+    /// POST of this plain text.
+    Text(String),
     /// PATCH with this JSON text.
     Patch(String),
     /// POST of these pairs, form-encoded.
@@ -43,6 +45,11 @@ impl<'a> Request<'a> {
     /// A POST request with a JSON value.
     pub fn json(url: Url, value: &serde_json::Value) -> Request<'a> {
         Request { body: Body::Json(value.to_string()), ..Request::get(url) }
+    }
+
+    /// A POST request with a plain text.
+    pub fn text(url: Url, text: String) -> Request<'a> {
+        Request { body: Body::Text(text), ..Request::get(url) }
     }
 
     /// A PATCH request with a JSON value.

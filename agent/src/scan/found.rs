@@ -30,6 +30,13 @@ pub struct Look {
 }
 
 impl Found {
+    /// A device that the owner names and that cannot be read yet.
+    #[must_use]
+    pub fn unread(line: Line, unit: u8, model: Model) -> Found {
+        let profile = model.profile();
+        Found { line, unit, looks: vec![Look { model, profile, round: Ok(Round::default()) }] }
+    }
+
     /// What is there, with its values and what to check, for people. `number` counts what was found, from 1.
     #[must_use]
     pub fn as_text(&self, number: usize) -> String {
@@ -84,6 +91,12 @@ impl Found {
             return Vec::new();
         };
         round.readings.iter().map(|reading| (reading.quantity, look.shown(reading))).collect()
+    }
+
+    /// Why its values could not be read; nothing where they were, or where nobody asked.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        self.looks.first().and_then(|look| look.round.as_ref().err()).map(ToString::to_string)
     }
 
     /// What kind of thing it is, as the beginning of a name.

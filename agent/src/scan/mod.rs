@@ -177,6 +177,11 @@ async fn on_line(
     Ok(Outcome { found, garbled })
 }
 
+/// Reads the device with this number once, as the owner says it is.
+pub async fn read_as(line: Line, unit: u8, model: Model) -> Found {
+    look(&line, unit, vec![model]).await
+}
+
 /// Reads a device as each of the models that fit, and keeps the one that gives most.
 async fn look(line: &Line, unit: u8, models: Vec<Model>) -> Found {
     let mut looks = Vec::new();

@@ -9,7 +9,7 @@ use crate::domain::policy::{AskRule, Budget, FeeRule};
 pub fn raises_stakes(before: &Config, after: &Config) -> bool {
     let wallet =
         |config: &Config| (config.wallet.clone(), config.node.clone(), config.network, config.state_directory.clone());
-    let doors = |config: &Config| (config.web_listen, config.web_names.clone());
+    let doors = |config: &Config| (config.web_listen, config.web_names.clone(), config.notify.clone());
     let safety = |config: &Config| (config.relays.clone(), config.stop_button.clone());
     let payee_is_bound = |known: &PayeeLimits| {
         let now = after.payees.iter().find(|payee| payee.payee == known.payee);

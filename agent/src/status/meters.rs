@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::gpio::pulse_meter_status;
 use crate::config::Config;
-use crate::latest::{Health, Table};
+use crate::latest::{Health, LineHealth, Table};
 
 /// One meter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,6 +37,9 @@ pub struct MeterStatus {
     pub reads: u64,
     /// Readings that failed.
     pub faults: u64,
+    /// The line it is read on, if it is read on one.
+    #[serde(default)]
+    pub line: Option<LineHealth>,
 }
 
 pub(super) fn all(config: &Config, latest: &Table, uptime_ms: u64) -> Vec<MeterStatus> {
@@ -64,7 +67,7 @@ pub(super) fn meter_status(
 ) -> MeterStatus {
     let health = latest.health.get(id).cloned().unwrap_or_default();
     let value = |point: &str| latest.points.get(&format!("{id}.{point}"));
-    let Health { fault, doubtful, alarm, note, unrenewed, reads, faults, good_ms } = health;
+    let Health { fault, doubtful, alarm, note, unrenewed, line, reads, faults, good_ms } = health;
     let age_ms = good_ms.map(|good| uptime_ms.saturating_sub(good));
     let age_max_ms = age_max_ms(poll_interval_ms);
     let is_stale = age_ms.is_none_or(|age| age > age_max_ms);
@@ -93,6 +96,7 @@ pub(super) fn meter_status(
         age_ms,
         reads,
         faults,
+        line,
     }
 }
 

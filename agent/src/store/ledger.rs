@@ -29,6 +29,8 @@ impl Posting<'_> {
     pub const ENERGY: &'static str = "expense:energy";
     /// Paid for data.
     pub const DATA: &'static str = "expense:data";
+    /// Paid by hand.
+    pub const BY_HAND: &'static str = "expense:by_hand";
     /// Paid for routing.
     pub const FEES: &'static str = "expense:fee";
     /// Money that came in.

@@ -23,9 +23,9 @@ use crate::schema::{SchemaFault, migrate};
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
-pub use past::{PaymentSummary, Standing, Story, Wanted};
+pub use past::{BitcoinPrice, PaymentSummary, Standing, Story, Wanted};
 pub use payments::{NewPayment, PaymentRow};
-pub use purchases::{PurchaseKind, PurchaseRow};
+pub use purchases::{BY_HAND, PurchaseKind, PurchaseRow};
 pub use questions::{QuestionRow, QuestionState};
 pub use statement::{Change, Statement, StatementLine};
 pub use tickets::TicketRow;
@@ -81,6 +81,7 @@ impl From<SchemaFault> for StoreError {
         match fault {
             SchemaFault::Sqlite(error) => StoreError::Sqlite(error),
             SchemaFault::Newer { found, known } => StoreError::Newer { found, known },
+            SchemaFault::Broken => StoreError::Damaged("a row refers to one that is not there".to_owned()),
         }
     }
 }
@@ -188,11 +189,12 @@ fn optional<T>(result: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
 }
 
 /// Never edited after release; a change is a new file.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../schema/0001_money.sql"),
     include_str!("../../schema/0002_owner.sql"),
     include_str!("../../schema/0003_totals.sql"),
     include_str!("../../schema/0004_meters.sql"),
+    include_str!("../../schema/0005_by_hand.sql"),
 ];
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE

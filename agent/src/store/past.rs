@@ -5,16 +5,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::journal::journal_entry;
-use super::{JournalEntry, StoreError, Tx, optional};
+use super::{BY_HAND, JournalEntry, StoreError, Tx, optional};
+use crate::domain::money::Msat;
+use crate::domain::payment::State;
+use crate::domain::rate::{Rate, cents_at};
 
 /// One payment as the page and the CLI show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentSummary {
     /// Its number.
     pub payment: i64,
-    /// `energy` or `data`.
+    /// `energy`, `data` or `hand`.
     pub kind: String,
-    /// The agreement or feed.
+    /// The agreement or feed, or `by hand`.
     pub rule: String,
     /// Where it stands.
     pub state: String,
@@ -30,6 +33,42 @@ pub struct PaymentSummary {
     pub took_ms: u64,
     /// What went wrong, if anything.
     pub fault: Option<String>,
+    /// What it was for, in the payee's words, where it was paid by hand.
+    #[serde(default)]
+    pub memo: Option<String>,
+    /// What a bitcoin cost when it was decided, if that was known.
+    #[serde(default)]
+    pub rate: Option<BitcoinPrice>,
+}
+
+/// What a bitcoin cost at some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BitcoinPrice {
+    /// The owner's currency, in ISO 4217.
+    pub currency: String,
+    /// Hundredths of it for one bitcoin.
+    pub cents_per_btc: u64,
+    /// When, ms since 1970.
+    pub at_ms: u64,
+    /// Who said what.
+    pub sources: String,
+}
+
+impl BitcoinPrice {
+    /// The same of what the sources said last.
+    pub fn of(rate: &Rate) -> BitcoinPrice {
+        BitcoinPrice {
+            currency: rate.currency.code().to_owned(),
+            cents_per_btc: rate.cents,
+            at_ms: rate.at.0,
+            sources: rate.sources.clone(),
+        }
+    }
+
+    /// What `msat` were worth, in hundredths of the currency, rounded to the nearest.
+    pub fn cents_of(&self, msat: u64) -> u64 {
+        cents_at(self.cents_per_btc, Msat(msat))
+    }
 }
 
 /// Where payments stand, roughly.
@@ -90,6 +129,20 @@ pub struct Story {
     pub preimage: Option<String>,
     /// What the journal says of it and of its purchase, oldest first.
     pub steps: Vec<JournalEntry>,
+}
+
+impl PaymentSummary {
+    /// Whether the owner made it by hand.
+    pub fn is_by_hand(&self) -> bool {
+        self.rule == BY_HAND
+    }
+}
+
+impl Story {
+    /// Whether it is not final.
+    pub fn is_open(&self) -> bool {
+        State::from_name(&self.summary.state).is_some_and(State::is_open)
+    }
 }
 
 impl Standing {
@@ -234,12 +287,20 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<PaymentSummary> {
         created_ms: row.get(7)?,
         took_ms: row.get(8)?,
         fault: row.get(9)?,
+        memo: row.get(10)?,
+        rate: match row.get(11)? {
+            None => None,
+            Some(currency) => {
+                Some(BitcoinPrice { currency, cents_per_btc: row.get(12)?, at_ms: row.get(13)?, sources: row.get(14)? })
+            }
+        },
     })
 }
 
 const SUMMARY: &str =
     "SELECT payment, (SELECT kind FROM purchases u WHERE u.purchase = payments.purchase), rule, state,
-    amount_msat, fee_msat, lower(hex(hash)), created_ms, max(changed_ms - created_ms, 0), fault FROM payments";
+    amount_msat, fee_msat, lower(hex(hash)), created_ms, max(changed_ms - created_ms, 0), fault, memo, rate_currency,
+    rate_cents, rate_ms, rate_sources FROM payments";
 /// Entries written together carry the time of the event, which may be a little before the row's.
 const STORY_MARGIN_MS: u64 = 60_000;
 /// A payment that was open for months has seen more entries than anybody reads.

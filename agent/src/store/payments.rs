@@ -8,6 +8,7 @@ use super::{StoreError, Tx, optional};
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
 use crate::domain::payment::State;
+use crate::domain::rate::Rate;
 
 /// One attempt to pay one invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,10 @@ pub struct NewPayment<'a> {
     pub service: &'a str,
     /// The L402 ticket it buys: scheme and token.
     pub ticket: Option<(&'a str, &'a str)>,
+    /// What it is for, in the payee's words, where the owner pays by hand.
+    pub memo: Option<&'a str>,
+    /// What a bitcoin costs now, if that is known.
+    pub rate: Option<&'a Rate>,
 }
 
 impl Tx<'_> {
@@ -69,9 +74,11 @@ impl Tx<'_> {
     pub fn insert_intent(&self, new: &NewPayment<'_>, now: UnixMillis) -> Result<i64, StoreError> {
         self.prepared(
             "INSERT INTO payments (purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat,
-                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket, payee, rule)
+                     payee_key, expires_ms, created_ms, changed_ms, ticket_scheme, ticket, payee, memo, rate_currency,
+                     rate_cents, rate_ms, rate_sources, rule)
                  VALUES (?1, ?2, (SELECT ifnull(max(attempt), 0) + 1 FROM payments WHERE hash = ?2), ?3, 'intent', ?4,
-                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, (SELECT rule FROM purchases WHERE purchase = ?1))",
+                     ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     (SELECT rule FROM purchases WHERE purchase = ?1))",
         )?
         .execute(params![
             new.purchase,
@@ -86,6 +93,11 @@ impl Tx<'_> {
             new.ticket.map(|ticket| ticket.0),
             new.ticket.map(|ticket| ticket.1),
             new.payee,
+            new.memo,
+            new.rate.map(|rate| rate.currency.code()),
+            new.rate.map(|rate| rate.cents),
+            new.rate.map(|rate| rate.at.0),
+            new.rate.map(|rate| rate.sources.as_str()),
         ])?;
         Ok(self.sql.last_insert_rowid())
     }

@@ -1,5 +1,6 @@
 //! Purchases: the things owed.
 
+use rusqlite::types::Type;
 use rusqlite::{Row, params, params_from_iter};
 
 use super::{StoreError, Tx, optional};
@@ -12,6 +13,8 @@ pub enum PurchaseKind {
     Energy,
     /// Data, by a feed.
     Data,
+    /// Whatever the owner paid for by hand.
+    Hand,
 }
 
 /// The thing owed.
@@ -19,13 +22,13 @@ pub enum PurchaseKind {
 pub struct PurchaseRow {
     /// Its number.
     pub purchase: i64,
-    /// Electricity or data.
+    /// Electricity, data, or what the owner paid by hand.
     pub kind: PurchaseKind,
-    /// The agreement or feed.
+    /// The agreement or feed, or [`BY_HAND`].
     pub rule: String,
-    /// Whom it is paid to, as configured.
+    /// Whom it is paid to, as configured or as the owner wrote it.
     pub payee: String,
-    /// Due for energy, the highest price for data.
+    /// Due for energy, the highest price for data, exact by hand.
     pub amount: Msat,
     /// `open`, `withdrawn`, `paid` or `frozen`.
     pub state: String,
@@ -139,7 +142,12 @@ impl PurchaseKind {
         match self {
             PurchaseKind::Energy => "energy",
             PurchaseKind::Data => "data",
+            PurchaseKind::Hand => "hand",
         }
+    }
+
+    fn from_name(name: &str) -> Option<PurchaseKind> {
+        [PurchaseKind::Energy, PurchaseKind::Data, PurchaseKind::Hand].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -147,7 +155,7 @@ pub(super) fn purchase_row(row: &Row<'_>) -> rusqlite::Result<PurchaseRow> {
     let kind: String = row.get(1)?;
     Ok(PurchaseRow {
         purchase: row.get(0)?,
-        kind: if kind == "energy" { PurchaseKind::Energy } else { PurchaseKind::Data },
+        kind: PurchaseKind::from_name(&kind).ok_or_else(|| rusqlite::Error::InvalidColumnType(1, kind, Type::Text))?,
         rule: row.get(2)?,
         payee: row.get(3)?,
         amount: Msat(row.get(4)?),
@@ -155,6 +163,8 @@ pub(super) fn purchase_row(row: &Row<'_>) -> rusqlite::Result<PurchaseRow> {
     })
 }
 
+/// In the place of an agreement or feed where the owner paid by hand; none of those can have this name.
+pub const BY_HAND: &str = "by hand";
 /// In the words of the partial index `purchases_unpaid`: SQLite uses it only where it finds these again.
 pub(super) const UNPAID: &str = "state <> 'paid'";
 pub(super) const PURCHASE: &str = "SELECT purchase, kind, rule, payee, amount_msat, state FROM purchases";

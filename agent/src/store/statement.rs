@@ -40,18 +40,18 @@ pub struct Statement {
     pub reserved_msat: i64,
     /// In all wallets when it ended: opening and the sum of [`Statement::changes`].
     pub closing_msat: i64,
-    /// By agreement and feed, in the order of their names.
+    /// By agreement and feed and by hand, in the order of their names.
     pub lines: Vec<StatementLine>,
     /// Energy by meter, in the order of their names: intervals that ended within the period.
     pub metered_mwh: Vec<(String, u64)>,
 }
 
-/// What one agreement or feed paid in a period.
+/// What one agreement or feed, or the owner by hand, paid in a period.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatementLine {
-    /// The agreement or feed.
+    /// The agreement or feed, or `by hand`.
     pub rule: String,
-    /// `energy` or `data`.
+    /// `energy`, `data` or `hand`.
     pub kind: String,
     /// Whom it paid.
     pub payee: String,
@@ -144,13 +144,15 @@ impl Tx<'_> {
         };
         let (credited, fees_alone) =
             (alone(Posting::ENERGY)?.saturating_add(alone(Posting::DATA)?), alone(Posting::FEES)?);
+        let mut paid = [Posting::ENERGY, Posting::DATA, Posting::BY_HAND].into_iter().map(within);
+        let paid = paid.try_fold(0_i64, |sum, part| Ok::<_, StoreError>(sum.saturating_add(part?)))?;
         Ok(Statement {
             from_ms: period.from.0,
             to_ms: period.to.0,
             opening_msat: before(period.from.0)?,
             brought_msat: within(Posting::OPENING)?.saturating_neg(),
             received_msat: within("income:*")?.saturating_neg(),
-            paid_msat: within(Posting::ENERGY)?.saturating_add(within(Posting::DATA)?).saturating_sub(credited),
+            paid_msat: paid.saturating_sub(credited),
             fees_msat: within(Posting::FEES)?.saturating_sub(fees_alone),
             fees_returned_msat: fees_alone.saturating_neg(),
             rounding_msat: within(Posting::ROUNDING)?,
@@ -165,8 +167,8 @@ impl Tx<'_> {
 
     fn statement_lines(&self, period: Period) -> Result<Vec<StatementLine>, StoreError> {
         let mut statement = self.prepared(
-            "SELECT u.rule, u.kind, p.payee, count(DISTINCT l.payment) FILTER (WHERE l.account IN ('expense:energy', 'expense:data')),
-                    ifnull(sum(l.amount_msat) FILTER (WHERE l.account IN ('expense:energy', 'expense:data')), 0) AS paid,
+            "SELECT u.rule, u.kind, p.payee, count(DISTINCT l.payment) FILTER (WHERE l.account <> 'expense:fee'),
+                    ifnull(sum(l.amount_msat) FILTER (WHERE l.account <> 'expense:fee'), 0) AS paid,
                     ifnull(sum(l.amount_msat) FILTER (WHERE l.account = 'expense:fee'), 0) AS fees
              FROM ledger l JOIN payments p USING (payment) JOIN purchases u USING (purchase)
              WHERE l.at_ms >= ?1 AND l.at_ms < ?2 AND l.account GLOB 'expense:*'

@@ -42,6 +42,8 @@ fn intent(tx: &Tx<'_>, purchase: i64, invoice: &Invoice) -> Result<i64, StoreErr
         fee_max: Msat(100),
         service: "node",
         ticket: None,
+        memo: None,
+        rate: None,
     };
     tx.insert_intent(&new, NOW)
 }
@@ -183,7 +185,7 @@ fn a_newer_schema_and_another_network_are_refused() {
     let store = open(directory.path());
     store.connection.pragma_update(None, "user_version", 99).unwrap();
     drop(store);
-    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 4 })));
+    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 5 })));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Totals {
     pub paid_energy: Msat,
     /// Paid for data, without fees.
     pub paid_data: Msat,
+    /// Paid by hand, without fees.
+    pub paid_by_hand: Msat,
     /// Paid for routing.
     pub fees: Msat,
     /// Reserved for payments that are not final.
@@ -50,6 +52,7 @@ impl Tx<'_> {
             owed,
             paid_energy: balance(Posting::ENERGY)?,
             paid_data: balance(Posting::DATA)?,
+            paid_by_hand: balance(Posting::BY_HAND)?,
             fees: balance(Posting::FEES)?,
             reserved: balance(Posting::PENDING)?,
             received: balance(Posting::INCOME)?,

@@ -8,6 +8,7 @@ use kilosat_drivers::reading::{MilliwattHours, Milliwatts, Quantity, Reading};
 use tokio::sync::watch;
 
 use super::devices::Devices;
+use super::line_use::LineUse;
 use super::memory::Memory;
 use super::shared_line::SharedLine;
 use super::{EngineGone, EngineHandle};
@@ -32,7 +33,7 @@ pub async fn watch_meter(
     memory: Memory,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), EngineGone> {
-    let mut learned = None;
+    let (mut learned, mut line) = (None, LineUse::default());
     let mut watcher = Watcher::begin(terms(&meter), &engine, latest, clock).await?;
     while !*stop.borrow() {
         let heard = tokio::select! {
@@ -49,6 +50,9 @@ pub async fn watch_meter(
             break;
         };
         watcher.latest.unrenewed(&watcher.meter.id, heard.renewal_fault);
+        if let Some(at) = heard.at {
+            watcher.latest.line_is(&watcher.meter.id, line.hear(at, heard.counts));
+        }
         match (&heard.fault, &heard.profile) {
             (None, Some(profile)) => {
                 watcher.on_readings(&heard.round.readings, profile).await?;

@@ -3,6 +3,7 @@
 use super::Words;
 use super::answers::Refused;
 use crate::status::{Status, StatusSource};
+use crate::store::BitcoinPrice;
 
 /// What the layout shows.
 pub struct Frame {
@@ -18,6 +19,8 @@ pub struct Frame {
     pub starts_anew: bool,
     /// Which page this is.
     pub here: &'static str,
+    /// What a bitcoin costs in the owner's currency, if one is named and that is known.
+    pub rate: Option<BitcoinPrice>,
 }
 
 impl Frame {
@@ -29,13 +32,24 @@ impl Frame {
         let stopped = source.engine.snapshot().await.map_err(Refused::gone(t))?.stopped;
         let config = source.config();
         let starts_anew = source.settings.waits_for_new_start();
-        Ok(Frame { t, name: config.name.clone(), network: config.network.to_string(), stopped, starts_anew, here })
+        let (name, network, rate) = (config.name.clone(), config.network.to_string(), source.rate());
+        Ok(Frame { t, name, network, stopped, starts_anew, here, rate })
     }
 
     /// That of the home page.
     pub fn around(status: &Status, t: Words, starts_anew: bool) -> Frame {
         let (name, network) = (status.name.clone(), status.network.clone());
-        Frame { t, name, network, stopped: status.stopped, starts_anew, here: "home" }
+        Frame { t, name, network, stopped: status.stopped, starts_anew, here: "home", rate: status.rate.clone() }
+    }
+
+    /// What an amount is worth now; empty where that is not known.
+    pub fn worth(&self, msat: &u64) -> String {
+        self.rate.as_ref().map_or_else(String::new, |rate| self.t.worth(msat, rate))
+    }
+
+    /// The same to stand behind the amount.
+    pub fn beside(&self, msat: &u64) -> String {
+        self.rate.as_ref().map_or_else(String::new, |rate| format!(" ({})", self.t.worth(msat, rate)))
     }
 
     /// Every page: path and name.

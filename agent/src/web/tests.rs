@@ -17,6 +17,8 @@ mod parts;
 #[cfg(not(feature = "node"))]
 mod past;
 #[cfg(not(feature = "node"))]
+mod pay;
+#[cfg(not(feature = "node"))]
 pub(crate) mod served;
 #[cfg(not(feature = "node"))]
 #[allow(dead_code, reason = "the tests of the whole program use the rest")]
@@ -31,13 +33,13 @@ use super::home::Home;
 use super::*;
 use crate::engine::{QuestionSnapshot, WalletSnapshot};
 use crate::language::Language;
-use crate::latest::Value;
+use crate::latest::{LineHealth, Value};
 use crate::lightning::Balance;
 use crate::status::Status;
 use crate::status::{
     AgreementStatus, FeedStatus, Flow, FlowPart, InputStatus, MeterStatus, RelayStatus, StopButtonStatus, TotalsStatus,
 };
-use crate::store::{PaymentSummary, Statement, StatementLine};
+use crate::store::{BitcoinPrice, PaymentSummary, Statement, StatementLine};
 
 fn html(status: &Status) -> String {
     let t = Words::of(Language::English);
@@ -80,13 +82,18 @@ fn every_number_is_on_the_page() {
     );
     shows(&text, &["7 654.321 kWh", "456.007 sat", "2 payments on the way, 600.013 sat set aside", "1 999 008 sat"]);
     shows(&text, &["88 009 sat", "7.012 sat", "2 500 014 sat", "4 321", "1 111", "Payments that failed 17"]);
-    shows(&text, &["190 002 sat", "4 of 5 channels ready"]);
+    shows(&text, &["190 002 sat", "≈ 116.35 EUR, 4 of 5 channels ready", "Paid by hand 3 000.021 sat"]);
     shows(&text, &["rent@utility.example 283.457 sat per kWh", "123.004 sat owed, paid at 500 sat"]);
     shows(&text, &["1 234.567 kWh billed, 349 005 sat paid", "60 %", "21.5", "weather.example/v1/now?a=1&b=2"]);
     shows(&text, &["500.015 sat", "Fee 1.016 sat", "11 min ago"]);
     shows(
         &text,
-        &["May 3 016 sat be paid to", "Yes, pay 3 016 sat", "You refused to pay", "I changed my mind: pay 3 016 sat"],
+        &[
+            "May 3 016 sat (≈ 1.85 EUR) be paid to",
+            "Yes, pay 3 016 sat",
+            "You refused to pay",
+            "I changed my mind: pay 3 016 sat",
+        ],
     );
     shows(&text, &["on its way", "failed, nothing was spent", "paid", "Another notice."]);
 }

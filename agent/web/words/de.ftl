@@ -303,6 +303,13 @@ about-uptime = Läuft seit
 about-journal = Journaleinträge
 about-certificate = Zertifikat (SHA-256)
 about-licence = Lizenz
+licences = Bibliotheken
+licences-note = { $count ->
+    [one] Kilosat ist freie Software unter der MIT-Lizenz oder der Apache-Lizenz 2.0, nach Ihrer Wahl. { $number } Bibliothek steckt in diesem Programm; für sie gelten die Bedingungen ihrer Urheber.
+   *[other] Kilosat ist freie Software unter der MIT-Lizenz oder der Apache-Lizenz 2.0, nach Ihrer Wahl. { $number } Bibliotheken stecken in diesem Programm; für sie gelten die Bedingungen ihrer Urheber.
+}
+licences-part = Bibliothek
+licences-version = Version
 about-diagnostics = Eine Datei für jemanden speichern, der Ihnen hilft
 about-diagnostics-note = Zustand, Einstellungen und das Ende des Journals: Namen von Empfängern, Beträge und Werte, aber kein Passwort, Schlüssel, Wiederherstellungswort oder Zugangsschlüssel. Webadressen sind hinter ihrem Rechnernamen abgeschnitten.
 about-json = Der ganze Zustand als JSON
@@ -406,6 +413,8 @@ meter-faults = { $count ->
     [one] { $number } Fehlschlag
    *[other] { $number } Fehlschläge
 }
+line-load = Seine Leitung ist { $percent } der Zeit belegt.
+line-counts = Auf der ganzen Leitung: { $requests } Anfragen, { $unanswered } ohne Antwort, { $damaged } beschädigt.
 meter-profile = gelesen mit dem Profil { $profile }
 device-new = Gerät hinzufügen
 device-edit = { $name } ändern
@@ -441,7 +450,22 @@ search-no-port = Dieser Anschluss ist nicht mehr eingesteckt.
 search-busy = Kilosat liest { $place } schon, und zwei, die gleichzeitig fragen, nehmen einander die Antworten weg.
 search-unit-number = Nummer { $unit } an seiner Leitung
 search-could-be = Es könnte auch sein: { $others }. Vergleichen Sie die Werte mit seiner Anzeige.
-search-no-values = Es antwortet, aber seine Werte ließen sich nicht lesen.
+search-not-read = Seine Werte ließen sich nicht lesen: { $why }.
+by-hand-device = Gerät selbst angeben
+by-hand-note = Manche Geräte sagen nichts über sich, und auf einer Leitung, die Kilosat schon liest, wird nicht gesucht. Wählen Sie dann das Modell und sagen Sie, wo es ist.
+by-hand-what = Was es ist
+by-hand-profile = Modell wählen
+by-hand-sunspec = Ein Wechselrichter oder Zähler, der SunSpec spricht
+by-hand-unit = Gerätenummer
+by-hand-unit-note = Auch Modbus-Adresse oder Slave-ID; sie wird am Gerät eingestellt und ist 1, wo niemand sie geändert hat.
+by-hand-rtu = Das Gateway gibt die Bytes der Leitung unverändert weiter (RTU über TCP)
+by-hand-settings = Geschwindigkeit und Parität
+by-hand-next = Als Nächstes liest Kilosat es einmal und zeigt, was es sagt. Vorher wird nichts gespeichert.
+by-hand-read = Auslesen
+by-hand-busy = Kilosat liest diese Leitung schon, deshalb wurde dieses Gerät nicht gefragt. Seine Werte kommen mit den anderen, sobald es hinzugefügt ist.
+by-hand-no-profile = Wählen Sie ein Modell.
+by-hand-no-unit = Eine Gerätenummer liegt zwischen 0 und 254.
+by-hand-no-settings = Wählen Sie Geschwindigkeit und Parität.
 search-compare = Vergleichen Sie diese Werte mit seiner Anzeige, bevor Sie es hinzufügen.
 search-add = Hinzufügen
 search-done = Das sind alle, die geantwortet haben.
@@ -485,6 +509,49 @@ receive-left = Sie kann noch { $span } lang bezahlt werden. Diese Seite sieht vo
 receive-done = Sie wurde bezahlt. Das Geld ist da.
 receive-late = Ihre Zeit ist vorbei: Sie wurde nicht bezahlt und kann nicht mehr bezahlt werden.
 receive-gone = Diese Rechnung ist nicht mehr bekannt. Wurde sie bezahlt, zählt das Geld trotzdem.
+
+## Von Hand bezahlen
+
+pay = Bezahlen
+pay-note = Bezahlen Sie selbst eine Rechnung oder eine Lightning-Adresse. Sie sehen, was es kostet, bevor etwas bezahlt wird.
+pay-begin = Rechnung oder Adresse bezahlen
+pay-what = Rechnung oder Adresse
+pay-what-note = Fügen Sie eine Lightning-Rechnung ein (sie beginnt mit lnbc), eine Lightning-Adresse wie alice@example.com oder eine LNURL.
+pay-amount-note = Eine Rechnung nennt den Betrag selbst; für eine Adresse schreiben Sie ihn hierher.
+pay-spendable = Sie können { $amount } ausgeben.
+pay-look = Sehen, was es kostet
+pay-next-note = Als Nächstes sehen Sie, an wen es geht und was es kostet. Vor Ihrer Bestätigung wird nichts bezahlt.
+pay-title = { $amount } bezahlen?
+pay-for = Wofür
+pay-for-nothing = der Empfänger sagt es nicht
+pay-left = Kann noch bezahlt werden
+pay-too-much = Die Wallet sagt, dass sie gerade { $amount } ausgeben kann; das hier schlägt also wahrscheinlich fehl.
+pay-final = Was über Lightning bezahlt ist, lässt sich nicht zurückholen.
+pay-now = { $amount } bezahlen
+pay-limits = Die Grenzen Ihres Hauses gelten auch hier, und der Stoppknopf ebenso. Schlägt es fehl, ist nichts ausgegeben, und es wird nicht von selbst noch einmal versucht.
+by-hand = Von Hand
+step-by-hand = Sie haben von Hand angeordnet, { $amount } zu bezahlen.
+total-by-hand = Von Hand bezahlt
+
+## Die Währung des Hauses
+
+worth-less = weniger als { $amount }
+rate-note = Ein Bitcoin kostet { $price } ({ $ago }; { $sources }).
+payment-worth = Damals { $worth }: Ein Bitcoin kostete { $price } ({ $when }; { $sources }).
+house-currency = Währung
+house-currency-none = keine, nur sat
+house-currency-note = Beträge werden zusätzlich darin gezeigt. Kilosat fragt dafür alle zehn Minuten bis zu vier öffentliche Börsen, was ein Bitcoin kostet; sonst erfahren sie nichts von Ihnen. Nach diesem Preis wird nichts bezahlt.
+
+## Nachrichten an die Besitzer
+
+notify = Nachrichten an Sie
+notify-note = Wenn etwas Sie braucht (eine Zahlung, die auf Ihr Wort wartet, eine Sperre, ein stummer Zähler, eine Anmeldung), kann Kilosat Ihrem Telefon eine kurze Nachricht schicken.
+notify-url = Adresse, an die Nachrichten gehen
+notify-url-note = Zum Beispiel ein Thema bei ntfy mit einem Namen, den niemand errät, oder ein Webhook von Home Assistant. Wer es betreibt, liest die Nachrichten mit. Leer schickt keine.
+notify-json = Als JSON, für Home Assistant und andere Programme
+notify-try = Probenachricht schicken
+notify-test = Dies ist eine Probe. Nachrichten von Kilosat kommen hier an.
+notify-sent = Die Probenachricht wurde angenommen. Sehen Sie auf Ihr Telefon.
 
 ## The way to the first payment
 

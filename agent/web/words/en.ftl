@@ -303,6 +303,13 @@ about-uptime = Running for
 about-journal = Journal entries
 about-certificate = Certificate (SHA-256)
 about-licence = Licence
+licences = Libraries
+licences-note = { $count ->
+    [one] Kilosat is free software under the MIT licence or the Apache License 2.0, as you like. { $number } library is in this program; its authors' terms apply to it.
+   *[other] Kilosat is free software under the MIT licence or the Apache License 2.0, as you like. { $number } libraries are in this program; their authors' terms apply to them.
+}
+licences-part = Library
+licences-version = Version
 about-diagnostics = Save a file for whoever helps you
 about-diagnostics-note = Status, settings and the end of the journal: names of payees, amounts and values, but no password, key, recovery word or token. Web addresses are cut behind their host.
 about-json = The whole state as JSON
@@ -406,6 +413,8 @@ meter-faults = { $count ->
     [one] { $number } failure
    *[other] { $number } failures
 }
+line-load = Its line is taken { $percent } of the time.
+line-counts = On the whole line: { $requests } requests, { $unanswered } without an answer, { $damaged } damaged.
 meter-profile = read by the profile { $profile }
 device-new = Add a device
 device-edit = Change { $name }
@@ -441,7 +450,22 @@ search-no-port = This port is not plugged in any more.
 search-busy = Kilosat reads { $place } already, and two who ask at once take each other's answers.
 search-unit-number = Number { $unit } on its line
 search-could-be = It could also be: { $others }. Compare the values with its display.
-search-no-values = It answers, but its values could not be read.
+search-not-read = Its values could not be read: { $why }.
+by-hand-device = Name a device
+by-hand-note = Some devices say nothing of themselves, and on a line that Kilosat reads already nothing is searched for. Then pick the model and say where it is.
+by-hand-what = What it is
+by-hand-profile = Pick a model
+by-hand-sunspec = Any inverter or meter that speaks SunSpec
+by-hand-unit = Unit number
+by-hand-unit-note = Also called Modbus address or slave ID; it is set on the device, and 1 where nobody changed it.
+by-hand-rtu = The gateway passes the bytes of the line on as they are (RTU over TCP)
+by-hand-settings = Speed and parity
+by-hand-next = Next Kilosat reads it once and shows what it says. Nothing is saved before you have seen that.
+by-hand-read = Read it
+by-hand-busy = Kilosat reads this line already, so this device was not asked. Its values come with the others once it is added.
+by-hand-no-profile = Pick a model.
+by-hand-no-unit = A unit number is from 0 to 254.
+by-hand-no-settings = Pick speed and parity.
 search-compare = Compare these values with its display before you add it.
 search-add = Add it
 search-done = These are all that answered.
@@ -485,6 +509,49 @@ receive-left = It can be paid for another { $span }. This page looks by itself.
 receive-done = It was paid. The money is here.
 receive-late = Its time is over: it was not paid, and cannot be paid any more.
 receive-gone = This invoice is not known any more. If it was paid, the money counts all the same.
+
+## Paying by hand
+
+pay = Pay
+pay-note = Pay an invoice or a Lightning address yourself. You see what it costs before anything is paid.
+pay-begin = Pay an invoice or an address
+pay-what = Invoice or address
+pay-what-note = Paste a Lightning invoice (it begins with lnbc), a Lightning address such as alice@example.com, or an LNURL.
+pay-amount-note = An invoice says how much by itself; for an address, write it here.
+pay-spendable = You can spend { $amount }.
+pay-look = See what it costs
+pay-next-note = Next you see whom it goes to and what it costs. Nothing is paid before you confirm.
+pay-title = Pay { $amount }?
+pay-for = For
+pay-for-nothing = the payee does not say
+pay-left = Can be paid for another
+pay-too-much = The wallet says that it can spend { $amount } now, so this will probably fail.
+pay-final = What is paid over Lightning cannot be called back.
+pay-now = Pay { $amount }
+pay-limits = The limits of your house count here too, and so does the stop button. If it fails, nothing is spent and it is not tried again by itself.
+by-hand = By hand
+step-by-hand = You ordered by hand to pay { $amount }.
+total-by-hand = Paid by hand
+
+## The owner's currency
+
+worth-less = less than { $amount }
+rate-note = A bitcoin costs { $price } ({ $ago }; { $sources }).
+payment-worth = { $worth } then: a bitcoin cost { $price } ({ $when }; { $sources }).
+house-currency = Currency
+house-currency-none = none, only sat
+house-currency-note = Amounts are shown in it as well. Kilosat then asks up to four public exchanges every ten minutes what a bitcoin costs; they learn nothing else of you. Nothing is paid by that price.
+
+## Messages to the owner
+
+notify = Messages to you
+notify-note = When something needs you (a payment that waits for your word, a lock, a meter that is silent, a login), Kilosat can send a short message to your phone.
+notify-url = Address that messages are sent to
+notify-url-note = For example a topic of ntfy with a name that nobody guesses, or a webhook of Home Assistant. Whoever runs it reads the messages. Empty sends none.
+notify-json = As JSON, for Home Assistant and other programs
+notify-try = Send a test message
+notify-test = This is a test. Messages of Kilosat arrive here.
+notify-sent = The test message was taken. Look at your phone.
 
 ## The way to the first payment
 

@@ -32,4 +32,6 @@ pub struct Counts {
     pub echoes: u64,
     /// Connections made, or ports opened.
     pub opened: u64,
+    /// For how long the line was taken: by requests, waiting for their answers, and the pauses between.
+    pub used: Duration,
 }

@@ -131,7 +131,9 @@ impl Link {
         if let Some(abandoned) = self.busy.replace(request) {
             self.give_up(abandoned);
         }
+        let begun = Instant::now();
         let outcome = self.perform_clean(request, wait, words).await;
+        self.counts.used += begun.elapsed();
         self.busy = None;
         match &outcome {
             Ok(_) => self.counts.answers += 1,

@@ -65,7 +65,8 @@ fn check_ledger(world: &mut World, context: &str) {
     let accepted = |paid: &Paid| is_stray(paid) && tx.purchase(paid.row.purchase).unwrap().unwrap().state == "paid";
     let is_spent = |paid: &&Paid| paid.row.state.is_paid() || accepted(paid);
     let spent: u64 = book.iter().filter(is_spent).map(|paid| paid.row.amount.0).sum();
-    let expenses = tx.account(Posting::ENERGY).unwrap() + tx.account(Posting::DATA).unwrap();
+    let accounts = [Posting::ENERGY, Posting::DATA, Posting::BY_HAND];
+    let expenses: i64 = accounts.into_iter().map(|account| tx.account(account).unwrap()).sum();
     assert_eq!(expenses, i64::try_from(spent).unwrap(), "{context}: spent");
     let strays: u64 = book.iter().filter(|paid| is_stray(paid) && !accepted(paid)).map(|paid| paid.row.amount.0).sum();
     assert_eq!(tx.account(Posting::SUSPENSE).unwrap(), strange + i64::try_from(strays).unwrap(), "{context}: suspense");

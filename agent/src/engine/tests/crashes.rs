@@ -11,7 +11,7 @@ use super::world::{HOUR, MINUTE};
 fn story(seed: u64, cut: Option<Cut>) -> Town {
     let mut town = Town::new(tight_rules(), seed, 20 * MINUTE);
     town.character = Character { fails: 30, loses: 20, closed: 10, hangs: 5, repeats: 30, lies: 0 };
-    town.trouble = 15;
+    (town.trouble, town.by_hand) = (15, 30);
     town.cut = cut;
     town.run(3 * HOUR);
     town

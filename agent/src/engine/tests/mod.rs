@@ -4,6 +4,7 @@
 mod account;
 mod amounts;
 mod buying;
+mod by_hand;
 mod checks;
 mod comparison;
 mod crashes;
@@ -27,4 +28,4 @@ mod stage;
 mod town;
 mod unknown;
 mod waits;
-mod world;
+pub(crate) mod world;

@@ -19,7 +19,7 @@ fn live(seed: u64) {
     let character =
         Character { fails: upto(50), lies: 0, loses: upto(40), closed: upto(30), hangs: upto(10), repeats: upto(60) };
     let mut town = Town::new(tight_rules(), seed, (20 + upto(160)) * MINUTE);
-    (town.trouble, town.power_cuts) = (upto(50), upto(8));
+    (town.trouble, town.power_cuts, town.by_hand) = (upto(50), upto(8), upto(30));
     town.character = character;
     town.run(DAY);
     check(&mut town.world, &context);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Comparison, Effect, Event, Rules};
+use super::super::{ByHand, Comparison, Effect, Event, Order, Rules};
 use super::checks::{book, check, settlements};
 use super::random::Random;
 use super::sellers::Sellers;
@@ -21,6 +21,8 @@ pub(super) struct Town {
     pub character: Character,
     /// Answers of payees that are of no use, in percent.
     pub trouble: u64,
+    /// Intervals after which the owner pays something by hand, in percent.
+    pub by_hand: u64,
     /// Events after which the power fails, in percent.
     pub power_cuts: u64,
     /// The one event, counted from 1, at which the power fails.
@@ -62,6 +64,7 @@ impl Town {
             service: Service::default(),
             character: Character::default(),
             trouble: 0,
+            by_hand: 0,
             power_cuts: 0,
             cut: None,
             events: 0,
@@ -102,7 +105,7 @@ impl Town {
     /// Everyone behaves, nothing more is used, and everything must come to an end.
     pub(super) fn finish(&mut self, context: &str) {
         self.character = Character::default();
-        (self.trouble, self.power_cuts, self.cut, self.interval) = (0, 0, None, None);
+        (self.trouble, self.by_hand, self.power_cuts, self.cut, self.interval) = (0, 0, 0, None, None);
         self.world.interval();
         self.world.rules.feeds.clear();
         self.restart();
@@ -181,6 +184,32 @@ impl Town {
             self.world.meter.at = self.world.now.wall;
             let state = self.world.meter;
             self.handle(Event::Interval { meter: "main".to_owned(), state, samples: 10 });
+            self.pay_by_hand();
+        }
+    }
+
+    /// The owner pays an invoice, and says so once more for want of an answer.
+    fn pay_by_hand(&mut self) {
+        if self.by_hand == 0 || !self.random.chance(self.by_hand) {
+            return;
+        }
+        let amount = Msat(1_000 + self.random.below(60_000));
+        let bill = self.sellers.bill(0, amount, self.world.now.wall, 0, &mut self.random);
+        let Some(Event::Bill { bolt11, .. }) = bill else { panic!("a seller without trouble has an invoice") };
+        let wanted = ByHand { bolt11, amount_msat: amount.0, payee: None, memo: String::new() };
+        for _ in 0..2 {
+            self.events += 1;
+            if self.cut == Some(Cut::Before(self.events)) {
+                self.restart();
+                continue;
+            }
+            let now = self.world.now;
+            let (_, effects) = self.world.engine().obey(now, Order::Pay(wanted.clone())).unwrap();
+            if self.cut == Some(Cut::After(self.events)) || self.random.chance(self.power_cuts) {
+                self.restart();
+            } else {
+                self.perform(effects);
+            }
         }
     }
 

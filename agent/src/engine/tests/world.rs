@@ -48,7 +48,7 @@ pub(super) struct World {
 
 /// An invoice somebody made, and the proof that paying it gives.
 #[derive(Clone, Debug)]
-pub(super) struct Made {
+pub(crate) struct Made {
     pub bolt11: String,
     pub hash: PaymentHash,
     pub preimage: Preimage,
@@ -57,7 +57,7 @@ pub(super) struct Made {
 
 /// What an invoice is to say.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     pub amount: Msat,
     pub expiry_s: u64,
     pub network: Network,
@@ -65,7 +65,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn of(amount: Msat) -> Terms {
+    pub(crate) fn of(amount: Msat) -> Terms {
         Terms { amount, expiry_s: 3_600, network: Network::Regtest, key: 7 }
     }
 
@@ -237,7 +237,7 @@ impl World {
 }
 
 /// Signs a real invoice; the preimage follows from `number`.
-pub(super) fn make(terms: Terms, number: u64, now: UnixMillis) -> Made {
+pub(crate) fn make(terms: Terms, number: u64, now: UnixMillis) -> Made {
     let preimage = Preimage(sha256::Hash::hash(&number.to_be_bytes()).to_byte_array());
     let hash = sha256::Hash::hash(&preimage.0);
     let key = SecretKey::from_slice(&[terms.key; 32]).unwrap();

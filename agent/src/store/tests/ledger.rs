@@ -179,6 +179,8 @@ impl Model {
             service: "node",
             payee: "a",
             ticket: None,
+            memo: None,
+            rate: None,
         };
         let made = tx.insert_intent(&new, self.now);
         let holds = |known: &Known| known.state.is_open() || known.state == State::Settled;

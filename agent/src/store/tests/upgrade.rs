@@ -73,6 +73,66 @@ fn a_database_of_version_2_is_taken_over_and_its_sums_with_it() {
     assert!(tx.sql.execute("UPDATE purchases SET rule = 'other'", []).is_err());
 }
 
+/// A table that is written anew keeps its rows, the numbers that were given out, what refers to it, and its rules.
+#[test]
+fn a_database_of_version_4_is_taken_over_and_may_hold_payments_by_hand() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("money.db");
+    let old = Connection::open(&path).unwrap();
+    for sql in &MIGRATIONS[..4] {
+        old.execute_batch(sql).unwrap();
+    }
+    old.execute_batch(
+        &VERSION_2
+            .replace("user_version = 2", "user_version = 4")
+            .replace(
+                "INSERT INTO meters VALUES ('house', 1, 700, 7, 700), ('unread', 1, 0, 7, 0);",
+                "INSERT INTO meters (meter, generation, raw_mwh, at_ms, total_mwh) VALUES ('house', 1, 700, 7, 700);",
+            )
+            .replace("intervals (meter,", "intervals (unobserved_ms, meter,")
+            .replace("('house', 1, 0,", "(0, 'house', 1, 0,"),
+    )
+    .unwrap();
+    drop(old);
+    let mut store = Store::open(&path, "regtest").unwrap();
+    let enforced: bool = store.connection.query_row("PRAGMA foreign_keys", [], |row| row.get(0)).unwrap();
+    assert!(enforced, "references are watched again");
+    let tx = store.begin().unwrap();
+    assert_eq!(tx.paid_purchases("grid").unwrap(), (2, Msat(8_000)));
+    assert_eq!(tx.open_purchases(None).unwrap().len(), 1);
+    let by_hand = tx.open_purchase("h", PurchaseKind::Hand, BY_HAND, "02", Msat(5_000), NOW).unwrap();
+    assert_eq!((by_hand.purchase, by_hand.kind), (4, PurchaseKind::Hand));
+    intent(&tx, by_hand.purchase, &invoice(1)).unwrap();
+    assert!(intent(&tx, by_hand.purchase, &invoice(2)).is_err(), "one live payment for a purchase");
+    assert!(intent(&tx, 99, &invoice(3)).is_err(), "a payment has a purchase");
+    assert!(tx.sql.execute("DELETE FROM purchases", []).is_err());
+    assert!(tx.sql.execute("UPDATE purchases SET rule = 'other'", []).is_err());
+    tx.set_purchase_state(by_hand.purchase, "paid").unwrap();
+    tx.commit().unwrap();
+    drop(store);
+    open(directory.path());
+}
+
+#[test]
+fn four_hundred_days_of_an_earlier_version_are_taken_over_to_the_msat() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("money.db");
+    let old = Connection::open(&path).unwrap();
+    for sql in &MIGRATIONS[..4] {
+        old.execute_batch(sql).unwrap();
+    }
+    old.execute_batch(FOUR_HUNDRED_DAYS).unwrap();
+    drop(old);
+    let mut store = Store::open(&path, "regtest").unwrap();
+    let tx = store.begin().unwrap();
+    let Totals { payments_settled, paid_energy, fees, .. } = tx.totals().unwrap();
+    assert_eq!((payments_settled, paid_energy, fees), (9_600, Msat(48_000_000), Msat(384_000)));
+    assert_eq!(tx.account(WALLET).unwrap(), 100_000_000 - 48_384_000);
+    assert_eq!(tx.payments(&Wanted { most: 20_000, ..Wanted::default() }).unwrap().len(), 9_600);
+    let last = tx.story(9_600).unwrap().unwrap();
+    assert_eq!((last.purchase, last.summary.rate, last.summary.memo), (9_600, None, None));
+}
+
 #[test]
 fn sums_that_are_not_those_of_the_rows_are_noticed_at_start() {
     for tampered in [
@@ -100,6 +160,22 @@ fn sums_that_are_not_those_of_the_rows_are_noticed_at_start() {
         assert!(matches!(error, StoreError::Damaged(_)), "{tampered}: {error}");
     }
 }
+
+/// A payment an hour.
+const FOUR_HUNDRED_DAYS: &str = "
+    CREATE TEMP TABLE hours AS
+        WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 9600) SELECT n FROM count;
+    INSERT INTO purchases SELECT n, 'e' || n, 'energy', 'grid', 'meter@utility.example', 5000, 'paid', NULL, n * 3600000 FROM hours;
+    INSERT INTO payments (payment, purchase, hash, attempt, service, state, bolt11, amount_msat, fee_max_msat, fee_msat, preimage,
+        payee_key, expires_ms, created_ms, changed_ms, payee, rule)
+        SELECT n, n, randomblob(32), 1, 'node', 'settled', 'lnbcrt', 5000, 100, 40, randomblob(32), '02', n * 3600000 + 9,
+            n * 3600000, n * 3600000 + 5, 'meter@utility.example', 'grid' FROM hours;
+    INSERT INTO ledger (posting, at_ms, account, amount_msat) VALUES
+        (1, 1, 'wallet:node', 100000000), (1, 1, 'income:received', -100000000);
+    INSERT INTO ledger (posting, at_ms, account, amount_msat, payment) SELECT 3 * n, n * 3600000, 'wallet:node', -5040, n FROM hours;
+    INSERT INTO ledger (posting, at_ms, account, amount_msat, payment) SELECT 3 * n, n * 3600000, 'expense:energy', 5000, n FROM hours;
+    INSERT INTO ledger (posting, at_ms, account, amount_msat, payment) SELECT 3 * n, n * 3600000, 'expense:fee', 40, n FROM hours;
+    PRAGMA user_version = 4;";
 
 const VERSION_2: &str = "
     INSERT INTO meters VALUES ('house', 1, 700, 7, 700), ('unread', 1, 0, 7, 0);

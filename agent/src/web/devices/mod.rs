@@ -1,11 +1,13 @@
 //! Devices: what each says now, how well it is read, and how a new one is found.
 
+mod by_hand;
 mod edit;
 mod search;
 
 use askama::Template;
 use axum::extract::{Extension, Path, State};
 
+pub(super) use self::by_hand::{form as by_hand_page, read as read_by_hand};
 pub(super) use self::edit::{edit, edit_page};
 pub(super) use self::search::{Searches, add, begin, end, form, progress};
 use super::answers::{Answer, Refused};

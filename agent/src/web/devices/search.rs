@@ -7,6 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
+use kilosat_drivers::modbus::{Line, Model};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 
@@ -16,7 +17,7 @@ use super::super::history::label;
 use super::super::{Frame, Words, page};
 use super::{Choice, choices};
 use crate::config::{Config, Draft, Measured, MeterLine, Place as ConfigPlace, Profiles, Setting, is_id, read_host};
-use crate::scan::{Found, Place, Step, scan};
+use crate::scan::{Found, Place, Step, read_as, scan};
 use crate::status::{StatusSource, is_measured};
 
 /// The search that goes on or was made last. Clones share it.
@@ -134,7 +135,30 @@ impl Searches {
     fn begin(&self, place: Place, name: String, profiles: Profiles) {
         let seen = Arc::new(Mutex::new(Seen { place: name, ..Seen::default() }));
         let task = tokio::spawn(look(place, profiles, Arc::clone(&seen)));
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Search { seen, task });
+        self.put(Search { seen, task });
+    }
+
+    /// Reads one device as the owner says it is.
+    pub(super) fn begin_reading(&self, name: String, line: Line, unit: u8, model: Model) {
+        let seen = Arc::new(Mutex::new(Seen { place: name, ..Seen::default() }));
+        let told = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            let found = read_as(line, unit, model).await;
+            let mut seen = lock(&told);
+            seen.found.push(Arc::new(found));
+            seen.ended = Some(None);
+        });
+        self.put(Search { seen, task });
+    }
+
+    /// Shows a device that was not read.
+    pub(super) fn keep(&self, name: String, found: Found, why: String) {
+        let seen = Seen { place: name, now: None, found: vec![Arc::new(found)], ended: Some(Some(why)) };
+        self.put(Search { seen: Arc::new(Mutex::new(seen)), task: tokio::spawn(async {}) });
+    }
+
+    fn put(&self, search: Search) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(search);
     }
 
     /// Stops it; what was found stays.
@@ -165,6 +189,14 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Every profile that there is, also those beside the configuration.
+pub(super) fn profiles_of(source: &StatusSource) -> Result<Profiles, String> {
+    match source.settings.path() {
+        Some(path) => Profiles::beside(path).map_err(|fault| fault.to_string()),
+        None => Ok(Profiles::default()),
+    }
+}
+
 /// `GET /devices/new`
 pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words) -> Answer {
     asked(&source, t, Entries::default(), None).await
@@ -183,11 +215,7 @@ pub(in super::super) async fn begin(
     Form(entries): Form<Entries>,
 ) -> Answer {
     let place = entries.place(t, &source.config());
-    let profiles = match source.settings.path() {
-        Some(path) => Profiles::beside(path).map_err(|fault| fault.to_string()),
-        None => Ok(Profiles::default()),
-    };
-    match place.and_then(|place| Ok((place, profiles?))) {
+    match place.and_then(|place| Ok((place, profiles_of(&source)?))) {
         Ok(((place, name), profiles)) => {
             searches.begin(place, name, profiles);
             Ok(Redirect::to("/devices/search").into_response())
@@ -308,7 +336,7 @@ fn free_names(config: &Config, found: &[Arc<Found>]) -> Vec<String> {
 const FUSE_A_MAX: u32 = 1_000;
 
 /// Serial ports by their adapter's own number, as udev names them.
-fn serial_ports() -> Vec<String> {
+pub(super) fn serial_ports() -> Vec<String> {
     let entries = std::fs::read_dir("/dev/serial/by-id").into_iter().flatten().flatten();
     let mut ports: Vec<String> = entries.map(|entry| entry.path().display().to_string()).collect();
     ports.sort_unstable();

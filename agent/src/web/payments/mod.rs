@@ -17,7 +17,7 @@ use super::{Frame, Words, page};
 use crate::domain::money::UnixMillis;
 use crate::domain::window::on_the_clock;
 use crate::status::StatusSource;
-use crate::store::{PaymentSummary, Standing, Story, Wanted};
+use crate::store::{BY_HAND, PaymentSummary, Standing, Story, Wanted};
 
 /// Which payments; all of them without.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -129,6 +129,7 @@ pub(super) async fn html(State(source): State<StatusSource>, t: Words, Query(ask
     let older = last.map(|last| asked.address("/payments", Some(last)));
     let mut rules: Vec<String> = config.agreements.iter().map(|known| known.id.clone()).collect();
     rules.extend(config.feeds.iter().map(|known| known.id.clone()));
+    rules.push(BY_HAND.to_owned());
     if !asked.rule.is_empty() && !rules.contains(&asked.rule) {
         rules.push(asked.rule.clone());
     }
@@ -171,7 +172,8 @@ pub(super) async fn csv(State(source): State<StatusSource>, t: Words, Query(aske
 }
 
 fn line(story: &Story, zone: &TimeZone) -> String {
-    let summary = &story.summary;
+    let (summary, rate) = (&story.summary, story.summary.rate.as_ref());
+    let decimal = |cents: u64| format!("{}.{:02}", cents / 100, cents % 100);
     let clock = |ms: u64, zone: &TimeZone| on_the_clock(UnixMillis(ms), zone);
     let fields = [
         summary.payment.to_string(),
@@ -188,6 +190,12 @@ fn line(story: &Story, zone: &TimeZone) -> String {
         summary.payment_hash.clone(),
         story.preimage.clone().unwrap_or_default(),
         story.bolt11.clone(),
+        summary.memo.clone().unwrap_or_default(),
+        rate.map_or_else(String::new, |rate| rate.currency.clone()),
+        rate.map_or_else(String::new, |rate| decimal(rate.cents_of(summary.amount_msat))),
+        rate.map_or_else(String::new, |rate| decimal(rate.cents_per_btc)),
+        rate.map_or_else(String::new, |rate| clock(rate.at_ms, &TimeZone::UTC)),
+        rate.map_or_else(String::new, |rate| rate.sources.clone()),
     ];
     format!("{}\r\n", fields.map(|field| quoted(&field)).join(","))
 }
@@ -203,7 +211,7 @@ const PER_PAGE: u32 = 50;
 const CSV_PER_READ: u32 = 500;
 /// What a spreadsheet still opens; more than ten years of a payment an hour.
 const CSV_BYTES_MAX: usize = 64 << 20;
-const CSV_COLUMNS: [&str; 14] = [
+const CSV_COLUMNS: [&str; 20] = [
     "payment",
     "decided_utc",
     "decided_local",
@@ -218,6 +226,12 @@ const CSV_COLUMNS: [&str; 14] = [
     "payment_hash",
     "preimage",
     "invoice",
+    "memo",
+    "currency",
+    "amount_in_currency",
+    "currency_per_btc",
+    "rate_utc",
+    "rate_sources",
 ];
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ fn sentence(entry: &Value, t: Words) -> String {
     let sat = |key: &str| t.sat(&entry.get(key).and_then(Value::as_u64).unwrap_or_default());
     let event = text("event");
     match event.as_str() {
+        "by_hand" => t.with("step-by-hand", "amount", sat("amount_msat")),
         "due" => t.with("step-due", "amount", sat("amount_msat")),
         "asked" => t.with("step-asked", "amount", sat("amount_msat")),
         "approved" => t.say("step-approved"),

@@ -56,7 +56,7 @@ pub(in super::super) async fn change_password(
             let entries = Entries::of(&source.config(), t);
             let door_fault = Some(format!("{denied} {}", t.say("nothing-changed")));
             let page =
-                super::shown(&source, &peer, t, &headers, Filled { entries, faults: Vec::new(), door_fault }).await?;
+                super::shown(&source, &peer, t, &headers, Filled { entries, door_fault, ..Filled::default() }).await?;
             Ok((status_of(&denied), page).into_response())
         }
     }

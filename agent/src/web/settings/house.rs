@@ -13,6 +13,7 @@ use super::super::door::Peer;
 use super::super::entry::{amount, in_sat};
 use super::Filled;
 use crate::config::{Config, Draft, DraftFault, Place, Setting};
+use crate::domain::rate::Currency;
 use crate::language::Language;
 use crate::status::StatusSource;
 
@@ -25,6 +26,12 @@ pub(in super::super) struct Entries {
     pub language: String,
     #[serde(default)]
     pub zone: String,
+    #[serde(default)]
+    pub currency: String,
+    #[serde(default)]
+    pub notify: String,
+    /// A box: absent when it is empty.
+    pub notify_json: Option<String>,
     #[serde(default)]
     pub per_payment: String,
     #[serde(default)]
@@ -46,6 +53,9 @@ impl Entries {
             name: config.name.clone(),
             language: config.language.map_or_else(String::new, |language| language.tag().to_owned()),
             zone: config.zone.iana_name().unwrap_or("system").to_owned(),
+            currency: config.currency.map_or_else(String::new, |currency| currency.code().to_owned()),
+            notify: config.notify.as_ref().map_or_else(String::new, |notify| notify.url.to_string()),
+            notify_json: config.notify.as_ref().filter(|notify| notify.json).map(|_| "on".to_owned()),
             per_payment: in_sat(house.per_payment.0, t),
             per_hour: in_sat(house.per_hour.0, t),
             per_day: in_sat(house.per_day.0, t),
@@ -67,6 +77,8 @@ impl Entries {
             (top, "name", &self.name, &before.name),
             (Place::Section("web"), "language", &self.language, &before.language),
             (top, "time_zone", &self.zone, &before.zone),
+            (top, "currency", &self.currency, &before.currency),
+            (Place::Section("notify"), "url", &self.notify, &before.notify),
         ] {
             if now.trim() != before {
                 draft.set(place, key, &Setting::Text(now.trim().to_owned()))?;
@@ -85,6 +97,10 @@ impl Entries {
                 Some(msat) if amount(before) != Some(msat) => draft.set(place, key, &Setting::Number(msat))?,
                 Some(_) => {}
             }
+        }
+        if self.notify_json.is_some() != before.notify_json.is_some() {
+            let format = if self.notify_json.is_some() { "json" } else { "text" };
+            draft.set(Place::Section("notify"), "format", &Setting::Text(format.to_owned()))?;
         }
         if self.ask_first.is_some() != config.ask.first {
             draft.set(Place::Section("ask"), "first_payment", &Setting::Flag(self.ask_first.is_some()))?;
@@ -114,7 +130,7 @@ pub(in super::super) async fn save(
             Ok(changes.ask(&source, Pending::new(proposal, "settings were changed".to_owned(), then.clone(), then)))
         }
         Err(faults) => {
-            let filled = Filled { entries, faults, door_fault: None };
+            let filled = Filled { entries, faults, ..Filled::default() };
             let page = super::shown(&source, &peer, t, &headers, filled).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -122,6 +138,11 @@ pub(in super::super) async fn save(
 }
 
 impl super::SettingsPage {
+    /// The code of every currency.
+    pub(super) fn currencies(&self) -> [&'static str; Currency::ALL.len()] {
+        Currency::ALL.map(Currency::code)
+    }
+
     /// Whether this language is the one that is chosen.
     pub(super) fn speaks(&self, language: &Language) -> bool {
         self.entries.language == language.tag()

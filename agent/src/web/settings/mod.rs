@@ -4,6 +4,8 @@ mod diagnostics;
 mod doors;
 mod file;
 mod house;
+mod licences;
+mod messages;
 mod tokens;
 
 use askama::Template;
@@ -15,6 +17,8 @@ pub(super) use self::doors::{change_password, end_session};
 pub(super) use self::file::{edit_page, restore, save_file};
 use self::house::Entries;
 pub(super) use self::house::save as save_house;
+pub(super) use self::licences::html as licences;
+pub(super) use self::messages::try_out as send_message;
 pub(super) use self::tokens::{end as end_token, html as tokens_page, make as make_token};
 use super::answers::{Answer, Refused};
 use super::door::Peer;
@@ -41,6 +45,10 @@ struct SettingsPage {
     tokens: u64,
     own_session: Option<u64>,
     door_fault: Option<String>,
+    /// There is an address that messages are sent to.
+    notifies: bool,
+    /// What came of a test message.
+    notify_told: Option<String>,
     fingerprint: Option<String>,
     path: Option<String>,
     versions: Vec<Version>,
@@ -75,14 +83,16 @@ pub(super) async fn html(
     headers: HeaderMap,
 ) -> Answer {
     let entries = Entries::of(&source.config(), t);
-    shown(&source, &peer, t, &headers, Filled { entries, faults: Vec::new(), door_fault: None }).await
+    shown(&source, &peer, t, &headers, Filled { entries, ..Filled::default() }).await
 }
 
 /// What stands in the forms, and what is wrong with it.
+#[derive(Default)]
 struct Filled {
     entries: Entries,
     faults: Vec<String>,
     door_fault: Option<String>,
+    notify_told: Option<String>,
 }
 
 async fn shown(source: &StatusSource, peer: &Peer, t: Words, headers: &HeaderMap, filled: Filled) -> Answer {
@@ -91,7 +101,7 @@ async fn shown(source: &StatusSource, peer: &Peer, t: Words, headers: &HeaderMap
     let own_session = token_of(peer, headers).and_then(|token| source.access.session(token, false));
     let settings = source.settings.clone();
     let versions = tokio::task::spawn_blocking(move || settings.versions_kept()).await.unwrap_or_default();
-    let Filled { entries, faults, door_fault } = filled;
+    let Filled { entries, faults, door_fault, notify_told } = filled;
     Ok(page(&SettingsPage {
         frame,
         t,
@@ -103,6 +113,8 @@ async fn shown(source: &StatusSource, peer: &Peer, t: Words, headers: &HeaderMap
         tokens: source.access.tokens().len() as u64,
         own_session: own_session.map(|session| session.number),
         door_fault,
+        notifies: source.config().notify.is_some(),
+        notify_told,
         fingerprint: source.page.fingerprint(),
         path: source.settings.path().map(|path| path.display().to_string()),
         versions,

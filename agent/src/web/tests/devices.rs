@@ -50,6 +50,52 @@ async fn a_device_is_found_shown_and_added() {
     answering.abort();
 }
 
+/// As the owner knows it, also on a line that is read already.
+#[tokio::test]
+async fn a_device_that_the_owner_names_is_read_once_and_added() {
+    let (served, source) = house().await;
+    let garage = Arc::new(Mutex::new(House::new(43_200, MilliwattHours(1_234_500_000))));
+    let device = Device::new(find("eastron-sdm630").unwrap(), 7, garage, || 1_000);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let place = format!("host=127.0.0.1&port={}", listener.local_addr().unwrap().port());
+    let answering = tokio::spawn(async move { serve(&listener, Framing::Tcp, device).await });
+    let (_, form) = served.get("/devices/by-hand").await;
+    assert!(form.contains("<optgroup label=\"Eastron\">") && form.contains("value=\"eastron-sdm630\""));
+    let asked = format!("profile=eastron-sdm630&unit=7&{place}");
+    assert_eq!(location(&served.send("/devices/by-hand", &asked).await.1), "/devices/search");
+    let text = loop {
+        let text = read(&served, "/devices/search").await;
+        if text.contains("These are all that answered.") {
+            break text;
+        }
+    };
+    assert!(text.contains("Eastron SDM630") && text.contains("kWh"), "{text}");
+    let change = location(&served.send("/devices/add", "number=0&name=garage&fuse=35").await.1);
+    let text = read(&served, &change).await;
+    assert!(text.contains("+ profile = \"eastron-sdm630\"") && text.contains("+ unit = 7"), "{text}");
+    answering.abort();
+
+    let busy = "profile=eastron-sdm630&unit=9&host=192.168.1.50";
+    assert_eq!(served.send("/devices/by-hand", busy).await.0, 303);
+    let text = read(&served, "/devices/search").await;
+    assert!(text.contains("Kilosat reads this line already") && text.contains("Number 9 on its line"), "{text}");
+    let change = location(&served.send("/devices/add", "number=0&name=cellar&fuse=25").await.1);
+    assert_eq!(served.send(&change, "").await.0, 303);
+    let config = crate::config::Config::parse(&source.settings.text()).unwrap();
+    assert!(config.meters.iter().any(|meter| meter.id == "cellar" && meter.unit == 9));
+    for (wrong, words) in [
+        ("profile=&unit=1&host=192.168.1.9", "Pick a model."),
+        ("profile=nothing&unit=1&host=192.168.1.9", "Pick a model."),
+        ("profile=sunspec&unit=255&host=192.168.1.9", "A unit number is from 0 to 254."),
+        ("profile=sunspec&unit=1&host=", "This is not an address."),
+        ("profile=sunspec&unit=1&host=192.168.1.9&port=0", "A port is a number"),
+        ("profile=sunspec&unit=1&serial=%2Fetc%2Fshadow&settings=9600+8N1", "not plugged in"),
+    ] {
+        let (status, answer) = served.send("/devices/by-hand", wrong).await;
+        assert!(status == 422 && text_of(body(&answer)).contains(words), "{wrong}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn nonsense_is_not_searched_for() {
     let (served, _) = house().await;

@@ -13,7 +13,7 @@ use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-const ROUTES: [(&str, &str); 65] = [
+const ROUTES: [(&str, &str); 72] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -37,10 +37,15 @@ const ROUTES: [(&str, &str); 65] = [
     ("GET", "/wallet/words"),
     ("POST", "/wallet/words"),
     ("POST", "/wallet/words/check"),
+    ("GET", "/wallet/pay"),
+    ("POST", "/wallet/pay"),
+    ("POST", "/wallet/pay/now"),
     ("POST", "/wallet/receive"),
     ("GET", "/wallet/receive/{hash}"),
     ("GET", "/devices"),
     ("GET", "/devices/new"),
+    ("GET", "/devices/by-hand"),
+    ("POST", "/devices/by-hand"),
     ("GET", "/devices/search"),
     ("POST", "/devices/search"),
     ("POST", "/devices/search/end"),
@@ -56,6 +61,8 @@ const ROUTES: [(&str, &str); 65] = [
     ("POST", "/settings/password"),
     ("POST", "/settings/sessions/{number}/end"),
     ("GET", "/settings/diagnostics.json"),
+    ("POST", "/settings/message"),
+    ("GET", "/settings/licences"),
     ("GET", "/settings/tokens"),
     ("POST", "/settings/tokens"),
     ("POST", "/settings/tokens/{number}/end"),

@@ -50,6 +50,12 @@ pub(super) fn full() -> Status {
             channels_usable: Some(4),
             block_height: 899_001,
         },
+        rate: Some(BitcoinPrice {
+            currency: "EUR".to_owned(),
+            cents_per_btc: 6_123_456,
+            at_ms: 1_700_000_000_000 - 240_000,
+            sources: format!("kraken {HOSTILE}"),
+        }),
         flow: Some(Flow {
             from: vec![part("solar", 4_100_000), part("grid", 0)],
             to: vec![part("house", 1_110_000), part("car", 2_220_000), part("grid", 770_000)],
@@ -86,6 +92,7 @@ pub(super) fn full() -> Status {
             owed_msat: 456_007,
             paid_energy_msat: 1_999_008_000,
             paid_data_msat: 88_009_000,
+            paid_by_hand_msat: 3_000_021,
             fees_msat: 7_012,
             reserved_msat: 600_013,
             received_msat: 2_500_014_000,
@@ -126,6 +133,7 @@ fn meters() -> Vec<MeterStatus> {
         age_ms: Some(4_000),
         reads: 5_678,
         faults: 3,
+        line: Some(LineHealth { load_permille: Some(123), requests: 70_017, unanswered: 18, damaged: 19 }),
     };
     let fault = Some(format!("it answered {HOSTILE}"));
     vec![
@@ -154,6 +162,8 @@ fn payments() -> Vec<PaymentSummary> {
         created_ms: 1_700_000_000_000 - 660_000,
         took_ms: 14_000,
         fault,
+        memo: None,
+        rate: None,
     };
     vec![
         payment(912, "in_flight", None, None),

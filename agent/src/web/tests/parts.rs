@@ -20,6 +20,10 @@ fn a_device_shows_its_values_and_how_well_it_is_read() {
     let text = text_of(&page.render().unwrap());
     shows(&text, &["its counter: 12 345.678 kWh", "−0.015 kWh", "last good reading 4 s ago", "Power, phase 1 1.25 kW"]);
     shows(&text, &["last good reading 2 h ago", "5 678 good readings, 3 failures", "0 good readings, 1 failure"]);
+    shows(
+        &text,
+        &["Its line is taken 12.3 % of the time. On the whole line: 70 017 requests, 18 without an answer, 19 damaged"],
+    );
     shows(&text, &["A power cut costs it.", "active", "not read", "cannot be switched", HOSTILE]);
 }
 
@@ -39,6 +43,8 @@ fn story(steps: Vec<JournalEntry>, preimage: Option<&str>) -> Story {
         created_ms: 1_764_424_805_000,
         took_ms: 14_000,
         fault: preimage.is_none().then(|| HOSTILE.to_owned()),
+        memo: Some(HOSTILE.to_owned()),
+        rate: None,
     };
     Story {
         summary,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::browser::{Tab, axe};
 use super::served::{EXAMPLE, Served, body, example_house, house_in};
 
+use super::pay::euro;
 use super::text_of;
 use crate::latest::Value as Reading;
 use crate::lightning::LightningService;
@@ -67,6 +68,7 @@ async fn lived_in(days: u64) -> Served {
         house.0.latest.put(meter, "power", Reading { milli: watts * 1_000, unit: "W".to_owned(), at_ms });
         house.0.latest.worked(meter, at_ms);
     }
+    house.0.rates.put(euro(&house.0));
     Served::house(house).await
 }
 
@@ -163,13 +165,16 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("change", change.as_str()),
             ("payments", "/payments"),
             ("wallet", "/wallet"),
+            ("wallet-pay", "/wallet/pay"),
             ("wallet-service", "/wallet/service"),
             ("wallet-words", "/wallet/words"),
             ("devices", "/devices"),
             ("device-new", "/devices/new"),
+            ("device-by-hand", "/devices/by-hand"),
             ("device-edit", "/devices/main/edit"),
             ("settings", "/settings"),
             ("settings-file", "/settings/file"),
+            ("settings-licences", "/settings/licences"),
             ("settings-tokens", "/settings/tokens"),
             ("missing", "/agreements/nobody"),
             ("claim", "/claim"),

@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::status::WalletView;
 use crate::status::phoenixd_at;
 use crate::store::Store;
-use crate::tasks::{Devices, EngineHandle, GpioHandle, Payees};
+use crate::tasks::{Devices, EngineHandle, GpioHandle, Payees, RateView};
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -66,6 +66,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         clock,
         gpio: GpioHandle::default(),
         devices: Devices::default(),
+        rates: RateView::default(),
     };
     (source, folder)
 }

@@ -1,6 +1,7 @@
-//! The wallet: what it holds and can do, and how money is put into it.
+//! The wallet: what it holds and can do, how money is put into it, and how it is spent by hand.
 
 mod code;
+mod pay;
 mod service;
 mod words;
 
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse as _, Redirect};
 use serde::Deserialize;
 
 use self::code::QrCode;
+pub(super) use self::pay::{form as pay_page, look as look_at_bill, pay};
 pub(super) use self::service::{form as service_page, save as save_service};
 pub(super) use self::words::{
     are_checked as words_are_checked, check as check_words, form as words_page, show as show_words,

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::Words;
 use crate::language::Language;
+use crate::store::{BY_HAND, BitcoinPrice};
 use crate::web::show;
 
 impl Words {
@@ -22,6 +23,30 @@ impl Words {
     /// Satoshis that may be below zero.
     pub fn signed_sat(self, msat: &i64) -> String {
         self.localised(show::signed_sat(msat))
+    }
+
+    /// What an amount is worth at a price of bitcoin.
+    pub fn worth(self, msat: &u64, price: &BitcoinPrice) -> String {
+        let number = match price.cents_of(*msat) {
+            0 if *msat > 0 => return self.with("worth-less", "amount", self.money(1, &price.currency)),
+            cents => self.money(cents, &price.currency),
+        };
+        format!("≈ {number}")
+    }
+
+    /// An amount of a currency, given in hundredths.
+    pub fn money(self, cents: u64, currency: &str) -> String {
+        self.localised(format!("{}.{:02} {currency}", show::whole(cents / 100), cents % 100))
+    }
+
+    /// What a payment was for: the name of an agreement or feed, or that it was made by hand.
+    pub fn rule(self, rule: &str) -> String {
+        if rule == BY_HAND { self.say("by-hand") } else { rule.to_owned() }
+    }
+
+    /// Thousandths as percent.
+    pub fn permille(self, permille: &u16) -> String {
+        self.localised(format!("{}.{} %", permille / 10, permille % 10))
     }
 
     /// Kilowatt-hours.

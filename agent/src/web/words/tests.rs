@@ -90,8 +90,28 @@ fn every_sentence_is_said_somewhere_and_every_one_that_is_said_exists() {
 fn numbers_and_times_are_written_as_people_write_them() {
     let (winter, berlin) = (1_764_424_805_000, TimeZone::get("Europe/Berlin").unwrap());
     for (words, expected) in [
-        (ENGLISH, ["1\u{202f}234.500 sat", "0.250 kWh", "29 Nov 2025, 15:00", "1 day ago", "paid late"]),
-        (GERMAN, ["1\u{202f}234,500 sat", "0,250 kWh", "29. Nov. 2025, 15:00", "vor 1 Tag", "verspätet bezahlt"]),
+        (
+            ENGLISH,
+            [
+                "1\u{202f}234.500 sat",
+                "0.250 kWh",
+                "29 Nov 2025, 15:00",
+                "1 day ago",
+                "paid late",
+                "1\u{202f}234.50 EUR",
+            ],
+        ),
+        (
+            GERMAN,
+            [
+                "1\u{202f}234,500 sat",
+                "0,250 kWh",
+                "29. Nov. 2025, 15:00",
+                "vor 1 Tag",
+                "verspätet bezahlt",
+                "1\u{202f}234,50 EUR",
+            ],
+        ),
     ] {
         // A day is said in hours until there are two.
         let day_ago = words.count("ago-days", &1);
@@ -101,6 +121,7 @@ fn numbers_and_times_are_written_as_people_write_them() {
             words.moment(&winter, &berlin),
             day_ago,
             words.state("late_settled"),
+            words.money(123_450, "EUR"),
         ];
         assert_eq!(said, expected);
     }

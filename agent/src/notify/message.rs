@@ -1,0 +1,94 @@
+//! Which entries of the journal the owner is told of, and in which words.
+
+use serde_json::Value;
+
+use crate::domain::money::Msat;
+use crate::store::JournalEntry;
+use crate::text::cleaned;
+
+/// An entry that the owner is told of.
+pub(super) struct Message {
+    text: String,
+}
+
+impl Message {
+    /// `None` for what needs nobody.
+    pub(super) fn of(entry: &JournalEntry) -> Option<Message> {
+        let entry = entry.entry.as_ref()?;
+        let word = |key: &str| cleaned(entry.get(key).and_then(Value::as_str).unwrap_or_default(), WORDS_MAX);
+        let sat = |key: &str| Msat(entry.get(key).and_then(Value::as_u64).unwrap_or_default());
+        let text = match entry.get("event").and_then(Value::as_str)? {
+            "asked" => format!(
+                "May {} be paid to {}? You are asked because {}. Answer on the page, or: kilosat approve {}",
+                sat("amount_msat"),
+                word("payee"),
+                word("why"),
+                entry.get("question").and_then(Value::as_i64).unwrap_or_default()
+            ),
+            "not_answered" => {
+                "A question about a payment was not answered in time; you are asked again in a day.".to_owned()
+            }
+            "refused" => format!("{} was not paid. {}", word("payee"), word("why")),
+            "by_hand" => format!("{} are paid by hand to {}.", sat("amount_msat"), word("payee")),
+            "locked" => format!("All payments are locked until you have looked: {}", word("reason")),
+            "stopped" => "All payments are stopped.".to_owned(),
+            "resumed" => "Payments go on.".to_owned(),
+            "unlocked" => "The lock on payments was lifted.".to_owned(),
+            "stop_button_lost" => format!("The stop button does not work, so nothing is paid: {}", word("why")),
+            "fee_above_limit" => {
+                format!("The wallet took a fee of {}, more than the limit of {}.", sat("fee_msat"), sat("fee_max_msat"))
+            }
+            "stray" => format!("The wallet paid {} that it was never told to pay.", sat("amount_msat")),
+            "unproven" => word("why"),
+            "access" => sentence(&word("text")),
+            _ => return None,
+        };
+        Some(Message { text })
+    }
+
+    /// In words.
+    pub(super) fn text(self) -> String {
+        self.text
+    }
+}
+
+/// As one stands alone.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+const WORDS_MAX: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(entry: Value) -> Option<String> {
+        Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: Some(entry) }).map(Message::text)
+    }
+
+    #[test]
+    fn what_needs_the_owner_is_told_and_the_rest_is_not() {
+        let asked = json!({"event": "asked", "question": 7, "payee": "a@b.example", "amount_msat": 150_000, "why": "it is new"});
+        let text = told(asked).unwrap();
+        assert!(text.contains("May 150 sat be paid to a@b.example?") && text.contains("kilosat approve 7"), "{text}");
+        assert_eq!(
+            told(json!({"event": "access", "text": "logged in from 192.168.1.5"})).unwrap(),
+            "Logged in from 192.168.1.5."
+        );
+        assert_eq!(told(json!({"event": "access"})).unwrap(), "");
+        for quiet in ["interval", "due", "intent", "settled", "received", "switched", "set", "something new"] {
+            assert_eq!(told(json!({"event": quiet})), None, "{quiet}");
+        }
+        assert_eq!(Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: None }).map(Message::text), None);
+    }
+
+    #[test]
+    fn strangers_words_are_cleaned_and_bounded() {
+        let text = told(json!({"event": "refused", "payee": "x\u{202e}\ny", "why": "w".repeat(9_000)})).unwrap();
+        assert!(text.starts_with("x y was not paid.") && text.len() < 1_000, "{text}");
+    }
+}
