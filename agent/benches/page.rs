@@ -76,17 +76,20 @@ async fn a_year(file: &Path) {
     let (clock, recorder) = (Clock::real(), Recorder::default());
     let history = History::start(&config.state_directory, config.history.clone(), clock.clone(), recorder.clone());
     let mut household = Household::new();
-    let names: Vec<_> = household.points().take(5).collect();
+    assert!(household.points().nth(household::POWER).is_some_and(|(_, unit)| unit == "W"));
     let begin = (clock.house_now().0 / 3_600_000) * 3_600_000 - QUARTERS * QUARTER_MS;
-    let mut cost = 0;
+    let mut energy = 0;
     for quarter in 0..QUARTERS {
         let at_ms = begin + quarter * QUARTER_MS;
-        let values: Vec<i64> = household.next().to_vec();
-        for ((name, unit), milli) in names.iter().zip(values) {
-            recorder.put(&format!("main.{}", name.rsplit('.').next().unwrap()), unit, milli, at_ms);
+        let power = household.next()[household::POWER];
+        energy += power.max(0) / 4;
+        for (name, unit, milli) in [
+            ("main.power", "W", power),
+            ("main.energy_import", "Wh", energy),
+            ("electricity.cost", "sat", energy / 1_000 * 3 / 10),
+        ] {
+            recorder.put(name, unit, milli, at_ms);
         }
-        cost += 75_000;
-        recorder.put("electricity.cost", "sat", cost, at_ms);
         if quarter % 4 == 3 {
             history.write().await.unwrap();
         }

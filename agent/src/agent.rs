@@ -25,8 +25,10 @@ pub use self::wallets::wallet;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::rate::Currency;
 use crate::engine::{Effect, Engine, EngineError, Event, Rules};
 use crate::history::{History, Recorder};
+use crate::http::HttpFault;
 use crate::latest::Latest;
 use crate::lightning::{LightningService, ServiceKind};
 use crate::market::Sources;
@@ -81,7 +83,7 @@ impl Agent {
         let store = Store::open(&config.state_directory.join("money.db"), &network)?;
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
-        let wallet = wallet(&config, &clock)?;
+        let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
         let memory = Memory::load(&config.state_directory);
         let lines = lines(&config.meters, &memory)?;
         let rules = rules(&config, wallet.as_ref());
@@ -123,7 +125,7 @@ impl Agent {
             rates: RateView::default(),
         };
         let performer = start_performer(&parts, queue);
-        let servers = start_servers(servers, &parts, web, socket)?;
+        let servers = outside.start(start_servers(servers, &parts, web, socket), &parts);
         let engine_end = Some(engine_end);
         Ok(Agent { status: parts, door, engine_end, stop, meters, gpio, performer, servers, _lock: lock })
     }
@@ -266,20 +268,42 @@ fn start_performer(parts: &StatusSource, queue: mpsc::Receiver<Effect>) -> tokio
     tokio::spawn(Performer::new(engine, lightning, latest, clock, payees).run(queue))
 }
 
+/// Who is asked and told outside, where the owner wants that.
+struct Outside {
+    messenger: Option<Messenger>,
+    sources: Option<(Currency, Sources)>,
+}
+
+impl Outside {
+    /// Opens no connection.
+    fn prepare(config: &Config) -> Result<Outside, HttpFault> {
+        let messenger = config.notify.clone().map(Messenger::new).transpose()?;
+        let sources = match config.currency {
+            Some(currency) => Some((currency, Sources::of(currency)?)),
+            None => None,
+        };
+        Ok(Outside { messenger, sources })
+    }
+
+    fn start(self, mut servers: JoinSet<()>, parts: &StatusSource) -> JoinSet<()> {
+        if let Some(messenger) = self.messenger {
+            servers.spawn(notify::run(parts.clone(), messenger));
+        }
+        if let Some((currency, sources)) = self.sources {
+            let (view, engine, clock) = (parts.rates.clone(), parts.engine.clone(), parts.clock.clone());
+            servers.spawn(watch_rate(currency, sources, view, engine, clock));
+        }
+        servers
+    }
+}
+
 /// The page, the CLI's socket, the wallet's reports and the engine's clock ticks.
 fn start_servers(
     mut servers: JoinSet<()>,
     parts: &StatusSource,
     web: Option<TcpListener>,
     socket: UnixListener,
-) -> Result<JoinSet<()>, AgentError> {
-    if let Some(notify) = parts.config().notify.clone() {
-        servers.spawn(notify::run(parts.clone(), Messenger::new(notify)?));
-    }
-    if let Some(currency) = parts.config().currency {
-        let (view, engine, clock) = (parts.rates.clone(), parts.engine.clone(), parts.clock.clone());
-        servers.spawn(watch_rate(currency, Sources::of(currency)?, view, engine, clock));
-    }
+) -> JoinSet<()> {
     if let Some(listener) = web {
         servers.spawn(web::serve(listener, parts.clone()));
     }
@@ -291,7 +315,7 @@ fn start_servers(
     let StatusSource { settings, engine, latest, clock, .. } = parts.clone();
     servers.spawn(publish_costs(settings, engine, latest, clock));
     servers.spawn(watch_file(parts.clone()));
-    Ok(servers)
+    servers
 }
 
 /// Each report is committed before the wallet may forget it, so none is lost; the engine ignores repetitions.

@@ -31,6 +31,12 @@ pub enum ControlError {
     /// It did not answer.
     #[error("the running Kilosat did not answer within {} seconds; look at its log", ANSWER_WAIT.as_secs())]
     NoAnswer,
+    /// It was told to pay and did not answer.
+    #[error(
+        "the running Kilosat did not say whether it pays, so the money may be on its way. Do not pay again before you have \
+         looked: kilosat status"
+    )]
+    PaidOrNot,
     /// It said no.
     #[error("{0}")]
     Refused(String),
@@ -121,7 +127,10 @@ pub async fn ask_bill(path: &Path, what: String, amount: Option<Msat>) -> Result
 /// # Errors
 /// [`ControlError`]; [`ControlError::Refused`] says why it is not paid.
 pub async fn pay_bill(path: &Path, bill: Bill) -> Result<String, ControlError> {
-    done(ask(path, &Question::Pay(Box::new(bill)), ANSWER_WAIT).await?)
+    match ask(path, &Question::Pay(Box::new(bill)), ANSWER_WAIT).await {
+        Err(ControlError::NoAnswer | ControlError::Unreadable) => Err(ControlError::PaidOrNot),
+        answer => done(answer?),
+    }
 }
 
 /// Asks the running Kilosat for the account of a month of the owner's calendar, such as `2026-11`; of this one without.
@@ -334,7 +343,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Ok(bill) => Answer::Bill(Box::new(bill)),
             Err(fault) => Answer::Refused(fault.to_string()),
         },
-        Question::Pay(bill) => match source.pay(&bill).await?.0 {
+        Question::Pay(bill) => match source.pay(&bill, "on the machine itself").await?.0 {
             Verdict::Done(text) => Answer::Done(format!("{text} What becomes of it: kilosat status")),
             Verdict::Refused(why) => Answer::Refused(why),
         },

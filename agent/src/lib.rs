@@ -18,9 +18,9 @@ pub mod json; // JSON from strangers, numbers read from their digits
 pub mod keys; // one mnemonic, separate keys
 mod language; // the languages the page speaks
 pub mod latest; // the newest value of every point
-pub mod lightning;
-pub mod market; // the Lightning wallet in use
-mod news;
+pub mod lightning; // the Lightning wallet in use
+pub mod market; // what a bitcoin costs, by strangers' words
+mod news; // tells open pages that there is something new
 pub mod notify; // tells the owner what needs them
 pub mod payees; // LNURL and L402
 pub mod scan; // which devices there are, and what to write into kilosat.toml

@@ -53,10 +53,11 @@ impl PayCommand {
 }
 
 fn told(bill: &Bill) -> String {
-    let Bill { amount_msat, fee_max_msat, payee, payee_key, description, .. } = bill;
+    let Bill { amount_msat, fee_max_msat, payee, payee_key, description, warning, .. } = bill;
     let payee = payee.as_ref().map_or_else(|| format!("the node {payee_key}"), Clone::clone);
     let what = if description.is_empty() { String::new() } else { format!(", for \"{description}\"") };
-    format!("{} to {payee}{what}. The fee is at most {}.", Msat(*amount_msat), Msat(*fee_max_msat))
+    let warning = warning.as_ref().map_or_else(String::new, |warning| format!(" {warning}"));
+    format!("{} to {payee}{what}. The fee is at most {}.{warning}", Msat(*amount_msat), Msat(*fee_max_msat))
 }
 
 fn agreed() -> Result<(), PayCommandError> {

@@ -4,7 +4,7 @@ use kilosat_drivers::reading::MilliwattHours;
 use serde::Serialize;
 
 use crate::domain::meter::MWH_PER_KWH;
-use crate::status::Status;
+use crate::status::{Status, TotalsStatus};
 
 /// Both sides of the story. Energy in mWh, amounts in msat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +27,8 @@ pub struct Account {
     pub data_purchases: u64,
     /// Paid for data, without fees.
     pub data_paid_msat: u64,
+    /// Paid by hand, to whomever, without fees.
+    pub by_hand_msat: u64,
     /// Payments that settled.
     pub payments_settled: u64,
     /// Payments that failed; nothing was spent on them.
@@ -61,7 +63,7 @@ impl Account {
         let difference_msat = cost(energy_metered_mwh)
             .abs_diff(billed_msat)
             .saturating_add(billed_msat.abs_diff(totals.paid_energy_msat.saturating_add(totals.owed_msat)))
-            .saturating_add(totals.paid_energy_msat.abs_diff(received_by_utility_msat));
+            .saturating_add(received_otherwise(&totals, received_by_utility_msat));
         Account {
             energy_metered_mwh,
             energy_billed_mwh: totals.energy_billed_mwh,
@@ -72,6 +74,7 @@ impl Account {
             received_by_utility_msat,
             data_purchases: totals.data_purchases,
             data_paid_msat: totals.paid_data_msat,
+            by_hand_msat: totals.paid_by_hand_msat,
             payments_settled: totals.payments_settled,
             payments_failed: totals.payments_failed,
             payments_open: status.open_payments,
@@ -91,6 +94,7 @@ impl Account {
             ("Received by the utility", msat(self.received_by_utility_msat)),
             ("Still owed", msat(self.owed_msat)),
             ("Data tickets bought", format!("{} for {}", self.data_purchases, msat(self.data_paid_msat))),
+            ("Paid by hand", msat(self.by_hand_msat)),
             ("Routing fees", msat(self.fees_msat)),
             (
                 "Payments",
@@ -102,7 +106,17 @@ impl Account {
             ("Difference", msat(self.difference_msat)),
             ("Memory at most", format!("{} MiB", self.rss_kib / 1_024)),
         ];
-        rows.iter().map(|(name, value)| format!("  {name:<26}{value:>34}\n")).collect()
+        let shown = rows.iter().filter(|(name, _)| *name != "Paid by hand" || self.by_hand_msat > 0);
+        shown.map(|(name, value)| format!("  {name:<26}{value:>34}\n")).collect()
+    }
+}
+
+/// By how much the utility received more or less than was paid to it. What was paid by hand may have gone there too.
+fn received_otherwise(totals: &TotalsStatus, received_msat: u64) -> u64 {
+    let paid = totals.paid_energy_msat;
+    match received_msat.checked_sub(paid) {
+        Some(more) => more.saturating_sub(totals.paid_by_hand_msat),
+        None => paid - received_msat,
     }
 }
 
@@ -124,7 +138,7 @@ fn resident_max_kib() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{AgreementStatus, TotalsStatus};
+    use crate::status::AgreementStatus;
 
     fn status(billed_mwh: u64, paid: u64, owed: u64) -> Status {
         Status {

@@ -107,6 +107,11 @@ pub fn cents_at(cents: u64, amount: Msat) -> u64 {
     u64::try_from((product + MSAT_PER_BTC / 2) / MSAT_PER_BTC).unwrap_or(u64::MAX)
 }
 
+/// Hundredths as a decimal number.
+pub fn decimal(cents: u64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
 /// A decimal number such as `61234.5` in hundredths; what is beyond them is cut off.
 pub fn hundredths(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -143,7 +148,7 @@ pub fn agreed(currency: Currency, quotes: &[Quote], now: UnixMillis) -> Result<R
     if near.len() < SOURCES_MIN {
         return Err(RateFault::Disagree);
     }
-    let sources = near.iter().map(|quote| format!("{} {}.{:02}", quote.source, quote.cents / 100, quote.cents % 100));
+    let sources = near.iter().map(|quote| format!("{} {}", quote.source, decimal(quote.cents)));
     Ok(Rate {
         currency,
         cents: median(near.iter().map(|quote| quote.cents).collect()),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::by_hand::{TOO_LATE, for_once};
 use super::energy::NO_ROOM;
 use super::jobs::Job;
 use super::judge::payee_name;
@@ -231,6 +232,10 @@ impl Step<'_> {
                 self.cancel(&payment, EXPIRED_WAITING)?;
                 continue;
             }
+            if self.is_too_late(&payment) {
+                self.cancel(&payment, TOO_LATE)?;
+                continue;
+            }
             let refusal = if allowed == Some(payment.payment) { None } else { self.refused_now(&payment)? };
             if let Some(refusal) = refusal {
                 self.cancel(&payment, &refusal.to_string())?;
@@ -252,6 +257,8 @@ impl Step<'_> {
             let left = payment.expires_at.since(self.now.wall.plus(SEND_MARGIN_MS));
             if left == 0 {
                 self.cancel(payment, EXPIRED_WAITING)?;
+            } else if self.is_too_late(payment) {
+                self.cancel(payment, TOO_LATE)?;
             } else {
                 self.jobs.ready(Job::Send(payment.payment), until.min(self.now.monotonic.saturating_add(left)));
             }
@@ -287,10 +294,11 @@ impl Step<'_> {
 
     /// Gives up an intent: nothing left this machine, so the reservation is released.
     pub(super) fn cancel(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
+        let why = &if payment.is_by_hand() { for_once(why) } else { why.to_owned() };
         self.advance(payment, State::Cancelled, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::Send(payment.payment));
-        if !self.ends_by_hand(payment, why)? {
+        if !self.end_by_hand(payment, why)? {
             self.jobs.again(Job::Bill(payment.purchase), self.now.monotonic);
             self.tx.set_refusal(payment.purchase, Some(why))?;
         }
@@ -345,7 +353,7 @@ pub(super) fn signed(amount: Msat) -> Result<i64, StoreError> {
 
 const HASH_SEEN: &str = "The payee sent an invoice that was used before. It was not paid, because paying one invoice \
     twice pays nothing new; the payee must send a fresh one.";
-const OTHER_PAYEE: &str = "The invoice comes from another Lightning node than the one pinned for this payee. It was not \
+pub(super) const OTHER_PAYEE: &str = "The invoice comes from another Lightning node than the one pinned for this payee. It was not \
     paid; if the payee moved, change payee_key in the configuration.";
 const OTHER_TICKET: &str = "The seller's ticket belongs to another invoice than the one beside it. It was not paid, \
     because the ticket would not open anything.";

@@ -52,7 +52,10 @@ impl Step<'_> {
             PayOutcome::Failed(why) => self.on_failed(&payment, &why, source)?,
             PayOutcome::NotSent(why) if payment.state == State::Sending => {
                 self.advance(&payment, State::Intent, Some(&why))?;
-                self.jobs.again(Job::Send(payment.payment), self.now.monotonic);
+                match payment.is_by_hand() {
+                    true => self.cancel(&PaymentRow { state: State::Intent, ..payment }, &why)?,
+                    false => self.jobs.again(Job::Send(payment.payment), self.now.monotonic),
+                }
             }
             PayOutcome::InFlight if matches!(payment.state, State::Sending | State::Unknown) => {
                 self.advance(&payment, State::InFlight, None)?;
@@ -295,7 +298,7 @@ impl Step<'_> {
         self.advance(payment, State::Failed, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::LookUp(payment.hash));
-        if !self.ends_by_hand(payment, why)? {
+        if !self.end_by_hand(payment, why)? {
             self.jobs.after(Job::Bill(payment.purchase), payment.attempt, self.now.monotonic);
             let text = format!("The payment failed: {why}. It will be tried again.");
             self.tx.set_refusal(payment.purchase, Some(&text))?;
@@ -317,7 +320,8 @@ impl Step<'_> {
             return Ok(()); // An answer about an attempt before; this one has its own answer or time limit.
         }
         let lives = self.now.wall.plus(EXPIRY_MARGIN_MS) < payment.expires_at;
-        let again = payment.state == State::Unknown && self.rules.service_refuses_duplicates && lives;
+        let may_wait = self.rules.service_refuses_duplicates && !payment.is_by_hand();
+        let again = payment.state == State::Unknown && may_wait && lives;
         if again && !self.wallet_is_doubted()? && self.refused_now(&payment)?.is_none() {
             // No second copy while the first may still be under way to the service.
             self.jobs.asked(Job::LookUp(hash), self.now.monotonic);

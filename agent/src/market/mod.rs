@@ -1,7 +1,7 @@
 //! What strangers say a bitcoin costs: four public sources, each asked in its own words.
 //!
-//! Source: `payment-protocols`, section 9.2. They learn that somebody at this address asks for the price of a bitcoin, and
-//! nothing else; nobody is asked where the owner names no currency.
+//! Source: `payment-protocols`, section 9.2. They learn that a Kilosat at this address asks for the price of a bitcoin in
+//! this currency; nobody is asked where the owner names none.
 
 use serde_json::Value;
 use url::Url;

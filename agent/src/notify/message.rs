@@ -6,9 +6,12 @@ use crate::domain::money::Msat;
 use crate::store::JournalEntry;
 use crate::text::cleaned;
 
-/// An entry that the owner is told of.
+/// What the owner is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
-    text: String,
+    pub(super) text: String,
+    /// Nothing is paid until the owner has answered or looked, or money went where it should not.
+    pub(super) is_urgent: bool,
 }
 
 impl Message {
@@ -17,7 +20,8 @@ impl Message {
         let entry = entry.entry.as_ref()?;
         let word = |key: &str| cleaned(entry.get(key).and_then(Value::as_str).unwrap_or_default(), WORDS_MAX);
         let sat = |key: &str| Msat(entry.get(key).and_then(Value::as_u64).unwrap_or_default());
-        let text = match entry.get("event").and_then(Value::as_str)? {
+        let event = entry.get("event").and_then(Value::as_str)?;
+        let text = match event {
             "asked" => format!(
                 "May {} be paid to {}? You are asked because {}. Answer on the page, or: kilosat approve {}",
                 sat("amount_msat"),
@@ -29,7 +33,10 @@ impl Message {
                 "A question about a payment was not answered in time; you are asked again in a day.".to_owned()
             }
             "refused" => format!("{} was not paid. {}", word("payee"), word("why")),
-            "by_hand" => format!("{} are paid by hand to {}.", sat("amount_msat"), word("payee")),
+            "by_hand" => format!("{} are on their way to {}, by hand.", sat("amount_msat"), word("payee")),
+            "by_hand_failed" => {
+                format!("{} to {}, by hand, were not paid: {}", sat("amount_msat"), word("payee"), word("why"))
+            }
             "locked" => format!("All payments are locked until you have looked: {}", word("reason")),
             "stopped" => "All payments are stopped.".to_owned(),
             "resumed" => "Payments go on.".to_owned(),
@@ -43,12 +50,7 @@ impl Message {
             "access" => sentence(&word("text")),
             _ => return None,
         };
-        Some(Message { text })
-    }
-
-    /// In words.
-    pub(super) fn text(self) -> String {
-        self.text
+        Some(Message { text, is_urgent: URGENT.contains(&event) })
     }
 }
 
@@ -59,6 +61,7 @@ fn sentence(text: &str) -> String {
 }
 
 const WORDS_MAX: usize = 300;
+const URGENT: [&str; 6] = ["asked", "locked", "stop_button_lost", "fee_above_limit", "stray", "unproven"];
 
 #[cfg(test)]
 mod tests {
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     fn told(entry: Value) -> Option<String> {
-        Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: Some(entry) }).map(Message::text)
+        Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: Some(entry) }).map(|message| message.text)
     }
 
     #[test]
@@ -83,7 +86,7 @@ mod tests {
         for quiet in ["interval", "due", "intent", "settled", "received", "switched", "set", "something new"] {
             assert_eq!(told(json!({"event": quiet})), None, "{quiet}");
         }
-        assert_eq!(Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: None }).map(Message::text), None);
+        assert_eq!(Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: None }).map(|message| message.text), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Tells the owner what needs them, where they asked for it: a short text to an address of theirs.
 //!
-//! It follows the journal: what was recorded while nobody could be told is told later. A message may come twice, and none
-//! is lost while the address does not answer; what is older than a day by then is left out.
+//! It follows the journal: what was recorded while nobody could be told is told later, unless it is older than a day by then.
+//! A message may come twice. Of many at once, what can wait is left out. What is no entry of the journal (a silent meter) is
+//! remembered in memory only, so after a restart it is told once more.
 
 mod message;
 mod watched;
@@ -19,6 +20,7 @@ use self::watched::Watched;
 use crate::disk;
 use crate::http::{HttpFault, Limits, Request, StrictClient};
 use crate::status::StatusSource;
+use crate::tasks::Unanswered;
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,9 +96,13 @@ impl Messenger {
 
 /// Tells the owner what is new, until the engine stops.
 pub async fn run(source: StatusSource, messenger: Messenger) {
+    run_every(EVERY, source, messenger).await;
+}
+
+async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) {
     let path = source.config().state_directory.join("notify.json");
     let Some(mut told) = begin(&source, &path).await else { return };
-    let (mut beat, mut watched) = (interval(EVERY), Watched::default());
+    let (mut beat, mut watched) = (interval(pause), Watched::default());
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut waits, mut rounds) = (0_u32, 0_u32);
     loop {
@@ -105,35 +111,54 @@ pub async fn run(source: StatusSource, messenger: Messenger) {
             waits -= 1;
             continue;
         }
-        let Ok(entries) = source.engine.journal_after(told, ENTRIES_MAX).await else { return };
+        let Some((newest, mut messages)) = news(&source, told).await else { return };
         // A look at the status asks the wallet too.
-        let changes = match rounds % ROUNDS_PER_LOOK {
-            0 => source.status().await.map(|status| watched.look(&status)),
-            _ => Ok(Vec::new()),
-        };
-        let Ok(changes) = changes else { return };
+        if rounds.is_multiple_of(ROUNDS_PER_LOOK) {
+            let Ok(status) = source.status().await else { return };
+            watched.look(&status);
+        }
         rounds = rounds.wrapping_add(1);
-        let now = source.clock.now().wall;
-        let fresh = entries.iter().filter(|entry| now.0.saturating_sub(entry.at_ms) <= TOLD_WITHIN_MS);
-        let mut messages: Vec<String> = fresh.filter_map(Message::of).map(|message| message.text()).collect();
-        messages.extend(changes.iter().map(|(text, _)| text.clone()));
-        let newest = entries.last().map_or(told, |entry| entry.seq);
+        messages.extend(watched.to_tell());
         if messages.is_empty() {
-            // Not written: after a restart these are looked at once more, and still need nobody.
-            told = newest;
+            // Noted now and then, so that little is read once more after a restart.
+            if newest.saturating_sub(told) >= ENTRIES_AGAIN_MAX {
+                keep(&path, newest).await;
+                told = newest;
+            }
             continue;
         }
-        match messenger.send(&source.config().name, &together(&messages)).await {
+        match messenger.send(&source.config().name, &together(messages)).await {
             Ok(()) => {
                 told = newest;
+                watched.was_told();
                 keep(&path, told).await;
             }
             Err(fault) => {
                 tracing::warn!(%fault, "a message to the owner did not arrive; it is sent again");
-                watched.forget(&changes);
-                (waits, rounds) = (WAIT_ROUNDS, 0);
+                waits = WAIT_ROUNDS;
             }
         }
+    }
+}
+
+/// The number of the newest entry of the journal, and what the owner is to be told of those after `told`; `None` once the
+/// engine has stopped.
+async fn news(source: &StatusSource, told: u64) -> Option<(u64, Vec<Message>)> {
+    let (mut newest, mut messages) = (told, Vec::new());
+    let now = source.clock.now().wall;
+    loop {
+        let entries = match source.engine.journal_after(newest, ENTRIES_MAX).await {
+            Ok(entries) => entries,
+            Err(Unanswered::Gone(_)) => return None,
+            Err(fault) => {
+                tracing::warn!(%fault, "the journal could not be read for messages; it is tried again");
+                return Some((newest, messages));
+            }
+        };
+        let Some(last) = entries.last() else { return Some((newest, messages)) };
+        newest = last.seq;
+        let fresh = entries.iter().filter(|entry| now.0.saturating_sub(entry.at_ms) <= TOLD_WITHIN_MS);
+        messages.extend(fresh.filter_map(Message::of));
     }
 }
 
@@ -162,13 +187,15 @@ async fn keep(path: &std::path::Path, seq: u64) {
     }
 }
 
-/// One text; the newest lines where there are too many.
-fn together(messages: &[String]) -> String {
+/// One text; where there is too much, what can wait is left out, oldest first.
+fn together(mut messages: Vec<Message>) -> String {
     let left_out = messages.len().saturating_sub(LINES_MAX);
-    let mut lines: Vec<&str> = messages.iter().skip(left_out).map(String::as_str).collect();
-    let more = format!("{left_out} more; the page shows all of it.");
+    messages.sort_by_key(|message| !message.is_urgent);
+    let urgent = messages.iter().filter(|message| message.is_urgent).count().min(LINES_MAX);
+    messages.drain(urgent..urgent + left_out);
+    let mut lines: Vec<String> = messages.into_iter().map(|message| message.text).collect();
     if left_out > 0 {
-        lines.push(&more);
+        lines.push(format!("{left_out} more; the page shows all of it."));
     }
     lines.join("\n")
 }
@@ -179,6 +206,8 @@ const ROUNDS_PER_LOOK: u32 = 30;
 /// After a message that did not arrive, in rounds.
 const WAIT_ROUNDS: u32 = 18;
 const ENTRIES_MAX: u32 = 500;
+/// Read once more after a restart at most.
+const ENTRIES_AGAIN_MAX: u64 = 5_000;
 const LINES_MAX: usize = 10;
 const TOLD_WITHIN_MS: u64 = 86_400_000;
 const FILE_BYTES_MAX: usize = 1_024;

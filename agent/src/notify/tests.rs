@@ -31,7 +31,7 @@ async fn what_needs_the_owner_arrives_once_and_over_a_restart_nothing_twice() {
     let (source, _folder) = example_house();
     let messenger = Messenger::new(Notify { url, json: false }).unwrap();
     source.engine.submit(Event::Access("something before".to_owned())).await.unwrap();
-    let running = tokio::spawn(run(source.clone(), messenger.clone()));
+    let running = tokio::spawn(run_every(SOON, source.clone(), messenger.clone()));
     // Until it has noted where the journal ends.
     let path = source.config().state_directory.join("notify.json");
     while !path.exists() {
@@ -49,7 +49,7 @@ async fn what_needs_the_owner_arrives_once_and_over_a_restart_nothing_twice() {
         tokio::task::yield_now().await;
     }
     running.abort();
-    let again = tokio::spawn(run(source.clone(), messenger));
+    let again = tokio::spawn(run_every(SOON, source.clone(), messenger));
     source.engine.obey(Order::Resume).await.unwrap();
     assert_eq!(messages.recv().await.unwrap().1, "Payments go on.");
     again.abort();
@@ -73,11 +73,17 @@ async fn what_is_not_taken_is_said_and_json_holds_everything() {
 }
 
 #[test]
-fn many_messages_are_one_and_the_newest_are_kept() {
-    let all: Vec<String> = (0..30).map(|number| format!("message {number}")).collect();
-    let text = together(&all);
-    assert!(
-        text.ends_with("message 29\n20 more; the page shows all of it.") && !text.contains("message 19\n"),
-        "{text}"
+fn of_many_messages_what_can_wait_is_left_out_oldest_first() {
+    let message = |number: u32| Message { text: format!("message {number}"), is_urgent: number == 3 };
+    let text = together((0..30).map(message).collect());
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines[0], lines[1], lines[9]), ("message 3", "message 21", "message 29"));
+    assert_eq!((lines.len(), lines[10]), (11, "20 more; the page shows all of it."));
+    assert_eq!(
+        together((0..30).map(|number| Message { is_urgent: true, ..message(number) }).collect()).lines().count(),
+        11
     );
+    assert_eq!(together(vec![message(1)]), "message 1");
 }
+
+const SOON: Duration = Duration::from_millis(20);

@@ -3,53 +3,60 @@
 
 use std::collections::BTreeMap;
 
+use super::message::Message;
 use crate::status::Status;
 
-/// What is wrong at present, by a name of its own, since when, and whether the owner knows.
+/// What is wrong at present or has just become well, by a name of its own.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    wrong: BTreeMap<String, Wrong>,
+    known: BTreeMap<String, Known>,
 }
 
 #[derive(Clone, Debug)]
-struct Wrong {
+struct Known {
     since_ms: u64,
     text: String,
+    /// The owner knows that it is wrong.
     is_told: bool,
+    /// It lasts for long enough to be told, or it is well again.
+    is_due: bool,
+    is_well: bool,
 }
 
-/// A message, and the name of what it is about.
-pub(super) type Change = (String, String);
-
 impl Watched {
-    /// What became wrong for long enough, and what is well again.
-    pub(super) fn look(&mut self, status: &Status) -> Vec<Change> {
-        let now = faults(status);
-        let mut changes = Vec::new();
-        for (name, text) in &now {
-            let began = Wrong { since_ms: status.uptime_ms, text: text.clone(), is_told: false };
-            let wrong = self.wrong.entry(name.clone()).or_insert(began);
-            wrong.text.clone_from(text);
-            if !wrong.is_told && status.uptime_ms.saturating_sub(wrong.since_ms) >= TOLD_AFTER_MS {
-                wrong.is_told = true;
-                changes.push((text.clone(), name.clone()));
-            }
+    /// Looks at what is wrong now.
+    pub(super) fn look(&mut self, status: &Status) {
+        let wrong = faults(status);
+        for (name, text) in &wrong {
+            let began =
+                Known { since_ms: status.uptime_ms, text: text.clone(), is_told: false, is_due: false, is_well: false };
+            let known = self.known.entry(name.clone()).or_insert(began);
+            known.text.clone_from(text);
+            known.is_well = false;
+            known.is_due = !known.is_told && status.uptime_ms.saturating_sub(known.since_ms) >= TOLD_AFTER_MS;
         }
-        let well: Vec<String> = self.wrong.keys().filter(|name| !now.contains_key(*name)).cloned().collect();
-        for name in well {
-            if self.wrong.remove(&name).is_some_and(|wrong| wrong.is_told) {
-                changes.push((format!("{name} is well again."), name));
-            }
+        // Nobody needs to know that what they never heard of is well again.
+        self.known.retain(|name, known| wrong.contains_key(name) || known.is_told);
+        for (_, known) in self.known.iter_mut().filter(|(name, _)| !wrong.contains_key(*name)) {
+            (known.is_well, known.is_due) = (true, true);
         }
-        changes
     }
 
-    /// These did not reach the owner.
-    pub(super) fn forget(&mut self, changes: &[Change]) {
-        for (_, name) in changes {
-            if let Some(wrong) = self.wrong.get_mut(name) {
-                wrong.is_told = false;
-            }
+    /// What the owner does not know yet.
+    pub(super) fn to_tell(&self) -> Vec<Message> {
+        let due = self.known.iter().filter(|(_, known)| known.is_due);
+        let text = |(name, known): (&String, &Known)| match known.is_well {
+            true => format!("{name} is well again."),
+            false => known.text.clone(),
+        };
+        due.map(|known| Message { text: text(known), is_urgent: false }).collect()
+    }
+
+    /// The owner was told of all that.
+    pub(super) fn was_told(&mut self) {
+        self.known.retain(|_, known| !(known.is_due && known.is_well));
+        for known in self.known.values_mut().filter(|known| known.is_due) {
+            (known.is_told, known.is_due) = (true, false);
         }
     }
 }
@@ -96,28 +103,43 @@ mod tests {
         Status { meters: vec![meter], uptime_ms: minutes * 60_000, ..Status::default() }
     }
 
-    fn texts(changes: Vec<Change>) -> Vec<String> {
-        changes.into_iter().map(|(text, _)| text).collect()
+    /// What the owner is told at this look.
+    fn told(watched: &mut Watched, status: &Status) -> Vec<String> {
+        watched.look(status);
+        let told = watched.to_tell().into_iter().map(|message| message.text).collect();
+        watched.was_told();
+        told
     }
 
     #[test]
     fn what_mends_itself_is_not_told_and_what_lasts_is_told_once() {
         let mut watched = Watched::default();
-        assert!(watched.look(&status(0, "missing")).is_empty());
-        assert!(watched.look(&status(10, "good")).is_empty());
-        assert!(watched.look(&status(20, "missing")).is_empty());
-        assert_eq!(texts(watched.look(&status(35, "missing"))), ["The meter main: no answer"]);
-        assert!(watched.look(&status(90, "missing")).is_empty());
-        assert_eq!(texts(watched.look(&status(91, "good"))), ["The meter main is well again."]);
-        assert!(watched.look(&status(92, "good")).is_empty());
+        let nothing: [&str; 0] = [];
+        for (minute, state, expected) in [
+            (0, "missing", None),
+            (10, "good", None),
+            (20, "missing", None),
+            (35, "missing", Some("The meter main: no answer")),
+            (90, "missing", None),
+            (91, "good", Some("The meter main is well again.")),
+            (92, "good", None),
+        ] {
+            let told = told(&mut watched, &status(minute, state));
+            assert_eq!(told, expected.map_or(nothing.to_vec(), |text| vec![text]), "minute {minute}");
+        }
     }
 
     #[test]
-    fn what_did_not_reach_the_owner_is_told_again() {
+    fn what_did_not_reach_the_owner_is_told_again_also_that_it_is_well() {
         let mut watched = Watched::default();
-        watched.look(&status(0, "missing"));
-        let changes = watched.look(&status(15, "missing"));
-        watched.forget(&changes);
-        assert_eq!(watched.look(&status(16, "missing")).len(), 1);
+        told(&mut watched, &status(0, "missing"));
+        watched.look(&status(15, "missing"));
+        assert_eq!(watched.to_tell().len(), 1);
+        watched.look(&status(16, "missing"));
+        assert_eq!(told(&mut watched, &status(17, "missing")).len(), 1);
+        watched.look(&status(18, "good"));
+        assert_eq!(watched.to_tell().len(), 1);
+        assert_eq!(told(&mut watched, &status(19, "good")), ["The meter main is well again."]);
+        assert!(told(&mut watched, &status(20, "good")).is_empty());
     }
 }

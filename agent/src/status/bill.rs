@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::StatusSource;
 use crate::domain::invoice::{Invoice, InvoiceFault, PaymentHash, Price};
 use crate::domain::money::Msat;
-use crate::engine::{ByHand, Order, Verdict};
+use crate::engine::{ByHand, Event, Order, Verdict};
 use crate::http::{HttpFault, Limits, Reach, StrictClient};
 use crate::lightning::Incoming;
 use crate::payees::lnurl::{LnurlFault, PayTarget, request_invoice};
@@ -33,6 +33,8 @@ pub struct Bill {
     pub expires_ms: u64,
     /// The most that the fee may be, in msat.
     pub fee_max_msat: u64,
+    /// Something odd about the payee, in one sentence.
+    pub warning: Option<String>,
 }
 
 /// Why there is nothing to pay. Nothing was decided, nothing was paid.
@@ -63,6 +65,11 @@ pub enum BillFault {
         /// What the owner wrote.
         written: Msat,
     },
+    /// The invoice is for another text than the address says.
+    #[error(
+        "The invoice is not for what the address says it is for, so somebody may have exchanged it. Nothing was paid."
+    )]
+    OtherText,
     /// The owner would pay themselves.
     #[error("This invoice is one of your own: money would only go around. Nothing was paid.")]
     Own,
@@ -97,8 +104,12 @@ impl StatusSource {
                 let payee = target.to_string();
                 let client = StrictClient::new(self.reach_of(&payee), Limits::default())?;
                 let offer = request_invoice(&client, &target, amount.0, None).await?;
+                if offer.is_for_another_text() {
+                    return Err(BillFault::OtherText);
+                }
                 let bill = self.bill_of(offer.bolt11, Some(payee), Some(amount)).await?;
-                Ok(Bill { description: offer.metadata_text, ..bill })
+                let warning = offer.warning.map(|warning| warning.to_string());
+                Ok(Bill { description: offer.metadata_text, warning, ..bill })
             }
         }
     }
@@ -131,16 +142,19 @@ impl StatusSource {
             description: cleaned(&invoice.description, DESCRIPTION_SHOWN_MAX),
             expires_ms: invoice.expires_at.0,
             fee_max_msat: fee_max.0,
+            warning: None,
         })
     }
 
-    /// Pays a bill that the owner has seen; the number of its payment stands beside what came of it, if there is one.
+    /// Pays a bill that the owner has seen, and notes in the journal at which `place` they said so; the number of its payment stands
+    /// beside what came of it, if there is one.
     ///
     /// # Errors
     /// [`Unanswered`]: whether it is paid is not known; the payments will show it.
-    pub async fn pay(&self, bill: &Bill) -> Result<(Verdict, Option<i64>), Unanswered> {
+    pub async fn pay(&self, bill: &Bill, place: &str) -> Result<(Verdict, Option<i64>), Unanswered> {
         let Bill { bolt11, amount_msat, payee, description, .. } = bill.clone();
         let hash = PaymentHash::of(&bolt11);
+        self.engine.submit(Event::Access(format!("a payment of {} was ordered {place}", Msat(amount_msat)))).await?;
         let verdict = self.engine.obey(Order::Pay(ByHand { bolt11, amount_msat, payee, memo: description })).await?;
         let Some(hash) = hash else { return Ok((verdict, None)) };
         let number = self.engine.look(move |engine| engine.payment_with(&hash)).await?;

@@ -3,7 +3,7 @@
 use rusqlite::types::Type;
 use rusqlite::{Row, params};
 
-use super::purchases::{PURCHASE, PurchaseRow, UNPAID, purchase_row};
+use super::purchases::{BY_HAND, PURCHASE, PurchaseRow, UNPAID, purchase_row};
 use super::{StoreError, Tx, optional};
 use crate::domain::invoice::{Invoice, PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
@@ -41,8 +41,17 @@ pub struct PaymentRow {
     pub changed_at: UnixMillis,
     /// The L402 ticket this payment buys: scheme and token.
     pub ticket: Option<(String, String)>,
-    /// Whom it goes to: an address, an LNURL, or the origin of an L402 seller.
+    /// Whom it goes to: an address, an LNURL, the key of a node, or the origin of an L402 seller.
     pub payee: String,
+    /// The agreement or feed that made it, or [`BY_HAND`].
+    pub rule: String,
+}
+
+impl PaymentRow {
+    /// Whether the owner made it by hand.
+    pub fn is_by_hand(&self) -> bool {
+        self.rule == BY_HAND
+    }
 }
 
 /// What [`Tx::insert_intent`] needs.
@@ -276,12 +285,13 @@ fn payment_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
         changed_at: UnixMillis(row.get(13)?),
         service: row.get(14)?,
         payee: row.get(15)?,
+        rule: row.get(16)?,
         ticket: scheme.zip(token),
     })
 }
 
 const PAYMENT: &str = "SELECT payment, purchase, hash, attempt, state, bolt11, amount_msat, fee_max_msat, expires_ms,
-    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service, payee FROM payments";
+    not_found_count, not_found_ms, ticket_scheme, ticket, changed_ms, service, payee, rule FROM payments";
 /// In the words of the partial indices of the schema: SQLite uses one only where it finds these again.
 const OPEN: &str = "state IN ('intent', 'sending', 'in_flight', 'unknown')";
 const ENDED: &str = "state IN ('failed', 'late_settled', 'cancelled')";

@@ -6,6 +6,15 @@ use super::{StoreError, Tx};
 use crate::domain::invoice::PaymentHash;
 
 impl Tx<'_> {
+    /// Whether any wallet's history holds a payment with this hash that no payment of ours made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_stranger_anywhere(&self, hash: &PaymentHash) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM strangers WHERE hash = ?1)";
+        Ok(self.prepared(sql)?.query_row([hash.0], |row| row.get(0))?)
+    }
+
     /// Whether a payment that is not ours was found in the history of `service` before.
     ///
     /// # Errors

@@ -530,7 +530,8 @@ pay-final = Was über Lightning bezahlt ist, lässt sich nicht zurückholen.
 pay-now = { $amount } bezahlen
 pay-limits = Die Grenzen Ihres Hauses gelten auch hier, und der Stoppknopf ebenso. Schlägt es fehl, ist nichts ausgegeben, und es wird nicht von selbst noch einmal versucht.
 by-hand = Von Hand
-step-by-hand = Sie haben von Hand angeordnet, { $amount } zu bezahlen.
+step-by-hand = Sie haben von Hand beauftragt, { $amount } zu bezahlen.
+step-by-hand-failed = Eine Zahlung von Hand wird nicht von selbst noch einmal versucht.
 total-by-hand = Von Hand bezahlt
 
 ## Die Währung des Hauses
@@ -540,7 +541,7 @@ rate-note = Ein Bitcoin kostet { $price } ({ $ago }; { $sources }).
 payment-worth = Damals { $worth }: Ein Bitcoin kostete { $price } ({ $when }; { $sources }).
 house-currency = Währung
 house-currency-none = keine, nur sat
-house-currency-note = Beträge werden zusätzlich darin gezeigt. Kilosat fragt dafür alle zehn Minuten bis zu vier öffentliche Börsen, was ein Bitcoin kostet; sonst erfahren sie nichts von Ihnen. Nach diesem Preis wird nichts bezahlt.
+house-currency-note = Beträge werden zusätzlich darin gezeigt. Kilosat fragt dafür alle zehn Minuten bis zu vier öffentliche Börsen, was ein Bitcoin kostet; sie sehen Ihre Adresse im Internet, dass Kilosat fragt, und die Währung. Nach diesem Preis wird nichts bezahlt.
 
 ## Nachrichten an die Besitzer
 
@@ -549,9 +550,9 @@ notify-note = Wenn etwas Sie braucht (eine Zahlung, die auf Ihr Wort wartet, ein
 notify-url = Adresse, an die Nachrichten gehen
 notify-url-note = Zum Beispiel ein Thema bei ntfy mit einem Namen, den niemand errät, oder ein Webhook von Home Assistant. Wer es betreibt, liest die Nachrichten mit. Leer schickt keine.
 notify-json = Als JSON, für Home Assistant und andere Programme
-notify-try = Probenachricht schicken
-notify-test = Dies ist eine Probe. Nachrichten von Kilosat kommen hier an.
-notify-sent = Die Probenachricht wurde angenommen. Sehen Sie auf Ihr Telefon.
+notify-try = Testnachricht schicken
+notify-test = Dies ist ein Test. Nachrichten von Kilosat kommen hier an.
+notify-sent = Die Testnachricht wurde angenommen. Sehen Sie auf Ihr Telefon.
 
 ## The way to the first payment
 

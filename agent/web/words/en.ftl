@@ -531,6 +531,7 @@ pay-now = Pay { $amount }
 pay-limits = The limits of your house count here too, and so does the stop button. If it fails, nothing is spent and it is not tried again by itself.
 by-hand = By hand
 step-by-hand = You ordered by hand to pay { $amount }.
+step-by-hand-failed = A payment by hand is not tried again by itself.
 total-by-hand = Paid by hand
 
 ## The owner's currency
@@ -540,7 +541,7 @@ rate-note = A bitcoin costs { $price } ({ $ago }; { $sources }).
 payment-worth = { $worth } then: a bitcoin cost { $price } ({ $when }; { $sources }).
 house-currency = Currency
 house-currency-none = none, only sat
-house-currency-note = Amounts are shown in it as well. Kilosat then asks up to four public exchanges every ten minutes what a bitcoin costs; they learn nothing else of you. Nothing is paid by that price.
+house-currency-note = Amounts are shown in it as well. Kilosat then asks up to four public exchanges every ten minutes what a bitcoin costs; they see your address in the internet, that Kilosat asks, and the currency. Nothing is paid by that price.
 
 ## Messages to the owner
 

@@ -2,11 +2,14 @@
 
 use super::super::{ByHand, Effect, Event, Found, Order, PayOutcome, Verdict};
 use super::checks::{book, check, settlements};
-use super::world::{DAY, Made, SECOND, START, Terms, World, budget, failed, looked_up, make, rules, sent, unknown};
+use super::world::{
+    DAY, HOUR, MINUTE, Made, SECOND, SLICE_MWH, START, Terms, World, agreement, bills, budget, failed, looked_up, make,
+    rules, sent, unknown,
+};
 use crate::config::PayeeLimits;
 use crate::domain::money::Msat;
 use crate::domain::payment::State;
-use crate::domain::policy::AskRule;
+use crate::domain::policy::{AskRule, Budget};
 use crate::domain::rate::{Currency, Rate};
 use crate::engine::Rules;
 use crate::store::{BY_HAND, Posting, Wanted};
@@ -86,7 +89,7 @@ fn stop_and_the_limits_of_house_and_payee_hold_also_by_hand() {
     assert!(sent(&world.live(SECOND)).is_empty());
     let now = world.now;
     let (_, effects) = world.engine().obey(now, Order::Resume).unwrap();
-    assert!(sent(&effects).is_empty() && sent(&world.live(DAY / 24 / 4)).is_empty(), "a refusal is no order for later");
+    assert!(sent(&effects).is_empty() && sent(&world.live(HOUR / 4)).is_empty(), "a refusal is no order for later");
     world.rules.house = budget(40_000, 5_000_000);
     world.adopt();
     refused(&mut world, &made, "the whole house");
@@ -107,6 +110,8 @@ fn stop_and_the_limits_of_house_and_payee_hold_also_by_hand() {
 #[test]
 fn a_list_of_payees_holds_agreements_back_and_not_the_owner() {
     let mut world = World::new(Rules { listed_payees_only: true, ..rules() });
+    assert!(bills(&world.consume(SLICE_MWH)).is_empty());
+    assert!(world.notices()[0].contains("[[payee]]"), "{:?}", world.notices());
     under_way(&mut world);
 }
 
@@ -115,31 +120,89 @@ fn what_failed_is_not_tried_again_by_itself() {
     let mut world = World::new(rules());
     let made = under_way(&mut world);
     world.outcome(made.hash, failed());
-    assert!(sent(&world.live(DAY / 24 / 2)).is_empty() && sent(&world.restart()).is_empty());
+    assert!(sent(&world.live(HOUR / 2)).is_empty() && sent(&world.restart()).is_empty());
     assert_eq!((world.state(made.hash), world.account(Posting::PENDING)), (State::Failed, 0));
     let (verdict, effects) = pay(&mut world, by_hand(&made));
     assert!(matches!(verdict, Verdict::Done(_)) && sent(&effects) == [made.hash], "the owner may: {verdict:?}");
     world.outcome(made.hash, unknown());
     world.found(made.hash, Found::Outcome(failed()));
     assert_eq!(world.attempts(made.hash).len(), 2);
-    world.rules.service = "lnd:1".to_owned();
-    world.restart();
-    refused(&mut world, &made, "another wallet");
     check(&mut world, "failed");
 }
 
+/// Also where a later try at the first wallet never left.
 #[test]
-fn what_is_unclear_is_looked_up_and_never_paid_again() {
-    let mut world = World::new(Rules { service_refuses_duplicates: false, ..rules() });
-    let made = under_way(&mut world);
-    let effects = world.restart();
-    assert!(sent(&effects).is_empty() && looked_up(&effects) == [made.hash], "{effects:?}");
-    refused(&mut world, &made, "not known yet");
-    world.found(made.hash, Found::NotFound);
-    assert!(sent(&world.live(DAY)).is_empty());
-    world.found(made.hash, Found::Outcome(super::world::paid(&made)));
-    assert_eq!(settlements(&book(&mut world)).into_values().collect::<Vec<_>>(), [1]);
-    check(&mut world, "unclear");
+fn what_failed_at_one_wallet_is_never_sent_through_another() {
+    for tries in [1, 2] {
+        let mut world = World::new(rules());
+        let made = under_way(&mut world);
+        world.outcome(made.hash, failed());
+        if tries == 2 {
+            pay(&mut world, by_hand(&made));
+            world.outcome(made.hash, PayOutcome::NotSent("connection refused".to_owned()));
+            assert_eq!(world.state(made.hash), State::Cancelled);
+        }
+        world.rules.service = "lnd:1".to_owned();
+        world.restart();
+        refused(&mut world, &made, "another wallet");
+        check(&mut world, "two wallets");
+    }
+}
+
+#[test]
+fn what_is_unclear_is_looked_up_and_never_handed_over_again() {
+    for service_refuses_duplicates in [false, true] {
+        let mut world = World::new(Rules { service_refuses_duplicates, ..rules() });
+        let made = under_way(&mut world);
+        let effects = world.restart();
+        assert!(sent(&effects).is_empty() && looked_up(&effects) == [made.hash], "{effects:?}");
+        refused(&mut world, &made, "not known yet");
+        assert!(sent(&world.found(made.hash, Found::NotFound)).is_empty());
+        assert!(sent(&world.live(DAY)).is_empty());
+        world.found(made.hash, Found::Outcome(super::world::paid(&made)));
+        assert_eq!(settlements(&book(&mut world)).into_values().collect::<Vec<_>>(), [1]);
+        check(&mut world, "unclear");
+    }
+}
+
+/// Whoever has no answer yet asks the address for another invoice.
+#[test]
+fn a_second_invoice_of_the_same_payee_waits_for_the_end_of_the_first() {
+    let mut world = World::new(rules());
+    let first = under_way(&mut world);
+    let second = world.invoice(Terms::of(AMOUNT));
+    refused(&mut world, &second, "still under way");
+    world.outcome(first.hash, unknown());
+    refused(&mut world, &second, "still under way");
+    let elsewhere = ByHand { payee: Some("shop@example.com".to_owned()), ..by_hand(&second) };
+    assert!(matches!(pay(&mut world, elsewhere).0, Verdict::Done(_)), "another payee does not wait");
+    world.paid(&second);
+    world.paid(&first);
+    under_way(&mut world);
+    check(&mut world, "two invoices");
+}
+
+#[test]
+fn a_payee_with_a_pinned_node_is_paid_there_and_nowhere_else() {
+    let mut pinned = agreement("grid", "main");
+    pinned.payee_key = Some("02".repeat(33));
+    let mut world = World::new(Rules { agreements: vec![pinned.clone()], ..rules() });
+    let made = world.invoice(Terms::of(AMOUNT));
+    let wanted = ByHand { payee: Some(pinned.payee.to_string()), ..by_hand(&made) };
+    assert!(matches!(pay(&mut world, wanted).0, Verdict::Refused(why) if why.contains("another Lightning node")));
+    assert_eq!(world.payments(), 0);
+}
+
+#[test]
+fn what_a_wallet_paid_without_being_told_to_is_not_paid_once_more() {
+    let mut world = World::new(rules());
+    let made = world.invoice(Terms::of(AMOUNT));
+    let now = world.now.wall;
+    let tx = world.engine().store.begin().unwrap();
+    tx.note_stranger("lnd:1", &made.hash, true).unwrap();
+    tx.commit().unwrap();
+    refused(&mut world, &made, "paid already");
+    assert_eq!(now, world.now.wall);
 }
 
 #[test]
@@ -158,19 +221,47 @@ fn a_failure_that_is_taken_back_locks_and_counts_once_the_owner_accepts_it() {
 }
 
 #[test]
-fn what_waits_for_the_wallet_is_given_up_for_good_with_its_invoice() {
+fn what_cannot_leave_at_once_is_given_up_and_does_not_leave_later() {
     let mut world = World::new(rules());
     let made = under_way(&mut world);
     world.outcome(made.hash, PayOutcome::NotSent("connection refused".to_owned()));
-    assert_eq!(world.state(made.hash), State::Intent);
-    let now = world.now;
-    world.engine().obey(now, Order::Stop).unwrap();
-    world.live(DAY / 24 / 60);
     assert_eq!((world.state(made.hash), world.account(Posting::PENDING)), (State::Cancelled, 0));
-    let now = world.now;
-    world.engine().obey(now, Order::Resume).unwrap();
     assert!(sent(&world.live(DAY)).is_empty());
+    // A wallet that is not compared yet holds everything back.
+    world.rules.compare_first = true;
+    world.restart();
+    let made = world.invoice(Terms::of(AMOUNT));
+    let (verdict, effects) = pay(&mut world, by_hand(&made));
+    assert!(matches!(verdict, Verdict::Done(_)) && sent(&effects).is_empty(), "{verdict:?}");
+    world.live(2 * MINUTE);
+    assert_eq!(world.state(made.hash), State::Intent, "it waits for a moment");
+    assert!(sent(&world.live(3 * MINUTE)).is_empty());
+    assert_eq!((world.state(made.hash), world.account(Posting::PENDING)), (State::Cancelled, 0));
+    // And a power cut does not make it leave hours later.
+    let made = world.invoice(Terms::of(AMOUNT));
+    pay(&mut world, by_hand(&made));
+    world.now.wall = world.now.wall.plus(HOUR / 2);
+    world.rules.compare_first = false;
+    assert!(sent(&world.restart()).is_empty());
+    assert_eq!(world.state(made.hash), State::Cancelled);
     check(&mut world, "given up");
+}
+
+#[test]
+fn what_is_said_of_bills_that_come_again_is_not_said_of_one_that_does_not() {
+    let mut world =
+        World::new(Rules { house: Budget { payments_per_hour: Some(1), ..budget(1_000_000, 5_000_000) }, ..rules() });
+    let first = under_way(&mut world);
+    world.paid(&first);
+    let second = world.invoice(Terms::of(AMOUNT));
+    refused(&mut world, &second, "Nothing was paid.");
+    let expired = make(Terms::of(AMOUNT).for_seconds(30), 99, START);
+    refused(&mut world, &expired, "ask the payee for a new one");
+    world.wait(2 * HOUR);
+    let third = under_way(&mut world);
+    world.outcome(third.hash, failed());
+    let story = world.engine().payments(&Wanted { most: 1, ..Wanted::default() }).unwrap().remove(0);
+    assert!(!format!("{story:?}").contains("again"), "{story:?}");
 }
 
 #[test]
@@ -182,8 +273,6 @@ fn an_invoice_of_an_agreement_and_a_received_one_are_not_paid_by_hand() {
     let own = world.invoice(Terms::of(AMOUNT));
     world.handle(Event::Received { hash: own.hash, amount: AMOUNT });
     refused(&mut world, &own, "one of your own");
-    let expired = make(Terms::of(AMOUNT).for_seconds(30), 99, START);
-    refused(&mut world, &expired, "expire");
     check(&mut world, "not by hand");
 }
 

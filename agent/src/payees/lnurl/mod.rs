@@ -11,6 +11,10 @@ mod target;
 
 pub use target::PayTarget;
 
+use std::fmt;
+
+use bitcoin::hashes::Hash as _;
+use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef};
 use url::{Url, form_urlencoded};
 
 use crate::http::{HttpAnswer, HttpFault, StrictClient, host_of};
@@ -133,6 +137,29 @@ pub struct InvoiceOffer {
     pub disposable: bool,
     /// Something the owner should know.
     pub warning: Option<OfferWarning>,
+}
+
+impl InvoiceOffer {
+    /// Whether the invoice commits to the hash of something else than the payee's own description (LUD-06); many commit to
+    /// no hash at all.
+    pub fn is_for_another_text(&self) -> bool {
+        let Ok(invoice) = self.bolt11.parse::<Bolt11Invoice>() else { return false };
+        match invoice.description() {
+            Bolt11InvoiceDescriptionRef::Hash(hash) => hash.0.to_byte_array() != self.description_hash_of_metadata,
+            Bolt11InvoiceDescriptionRef::Direct(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for OfferWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OfferWarning::NoIdentifier => f.write_str("The payee does not repeat its address, as most do."),
+            OfferWarning::OtherIdentifier { identifier } => {
+                write!(f, "The payee calls itself {identifier:?}, not as you wrote it.")
+            }
+        }
+    }
 }
 
 /// What a payee says of itself when it is asked who it is.

@@ -9,7 +9,7 @@ proptest! {
 
     #[test]
     fn the_lines_of_a_month_add_up_whatever_was_booked(
-        booked in prop::collection::vec((0..KINDS, 0_u64..30, 1_i64..1_000_000, 0_usize..4), 0..40),
+        booked in prop::collection::vec((0..KINDS, 0_u64..30, 1_i64..1_000_000, 0_usize..5), 0..40),
     ) {
         let directory = tempfile::tempdir().unwrap();
         let mut store = open(directory.path());
@@ -71,10 +71,10 @@ fn assert_adds_up(month: &Statement) {
     assert_eq!(month.lines.iter().map(|line| line.fees_msat).sum::<i64>(), month.fees_msat, "{month:#?}");
 }
 
-/// One payment each of two agreements and two feeds.
+/// One payment each of two agreements and two feeds, and one by hand.
 fn payments(tx: &Tx<'_>) -> Vec<i64> {
     let rules = [("grid", PurchaseKind::Energy), ("solar", PurchaseKind::Energy), ("weather", PurchaseKind::Data)];
-    let rules = rules.into_iter().chain([("prices", PurchaseKind::Data)]);
+    let rules = rules.into_iter().chain([("prices", PurchaseKind::Data), (BY_HAND, PurchaseKind::Hand)]);
     let payment = |(tag, (rule, kind)): (u8, (&str, PurchaseKind))| {
         let purchase = tx.open_purchase(rule, kind, rule, "meter@utility.example", Msat(5_000), NOW).unwrap();
         intent(tx, purchase.purchase, &invoice(tag)).unwrap()
@@ -85,7 +85,11 @@ fn payments(tx: &Tx<'_>) -> Vec<i64> {
 /// Books as the engine does.
 fn book(tx: &Tx<'_>, kind: usize, at: u64, amount: i64, payment: i64) {
     let (wallet, reserved) = (WALLET, amount + FEE_MAX);
-    let expense = if payment > 2 { Posting::DATA } else { Posting::ENERGY };
+    let expense = match payment {
+        1 | 2 => Posting::ENERGY,
+        3 | 4 => Posting::DATA,
+        _ => Posting::BY_HAND,
+    };
     let (about, sides): (Option<i64>, Vec<(&'static str, i64)>) = match kind {
         0 => (None, vec![(wallet, amount), (Posting::OPENING, -amount)]),
         1 => (None, vec![(wallet, amount), (Posting::INCOME, -amount)]),

@@ -15,6 +15,7 @@ pub(super) use self::story::steps;
 use super::answers::{Answer, Refused};
 use super::{Frame, Words, page};
 use crate::domain::money::UnixMillis;
+use crate::domain::rate::decimal;
 use crate::domain::window::on_the_clock;
 use crate::status::StatusSource;
 use crate::store::{BY_HAND, PaymentSummary, Standing, Story, Wanted};
@@ -173,7 +174,6 @@ pub(super) async fn csv(State(source): State<StatusSource>, t: Words, Query(aske
 
 fn line(story: &Story, zone: &TimeZone) -> String {
     let (summary, rate) = (&story.summary, story.summary.rate.as_ref());
-    let decimal = |cents: u64| format!("{}.{:02}", cents / 100, cents % 100);
     let clock = |ms: u64, zone: &TimeZone| on_the_clock(UnixMillis(ms), zone);
     let fields = [
         summary.payment.to_string(),

@@ -26,6 +26,7 @@ fn sentence(entry: &Value, t: Words) -> String {
     let event = text("event");
     match event.as_str() {
         "by_hand" => t.with("step-by-hand", "amount", sat("amount_msat")),
+        "by_hand_failed" => t.say("step-by-hand-failed"),
         "due" => t.with("step-due", "amount", sat("amount_msat")),
         "asked" => t.with("step-asked", "amount", sat("amount_msat")),
         "approved" => t.say("step-approved"),

@@ -29,7 +29,7 @@ struct Diagnostics {
     sessions: usize,
     /// What is kept of the past, or why that is not known.
     history: Result<Extent, String>,
-    /// kilosat.toml; no secret stands in it.
+    /// kilosat.toml; no key stands in it, and its web addresses are cut behind the host like all others here.
     settings: String,
     /// The end of the journal.
     journal: Vec<JournalEntry>,

@@ -33,7 +33,7 @@ fn location(answer: &str) -> &str {
 }
 
 #[tokio::test]
-async fn an_invoice_is_shown_first_and_paid_once_with_the_password() {
+async fn an_invoice_is_shown_first_and_ordered_once_with_the_password() {
     let house = example_house();
     house.0.rates.put(euro(&house.0));
     house.0.engine.submit(Event::Rate(euro(&house.0))).await.unwrap();

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::answers::{Answer, Refused};
 use super::super::door::Peer;
 use super::super::entry::amount;
-use super::super::gate::{audit, confirmed};
+use super::super::gate::confirmed;
 use super::super::{Frame, Words, page};
 use crate::domain::money::Msat;
 use crate::engine::Verdict;
@@ -125,11 +125,10 @@ pub(in super::super) async fn pay(
     if let Some((status, denied)) = confirmed(&source.access, peer.address, &password).await {
         return Ok((status, asked(&source, t, bill, Some(denied)).await?).into_response());
     }
-    let (verdict, number) = source.pay(&bill).await.map_err(Refused::unanswered(t))?;
+    let place = format!("on the page, from {}", peer.address.ip());
+    let (verdict, number) = source.pay(&bill, &place).await.map_err(Refused::unanswered(t))?;
     match verdict {
         Verdict::Done(_) => {
-            let from = peer.address.ip();
-            audit(&source, format!("{} were paid by hand on the page, from {from}", Msat(bill.amount_msat))).await;
             let path = number.map_or_else(|| "/payments".to_owned(), |number| format!("/payments/{number}"));
             Ok(Redirect::to(&path).into_response())
         }

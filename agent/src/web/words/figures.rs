@@ -27,16 +27,20 @@ impl Words {
 
     /// What an amount is worth at a price of bitcoin.
     pub fn worth(self, msat: &u64, price: &BitcoinPrice) -> String {
-        let number = match price.cents_of(*msat) {
-            0 if *msat > 0 => return self.with("worth-less", "amount", self.money(1, &price.currency)),
-            cents => self.money(cents, &price.currency),
-        };
-        format!("≈ {number}")
+        let (cents, least) = (price.cents_of(*msat), smallest(&price.currency));
+        if *msat > 0 && cents < least {
+            return self.with("worth-less", "amount", self.money(least, &price.currency));
+        }
+        format!("≈ {}", self.money(cents, &price.currency))
     }
 
     /// An amount of a currency, given in hundredths.
     pub fn money(self, cents: u64, currency: &str) -> String {
-        self.localised(format!("{}.{:02} {currency}", show::whole(cents / 100), cents % 100))
+        let amount = match smallest(currency) {
+            1 => format!("{}.{:02}", show::whole(cents / 100), cents % 100),
+            least => show::whole((cents + least / 2) / least),
+        };
+        self.localised(format!("{amount} {currency}"))
     }
 
     /// What a payment was for: the name of an agreement or feed, or that it was made by hand.
@@ -157,4 +161,9 @@ fn in_largest_unit(ms: u64) -> (&'static str, u64) {
         s @ 7_200..=172_799 => ("hours", s / 3_600),
         s => ("days", s / 86_400),
     }
+}
+
+/// The smallest amount of a currency that can be paid, in hundredths: the yen has none.
+fn smallest(currency: &str) -> u64 {
+    if currency == "JPY" { 100 } else { 1 }
 }
