@@ -61,7 +61,7 @@ pub struct Agent {
 impl Agent {
     /// Starts everything in order: lock, relays off, database, keys, wallet, recovery, tasks, page.
     ///
-    /// Meters are polled before the wallet is up, so that the first reading does not wait for the network.
+    /// Meters are polled and the page is served also while the built-in node cannot run yet, as without a network.
     ///
     /// # Errors
     /// [`AgentError`]; nothing runs then.

@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod first_run;
 mod meters;
+mod offline;
 mod one_number;
 mod profiles;
 mod scan;

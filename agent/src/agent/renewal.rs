@@ -49,7 +49,9 @@ impl Agent {
     /// # Errors
     /// [`AgentError`]: it does not start with either.
     pub async fn start_anew(self) -> Result<Agent, AgentError> {
-        let StatusSource { settings, clock, access, memory, .. } = self.status.clone();
+        let StatusSource { settings, clock, access, memory, lightning, .. } = self.status.clone();
+        let was_waiting = lightning.is_waiting();
+        drop(lightning);
         let door = self.door.clone();
         let changes = settings.clone();
         // A change is taken up by the engine before or by the one after, never half by each.
@@ -71,7 +73,9 @@ impl Agent {
         };
         let after = settings.config();
         let access = Some(access).filter(|_| after.state_directory == before.state_directory);
-        let tries_node_once = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
+        // Where the node did not run before, that it does not run now says nothing about what is new.
+        let is_new = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
+        let tries_node_once = is_new && !was_waiting;
         let lasting = Lasting { access, door, memory, tries_node_once };
         match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
             Ok(agent) => {

@@ -32,27 +32,25 @@ pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>
     Ok(Some(LightningService::remote(wallet.kind, remote)?))
 }
 
-/// Starts the built-in node; until it does, or with `once` says at the first try why not.
+/// Starts the built-in node. When it cannot run yet, it is tried again while everything else goes on; with `once` that is
+/// an error, as it is where somebody has to change something first.
 #[cfg(feature = "node")]
 pub(super) async fn start_node(config: &Config, once: bool) -> Result<LightningService, AgentError> {
     use crate::lightning::node::{NodeFault, NodeService};
+    use crate::lightning::starting::Starting;
     let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
     let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
     let runtime = tokio::runtime::Handle::current();
-    let start = move || NodeService::start(&node, network, entropy, &directory, runtime);
-    let mut wait = NODE_RETRY_FIRST;
-    loop {
-        match tokio::task::spawn_blocking(start.clone()).await {
-            Ok(Ok(node)) => return Ok(LightningService::Node(node)),
-            // Most often the network is not there yet after a power cut. Meters are read meanwhile.
-            Ok(Err(fault @ NodeFault::Start(_))) if !once => {
-                tracing::warn!(%fault, "it is tried again in {} s", wait.as_secs())
-            }
-            Ok(Err(fault)) => return Err(fault.into()),
-            Err(_) => return Err(AgentError::EngineLost),
+    let starting = Starting::begin(move || NodeService::start(&node, network, entropy, &directory, runtime.clone()));
+    let patience = if once { Duration::MAX } else { NODE_PATIENCE };
+    match starting.first_try(patience).await {
+        Some(Ok(node)) => Ok(LightningService::Node(node)),
+        Some(Err(NodeFault::Start(_))) | None if !once => Ok(LightningService::Starting(starting)),
+        Some(Err(fault)) => {
+            starting.stop().await;
+            Err(fault.into())
         }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(NODE_RETRY_LONGEST);
+        None => Err(AgentError::EngineLost),
     }
 }
 
@@ -62,7 +60,6 @@ pub(super) async fn start_node(_: &Config, _once: bool) -> Result<LightningServi
     Ok(LightningService::Absent)
 }
 
+/// Most often it runs within a second or says why not; a network that swallows everything takes longer.
 #[cfg(feature = "node")]
-const NODE_RETRY_FIRST: Duration = Duration::from_secs(5);
-#[cfg(feature = "node")]
-const NODE_RETRY_LONGEST: Duration = Duration::from_secs(60);
+const NODE_PATIENCE: Duration = Duration::from_secs(10);

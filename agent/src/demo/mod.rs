@@ -167,6 +167,7 @@ impl Demo {
     /// The neighbour pays the house's first invoice; that payment opens its channel, bought just in time from the LSP.
     async fn fund_hub(&mut self, narrator: &dyn Narrator) -> Result<(), DemoError> {
         let wallet = self.agent().status().lightning.clone();
+        let node = wallet_node(&wallet).await;
         if wallet.balance().await.unwrap_or_default().channels.unwrap_or(0) == 0 {
             narrator
                 .say("The neighbour lends the house 200000 sat; the LSP opens the house's channel for that payment.");
@@ -176,14 +177,14 @@ impl Demo {
         let waiting = async {
             for turn in 1_u32.. {
                 let funded = wallet.balance().await.unwrap_or_default().spendable_msat > 0;
-                if funded && self.town.ways_from_lsp(wallet_node(&wallet)) >= 2 {
+                if funded && self.town.ways_from_lsp(&node) >= 2 {
                     return;
                 }
                 // News of a channel can get lost while its funding is still being verified. A new connection asks anew.
                 if funded && turn.is_multiple_of(GOSSIP_TURNS) {
                     narrator.progress("The channel is open; asking again for news of the other channels.");
                     // The agent calls the LSP again by itself; one that is away already needs no hanging up.
-                    let _ = wallet_node(&wallet).disconnect(self.town.lsp.ldk().node_id());
+                    let _ = node.disconnect(self.town.lsp.ldk().node_id());
                 }
                 sleep(POLL).await;
             }
@@ -196,7 +197,7 @@ impl Demo {
                     "the house has {} channel(s) with {} to spend and knows {} of 2 others after {} s",
                     channels.unwrap_or(0),
                     Msat(spendable_msat),
-                    self.town.ways_from_lsp(wallet_node(&wallet)),
+                    self.town.ways_from_lsp(&node),
                     FUNDING_WAIT.as_secs(),
                 )));
             }
@@ -359,9 +360,12 @@ async fn turned(agent: &mut Option<Agent>) -> Turn {
     }
 }
 
-fn wallet_node(wallet: &LightningService) -> &ldk_node::Node {
-    let LightningService::Node(node) = wallet else { unreachable!("the demo's house has the built-in node") };
-    node.ldk()
+async fn wallet_node(wallet: &LightningService) -> Arc<ldk_node::Node> {
+    match wallet {
+        LightningService::Starting(starting) => Arc::clone(starting.ready().await.ldk()),
+        LightningService::Node(node) => Arc::clone(node.ldk()),
+        _ => unreachable!("the demo's house has the built-in node"),
+    }
 }
 
 fn progress_line(status: &Status) -> String {

@@ -14,6 +14,8 @@ pub mod nwc;
 pub mod phoenixd;
 pub mod reading;
 pub mod remote;
+#[cfg(feature = "node")]
+pub mod starting;
 pub mod trouble;
 
 pub use answers::{
@@ -32,6 +34,9 @@ pub enum LightningService {
     /// The node inside this process.
     #[cfg(feature = "node")]
     Node(node::NodeService),
+    /// The same while it does not run yet, and from then on.
+    #[cfg(feature = "node")]
+    Starting(starting::Starting),
     /// phoenixd over its HTTP API.
     Phoenixd(phoenixd::Phoenixd),
     /// A wallet on an LNbits server.
@@ -52,6 +57,11 @@ macro_rules! each {
         match $self {
             #[cfg(feature = "node")]
             LightningService::Node($service) => $call,
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => match starting.node() {
+                Some($service) => $call,
+                None => $absent,
+            },
             LightningService::Phoenixd($service) => $call,
             LightningService::Lnbits($service) => $call,
             LightningService::Lnd($service) => $call,
@@ -80,14 +90,37 @@ impl LightningService {
 
     /// Which kind it is; `None` for [`LightningService::Absent`].
     pub fn kind(&self) -> Option<ServiceKind> {
-        each!(self, service => Some(service.kind()), absent => None)
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Starting(_) => Some(ServiceKind::Node),
+            _ => each!(self, service => Some(service.kind()), absent => None),
+        }
+    }
+
+    /// The built-in node itself, if that is the wallet and runs.
+    #[cfg(feature = "node")]
+    pub fn node(&self) -> Option<node::NodeService> {
+        match self {
+            LightningService::Node(node) => Some(node.clone()),
+            LightningService::Starting(starting) => starting.node(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the built-in node, which does not run yet.
+    pub fn is_waiting(&self) -> bool {
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => starting.node().is_none(),
+            _ => false,
+        }
     }
 
     /// What payments handed to it are marked with; tells one wallet from another of the same kind.
     pub fn identity(&self) -> String {
         match self {
             #[cfg(feature = "node")]
-            LightningService::Node(_) => ServiceKind::Node.name().to_owned(),
+            LightningService::Node(_) | LightningService::Starting(_) => ServiceKind::Node.name().to_owned(),
             LightningService::Phoenixd(wallet) => wallet.identity(),
             LightningService::Lnbits(wallet) => wallet.identity(),
             LightningService::Lnd(wallet) => wallet.identity(),
@@ -99,7 +132,11 @@ impl LightningService {
 
     /// What it can do, as far as that is known without asking.
     pub fn capabilities(&self) -> Capabilities {
-        each!(self, service => service.capabilities(), absent => Capabilities::default())
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Starting(_) => node::CAPABILITIES,
+            _ => each!(self, service => service.capabilities(), absent => Capabilities::default()),
+        }
     }
 
     /// Who and where the wallet is.
@@ -107,7 +144,7 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`].
     pub async fn info(&self) -> Result<Info, ServiceFault> {
-        each!(self, service => service.info().await, absent => Err(absent()))
+        each!(self, service => service.info().await, absent => Err(self.missing()))
     }
 
     /// What can be spent and received now.
@@ -115,7 +152,7 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`].
     pub async fn balance(&self) -> Result<Balance, ServiceFault> {
-        each!(self, service => service.balance().await, absent => Err(absent()))
+        each!(self, service => service.balance().await, absent => Err(self.missing()))
     }
 
     /// Tries the credential without moving money: what is wrong, and what it can do that Kilosat does not need.
@@ -125,12 +162,12 @@ impl LightningService {
 
     /// Pays `bolt11` with at most `fee_max` for routing. Called only for a row that is durable and says `sending`.
     pub async fn pay(&self, bolt11: &str, fee_max: Msat) -> PayOutcome {
-        each!(self, service => service.pay(bolt11, fee_max).await, absent => PayOutcome::NotSent(absent().to_string()))
+        each!(self, service => service.pay(bolt11, fee_max).await, absent => PayOutcome::NotSent(self.missing().to_string()))
     }
 
     /// What the wallet knows of an outgoing payment. Only evidence from this very wallet makes [`Found::NotFound`].
     pub async fn look_up(&self, hash: &PaymentHash) -> Found {
-        each!(self, service => service.look_up(hash).await, absent => Found::Unavailable(absent().to_string()))
+        each!(self, service => service.look_up(hash).await, absent => Found::Unavailable(self.missing().to_string()))
     }
 
     /// A new invoice of ours.
@@ -138,7 +175,7 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`] when the wallet makes none, or makes another than asked for; no money is involved.
     pub async fn create(&self, request: &InvoiceRequest) -> Result<NewInvoice, ServiceFault> {
-        each!(self, service => service.create(request).await, absent => Err(absent()))
+        each!(self, service => service.create(request).await, absent => Err(self.missing()))
     }
 
     /// What became of an invoice of ours.
@@ -146,7 +183,7 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`].
     pub async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
-        each!(self, service => service.look_up_incoming(hash).await, absent => Err(absent()))
+        each!(self, service => service.look_up_incoming(hash).await, absent => Err(self.missing()))
     }
 
     /// What was settled at or after `since`, both directions, in any order; may repeat and may hold older ones.
@@ -154,7 +191,7 @@ impl LightningService {
     /// # Errors
     /// [`ServiceFault`].
     pub async fn list_since(&self, since: UnixMillis) -> Result<Vec<Listed>, ServiceFault> {
-        each!(self, service => service.list_since(since).await, absent => Err(absent()))
+        each!(self, service => service.list_since(since).await, absent => Err(self.missing()))
     }
 
     /// Returns when money may have come in. A hint may be false, late, or lost: [`LightningService::list_since`] tells.
@@ -173,6 +210,11 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Node(node) => node.pay_offer(offer, amount, fee_max).await,
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => match starting.node() {
+                Some(node) => node.pay_offer(offer, amount, fee_max).await,
+                None => Err(self.missing()),
+            },
             LightningService::Phoenixd(phoenixd) => phoenixd.pay_offer(offer, amount, fee_max).await,
             _ => Err(self.unsupported("payments to BOLT12 offers")),
         }
@@ -186,6 +228,11 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Node(node) => node.deposit_address().await,
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => match starting.node() {
+                Some(node) => node.deposit_address().await,
+                None => Err(self.missing()),
+            },
             LightningService::Lnd(lnd) => lnd.deposit_address().await,
             _ => Err(self.unsupported("an on-chain address that fills it")),
         }
@@ -197,6 +244,8 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Node(node) => node.next_report().await,
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => starting.ready().await.next_report().await,
             _ => std::future::pending().await,
         }
     }
@@ -204,7 +253,7 @@ impl LightningService {
     /// The last report is committed and need not come again.
     pub async fn report_handled(&self) {
         #[cfg(feature = "node")]
-        if let LightningService::Node(node) = self {
+        if let Some(node) = self.node() {
             node.report_handled().await;
         }
     }
@@ -214,6 +263,8 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Node(node) => node.next_ready().await,
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => starting.ready().await.next_ready().await,
             _ => std::future::pending().await,
         }
     }
@@ -224,13 +275,21 @@ impl LightningService {
 
     /// Stops what runs inside this process; payments under way are found again by look-up at the next start.
     pub async fn stop(&self) {
-        #[cfg(feature = "node")]
-        if let LightningService::Node(node) = self {
-            node.stop().await;
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Node(node) => node.stop().await,
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => starting.stop().await,
+            _ => {}
         }
     }
-}
 
-fn absent() -> ServiceFault {
-    ServiceFault { kind: ServiceKind::Node, trouble: Trouble::Unsupported("a Lightning wallet"), detail: String::new() }
+    /// Why there is no wallet to ask.
+    fn missing(&self) -> ServiceFault {
+        match self {
+            #[cfg(feature = "node")]
+            LightningService::Starting(starting) => starting.fault(),
+            _ => ServiceFault::new(ServiceKind::Node, Trouble::Unsupported("a Lightning wallet")),
+        }
+    }
 }

@@ -102,6 +102,7 @@ pub async fn run(source: StatusSource, messenger: Messenger) {
 async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) {
     let path = source.config().state_directory.join("notify.json");
     let Some(mut told) = begin(&source, &path).await else { return };
+    let mut kept = told;
     let (mut beat, mut watched) = (interval(pause), Watched::default());
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut waits, mut rounds) = (0_u32, 0_u32);
@@ -120,18 +121,19 @@ async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) 
         rounds = rounds.wrapping_add(1);
         messages.extend(watched.to_tell());
         if messages.is_empty() {
+            told = newest;
             // Noted now and then, so that little is read once more after a restart.
-            if newest.saturating_sub(told) >= ENTRIES_AGAIN_MAX {
-                keep(&path, newest).await;
-                told = newest;
+            if told.saturating_sub(kept) >= ENTRIES_AGAIN_MAX {
+                kept = told;
+                keep(&path, kept).await;
             }
             continue;
         }
         match messenger.send(&source.config().name, &together(messages)).await {
             Ok(()) => {
-                told = newest;
+                (told, kept) = (newest, newest);
                 watched.was_told();
-                keep(&path, told).await;
+                keep(&path, kept).await;
             }
             Err(fault) => {
                 tracing::warn!(%fault, "a message to the owner did not arrive; it is sent again");

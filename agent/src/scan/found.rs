@@ -127,7 +127,7 @@ impl Found {
         self.section_for(id, self.phases() * fuse_a * MAINS_V, "")
     }
 
-    /// 3 where there is current or voltage on the second phase.
+    /// 3 where there is current or voltage on the second phase, or may be on a device that was not read.
     fn phases(&self) -> u32 {
         if self.looks.first().is_some_and(Look::has_three_phases) { 3 } else { 1 }
     }
@@ -171,10 +171,12 @@ impl Look {
 
     fn has_three_phases(&self) -> bool {
         let second = |measure| Quantity::of(measure).on(Phase::L2);
-        let is_live = |reading: &Reading| {
-            reading.milli != 0 && [second(Measure::Voltage), second(Measure::Current)].contains(&reading.quantity)
-        };
-        self.round.as_ref().is_ok_and(|round| round.readings.iter().any(is_live))
+        let of_second = [second(Measure::Voltage), second(Measure::Current)];
+        let is_live = |reading: &Reading| reading.milli != 0 && of_second.contains(&reading.quantity);
+        match &self.round {
+            Ok(round) if !round.readings.is_empty() => round.readings.iter().any(is_live),
+            _ => self.profile.as_ref().is_none_or(|profile| of_second.into_iter().any(|point| profile.gives(point))),
+        }
     }
 
     /// A value as its display has it.

@@ -146,8 +146,8 @@ impl StatusSource {
         })
     }
 
-    /// Pays a bill that the owner has seen, and notes in the journal at which `place` they said so; the number of its payment stands
-    /// beside what came of it, if there is one.
+    /// Pays a bill that the owner has seen, and notes in the journal at which `place` they said so; the number of its
+    /// payment stands beside what came of it, if there is one.
     ///
     /// # Errors
     /// [`Unanswered`]: whether it is paid is not known; the payments will show it.

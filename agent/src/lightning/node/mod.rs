@@ -47,7 +47,7 @@ pub struct NodeService {
 }
 
 /// Why the node does not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum NodeFault {
     /// A value of the configuration does not fit.
     #[error("{0}")]
@@ -127,13 +127,7 @@ impl NodeService {
     }
 
     pub(super) fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            fee_limit: FeeLimit::InCall,
-            refuses_duplicates: true,
-            sub_sat_invoices: true,
-            offers: true,
-            deposit_address: true,
-        }
+        CAPABILITIES
     }
 
     pub(super) async fn info(&self) -> Result<Info, ServiceFault> {
@@ -342,6 +336,13 @@ fn stopped() -> ServiceFault {
     ServiceFault::new(ServiceKind::Node, Trouble::NotReady)
 }
 
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    fee_limit: FeeLimit::InCall,
+    refuses_duplicates: true,
+    sub_sat_invoices: true,
+    offers: true,
+    deposit_address: true,
+};
 const KIND: ServiceKind = ServiceKind::Node;
 const RECONNECT_FIRST: Duration = Duration::from_millis(500);
 const RECONNECT_LONGEST: Duration = Duration::from_secs(60);

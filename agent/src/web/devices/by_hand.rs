@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use super::super::answers::Answer;
 use super::super::{Frame, Words, page};
-use super::search::{Searches, profiles_of, serial_ports};
-use crate::config::{Config, MeterLine, Profiles, read_host};
+use super::search::{Searches, network_place, profiles_of, serial_ports};
+use crate::config::{Config, MeterLine, Profiles};
 use crate::scan::Found;
 use crate::status::StatusSource;
 
@@ -82,10 +82,10 @@ pub(in super::super) async fn read(
     match entries.read(t, profiles_of(&source), &config) {
         Ok((line, unit, model)) => {
             let place = line.to_string();
-            match reads(&config, &line) {
+            match known_line(&config, &line) {
                 // Two who ask on one line take each other's answers; its values come with the others on it.
-                true => searches.keep(place, Found::unread(line, unit, model), t.say("by-hand-busy")),
-                false => searches.begin_reading(place, line, unit, model),
+                Some(known) => searches.keep(place, Found::unread(known, unit, model), t.say("by-hand-busy")),
+                None => searches.begin_reading(place, line, unit, model),
             }
             Ok(Redirect::to("/devices/search").into_response())
         }
@@ -95,14 +95,18 @@ pub(in super::super) async fn read(
     }
 }
 
-/// Whether a device on this line is read already.
-fn reads(config: &Config, line: &Line) -> bool {
-    config.meters.iter().any(|meter| match (&meter.line, line) {
-        (MeterLine::Serial { path, .. }, Line::Serial { path: asked, .. }) => path == asked,
-        (MeterLine::Network { host, port, .. }, Line::Network { host: asked, port: at, .. }) => {
-            (host, port) == (asked, at)
+/// The line as it is read already, if it is: everything on it has its settings.
+fn known_line(config: &Config, line: &Line) -> Option<Line> {
+    config.meters.iter().find_map(|meter| match (meter.line.clone(), line) {
+        (MeterLine::Serial { path, settings }, Line::Serial { path: asked, .. }) if path == *asked => {
+            Some(Line::Serial { path, settings })
         }
-        _ => false,
+        (MeterLine::Network { host, port, framing, .. }, Line::Network { host: asked, port: at, .. })
+            if (&host, &port) == (asked, at) =>
+        {
+            Some(Line::Network { host, port, framing, tls: None })
+        }
+        _ => None,
     })
 }
 
@@ -140,11 +144,8 @@ impl Entries {
             let settings = self.settings.parse().map_err(|_| t.say("by-hand-no-settings"))?;
             return Ok(Line::Serial { path: path.into(), settings });
         }
-        let host = read_host(self.host.trim()).map_err(|_| t.say("search-no-host"))?;
-        let port = match self.port.trim() {
-            "" => MODBUS_PORT,
-            port => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| t.say("search-wrong-port"))?,
-        };
+        let (host, port) = network_place(t, &self.host, &self.port)?;
+        let port = port.unwrap_or(MODBUS_PORT);
         let framing = if self.rtu.is_some() { Framing::Rtu } else { Framing::Tcp };
         Ok(Line::Network { host, port, framing, tls: None })
     }

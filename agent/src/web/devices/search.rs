@@ -291,7 +291,6 @@ pub(in super::super) async fn add(
 
 impl Entries {
     fn place(&self, t: Words, config: &Config) -> Result<(Place, String), String> {
-        let host = self.host.trim();
         if !self.serial.is_empty() {
             // Only what is plugged in: a form must not open any other file.
             let known = serial_ports().into_iter().find(|port| *port == self.serial);
@@ -302,11 +301,7 @@ impl Entries {
             }
             return Ok((Place::Serial { path: path.clone().into(), settings: None }, path));
         }
-        let host = read_host(host).map_err(|_| t.say("search-no-host"))?;
-        let port = match self.port.trim() {
-            "" => None,
-            port => Some(port.parse().ok().filter(|port| *port > 0).ok_or_else(|| t.say("search-wrong-port"))?),
-        };
+        let (host, port) = network_place(t, &self.host, &self.port)?;
         // Two who ask on one line take each other's answers.
         let is_read = |line: &MeterLine| matches!(line, MeterLine::Network { host: read, port: at, .. } if *read == host && port.is_none_or(|port| port == *at));
         if config.meters.iter().any(|meter| is_read(&meter.line)) {
@@ -314,6 +309,16 @@ impl Entries {
         }
         Ok((Place::Network { host: host.clone(), port }, host))
     }
+}
+
+/// An address in the network and a port, if one is written.
+pub(super) fn network_place(t: Words, host: &str, port: &str) -> Result<(String, Option<u16>), String> {
+    let host = read_host(host.trim()).map_err(|_| t.say("search-no-host"))?;
+    let port = match port.trim() {
+        "" => None,
+        port => Some(port.parse().ok().filter(|port| *port > 0).ok_or_else(|| t.say("search-wrong-port"))?),
+    };
+    Ok((host, port))
 }
 
 /// A name that is free for each, also of the others.

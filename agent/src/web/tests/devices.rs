@@ -80,6 +80,7 @@ async fn a_device_that_the_owner_names_is_read_once_and_added() {
     let text = read(&served, "/devices/search").await;
     assert!(text.contains("Kilosat reads this line already") && text.contains("Number 9 on its line"), "{text}");
     let change = location(&served.send("/devices/add", "number=0&name=cellar&fuse=25").await.1);
+    assert!(read(&served, &change).await.contains("+ power_max_w = 17250"), "it may have three phases");
     assert_eq!(served.send(&change, "").await.0, 303);
     let config = crate::config::Config::parse(&source.settings.text()).unwrap();
     assert!(config.meters.iter().any(|meter| meter.id == "cellar" && meter.unit == 9));
