@@ -60,11 +60,11 @@ fn house(directory: &Path) -> PathBuf {
     std::fs::write(&secret, "nothing").unwrap();
     let text = format!(
         "state_directory = {directory:?}\n[web]\nlisten = \"127.0.0.1:0\"\n\
-         [lightning]\nservice = \"phoenixd\"\nurl = \"http://127.0.0.1:9\"\nsecret_file = {secret:?}\n\
+         [lightning]\nservice = \"phoenixd\"\n[lightning.phoenixd]\nurl = \"http://127.0.0.1:9\"\nsecret_file = {secret:?}\n\
          [[meter]]\nid = \"main\"\nmeasures = \"grid\"\nprofile = \"eastron-sdm630\"\nhost = \"127.0.0.1\"\nport = 9\n\
          power_max_w = 17250\n[[agreement]]\nid = \"electricity\"\nmeter = \"main\"\n\
-         payee = \"electricity@utility.example\"\nprice_msat_per_kwh = 300_000\nper_payment_msat = 2_000_000\n\
-         per_month_msat = 100_000_000\n"
+         payee = \"electricity@utility.example\"\nprice_msat_per_kwh = 300_000\n[agreement.limits]\n\
+         per_payment_msat = 2_000_000\nper_month_msat = 100_000_000\n"
     );
     std::fs::write(&file, text).unwrap();
     file

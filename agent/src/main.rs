@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&with_causes(&error));
             ExitCode::FAILURE
         }
     }
@@ -285,6 +285,15 @@ fn log_to_stderr(default: &str) {
 fn say(text: &str) {
     // A closed pipe (`kilosat status | head`) is not an error.
     let _ = writeln!(stdout(), "{text}");
+}
+
+/// An error and its causes, without those that it tells itself.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.contains(&cause) {
+        _ if text.is_empty() => cause,
+        true => text,
+        false => format!("{text}: {cause}"),
+    })
 }
 
 fn complain(text: &str) {
