@@ -45,7 +45,9 @@ pub(super) async fn start_node(config: &Config, once: bool) -> Result<LightningS
     let patience = if once { Duration::MAX } else { NODE_PATIENCE };
     match starting.first_try(patience).await {
         Some(Ok(node)) => Ok(LightningService::Node(node)),
-        Some(Err(NodeFault::Start(_))) | None if !once => Ok(LightningService::Starting(starting)),
+        Some(Err(NodeFault::Start(_))) | None if !once && !starting.has_ended() => {
+            Ok(LightningService::Starting(starting))
+        }
         Some(Err(fault)) => {
             starting.stop().await;
             Err(fault.into())

@@ -147,9 +147,13 @@ const PAID: &str = "This invoice was paid already. Nothing was paid a second tim
 /// An intent that waits for its turn or for the wallet is given up after this long.
 const BY_HAND_WAIT_MS: u64 = 180_000;
 /// Endings of sentences about what is billed again.
-const ENDINGS: [(&str, &str); 4] = [
+const ENDINGS: [(&str, &str); 8] = [
     ("It will be tried again later.", "Nothing was paid."),
     ("It will be tried again.", "It is not tried again."),
+    ("it is tried again later", "it is not tried again"),
+    ("it is tried again", "it is not tried again"),
+    ("Kilosat tries again", "Kilosat does not try again"),
+    ("meanwhile and tries again;", "meanwhile;"),
     ("a new one will be asked for", "ask the payee for a new one"),
     ("a new invoice will be asked for", "ask the payee for a new one"),
 ];

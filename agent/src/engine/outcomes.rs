@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::bills::signed;
+use super::by_hand::for_once;
 use super::jobs::Job;
 use super::{Effect, Found, PayOutcome, Step};
 use crate::domain::invoice::{EXPIRY_MARGIN_MS, PaymentHash, Preimage};
@@ -295,6 +296,7 @@ impl Step<'_> {
 
     /// Releases the reservation. The next attempt waits longer than the one before.
     pub(super) fn fail(&mut self, payment: &PaymentRow, why: &str) -> Result<(), StoreError> {
+        let why = &if payment.is_by_hand() { for_once(why) } else { why.to_owned() };
         self.advance(payment, State::Failed, Some(why))?;
         self.release(payment)?;
         self.jobs.done(&Job::LookUp(payment.hash));

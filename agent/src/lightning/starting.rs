@@ -59,6 +59,11 @@ impl Starting {
         }
     }
 
+    /// Whether nothing is tried any more.
+    pub fn has_ended(&self) -> bool {
+        self.progress.borrow().has_ended
+    }
+
     /// Why nothing can be asked of it.
     pub fn fault(&self) -> ServiceFault {
         let why = self.progress.borrow().fault.as_ref().map_or_else(String::new, ToString::to_string);
@@ -98,13 +103,16 @@ async fn try_until_it_runs(
             }
             Ok(Err(fault)) => {
                 let may_pass = fault.may_pass();
-                tracing::warn!(%fault, "the built-in node does not run; tried again in {} s: {may_pass}", wait.as_secs());
+                match may_pass {
+                    true => tracing::warn!(%fault, "it is tried again in {} s", wait.as_secs()),
+                    false => tracing::error!(%fault, "it is not tried again before something is changed"),
+                }
                 progress.send_modify(|progress| progress.fault = Some(fault));
                 if !may_pass {
                     break;
                 }
             }
-            // The program is ending.
+            // It panicked, or the program is ending.
             Err(_) => break,
         }
         tokio::select! {

@@ -1,5 +1,6 @@
 //! Payments by hand: the owner's word is the rule, and everything else is as for any payment.
 
+use super::super::by_hand::for_once;
 use super::super::{ByHand, Effect, Event, Found, Order, PayOutcome, Verdict};
 use super::checks::{book, check, settlements};
 use super::world::{
@@ -12,6 +13,7 @@ use crate::domain::payment::State;
 use crate::domain::policy::{AskRule, Budget};
 use crate::domain::rate::{Currency, Rate};
 use crate::engine::Rules;
+use crate::lightning::{ServiceFault, ServiceKind, Trouble};
 use crate::store::{BY_HAND, Posting, Wanted};
 
 const AMOUNT: Msat = Msat(40_000);
@@ -259,9 +261,19 @@ fn what_is_said_of_bills_that_come_again_is_not_said_of_one_that_does_not() {
     refused(&mut world, &expired, "ask the payee for a new one");
     world.wait(2 * HOUR);
     let third = under_way(&mut world);
-    world.outcome(third.hash, failed());
+    let trouble = |trouble| ServiceFault::new(ServiceKind::Lnd, trouble).to_string();
+    for said in
+        [Trouble::NoRoute, Trouble::Recipient, Trouble::Unreachable, Trouble::NotReady, Trouble::Invoice].map(trouble)
+    {
+        let once = for_once(&said);
+        assert!(
+            !once.contains("tries again") && !once.contains("is tried again") && !once.contains("be asked for"),
+            "{once}"
+        );
+    }
+    world.outcome(third.hash, PayOutcome::Failed(trouble(Trouble::NoRoute)));
     let story = world.engine().payments(&Wanted { most: 1, ..Wanted::default() }).unwrap().remove(0);
-    assert!(!format!("{story:?}").contains("again"), "{story:?}");
+    assert!(story.fault.as_ref().is_some_and(|why| why.ends_with("it is not tried again.")), "{story:?}");
 }
 
 #[test]
