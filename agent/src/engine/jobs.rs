@@ -81,6 +81,11 @@ impl Jobs {
         self.due.get(job).is_some_and(|due| due.at > now)
     }
 
+    /// Whether the time of any job has come.
+    pub(super) fn is_any_due(&self, now: u64) -> bool {
+        self.due.values().any(|due| due.at <= now)
+    }
+
     /// When the next job comes due.
     #[cfg(test)]
     pub(super) fn next(&self) -> Option<u64> {

@@ -36,7 +36,7 @@ use crate::store::{Store, StoreError, Tx};
 pub use account::RuleAccount;
 pub use by_hand::ByHand;
 pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
-use jobs::{Job, Jobs};
+use jobs::Jobs;
 use lived::Lived;
 pub use owner::{Order, Verdict};
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
@@ -169,16 +169,17 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: the database failed, none of them is committed, and the engine must not be used again.
     pub fn handle_all(&mut self, now: Now, events: Vec<Event>) -> Result<Vec<Effect>, EngineError> {
-        let due = match events.contains(&Event::Tick) {
-            true => self.jobs.take_due(now.monotonic),
-            false => Vec::new(),
-        };
-        if due.is_empty() && events.iter().all(|event| *event == Event::Tick) {
+        let ticks = events.contains(&Event::Tick);
+        if events.iter().all(|event| *event == Event::Tick) && !self.jobs.is_any_due(now.monotonic) {
             return Ok(Vec::new());
         }
         self.transact(now, |step| {
-            let mut due = due;
-            events.into_iter().try_for_each(|event| step.on_event(event, std::mem::take(&mut due)))
+            for event in events {
+                step.on_event(event)?;
+            }
+            // Last, because what came with the tick may have settled what a job was to see to.
+            let due = if ticks { step.jobs.take_due(now.monotonic) } else { Vec::new() };
+            due.into_iter().try_for_each(|job| step.on_due(job))
         })
     }
 
@@ -207,8 +208,7 @@ impl Engine {
 }
 
 impl Step<'_> {
-    /// `due` holds the jobs whose time has come, for the first tick among the events.
-    fn on_event(&mut self, event: Event, due: Vec<Job>) -> Result<(), StoreError> {
+    fn on_event(&mut self, event: Event) -> Result<(), StoreError> {
         match event {
             Event::Interval { meter, state, samples } => self.on_interval(&meter, state, samples),
             Event::MeterDoubt { meter, text, too_high } => self.on_meter_doubt(&meter, &text, too_high),
@@ -230,7 +230,7 @@ impl Step<'_> {
                 *self.rate = Some(rate);
                 Ok(())
             }
-            Event::Tick => due.into_iter().try_for_each(|job| self.on_due(job)),
+            Event::Tick => Ok(()), // What came due follows, once for all events that came together.
         }
     }
 

@@ -302,7 +302,8 @@ impl Step<'_> {
         self.jobs.done(&Job::LookUp(payment.hash));
         if !self.end_by_hand(payment, why)? {
             self.jobs.after(Job::Bill(payment.purchase), payment.attempt, self.now.monotonic);
-            let text = format!("The payment failed: {why}. It will be tried again.");
+            let again = if why.contains("tried again") { "" } else { " It will be tried again." };
+            let text = format!("The payment failed: {}.{again}", why.trim_end_matches('.'));
             self.tx.set_refusal(payment.purchase, Some(&text))?;
         }
         self.record(json!({"event": "failed", "payment": payment.payment, "why": why}))

@@ -60,6 +60,16 @@ fn a_lost_look_up_is_made_again() {
 }
 
 #[test]
+fn a_tick_behind_another_event_loses_no_job() {
+    let mut world = World::new(rules());
+    let purchase = bill_of(&world.consume(SLICE_MWH));
+    world.now.monotonic += 150 * SECOND;
+    let (now, first) = (world.now, Event::Access("somebody came in".to_owned()));
+    let effects = world.engine().handle_all(now, vec![first, Event::Tick]).unwrap();
+    assert_eq!(bills(&effects), [(purchase, SLICE)]);
+}
+
+#[test]
 fn a_lost_fetch_is_made_again() {
     let mut world = World::new(rules_with_feed());
     for _ in 0..3 {
