@@ -20,8 +20,8 @@ pub use self::fault::AgentError;
 use self::listening::Door;
 use self::renewal::Lasting;
 pub use self::renewal::Turn;
-use self::wallets::start_node;
 pub use self::wallets::wallet;
+use self::wallets::{start_node, start_treasury};
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -79,8 +79,7 @@ impl Agent {
             Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
             None => PageIdentity::default(),
         };
-        let network = config.network.to_string();
-        let store = Store::open(&config.state_directory.join("money.db"), &network)?;
+        let store = Store::open(&config.state_directory.join("money.db"), &config.network.to_string())?;
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
@@ -98,10 +97,10 @@ impl Agent {
         servers.spawn(history.clone().run());
         let (stop, stopped) = watch::channel(false);
         let (mut meters, devices) = start_meters(lines, &memory, &engine, &latest, &clock, &stopped);
-        let (around_engine, around_latest) = (engine.clone(), latest.clone());
-        let around = Surroundings { engine: around_engine, latest: around_latest, clock: clock.clone(), stop: stopped };
+        let around = Surroundings::of(&engine, &latest, &clock, stopped);
         gpio.start(&config, &around, &mut meters, &mut servers);
         drop(around);
+        let treasury = start_treasury(&config, &engine, &clock, &mut servers).await?;
         let lightning = match wallet {
             Some(wallet) => wallet,
             None => start_node(&config, lasting.tries_node_once).await?,
@@ -119,6 +118,7 @@ impl Agent {
             memory: lasting.memory,
             lightning,
             wallet,
+            treasury,
             clock,
             gpio: gpio_handle,
             devices,

@@ -14,6 +14,7 @@ use crate::gpio_commands::GpioCommand;
 use crate::pay_command::PayCommand;
 use crate::scan_command::ScanCommand;
 use crate::sim_command::SimOptions;
+use crate::treasury_command::TreasuryCommand;
 
 /// Pays for electricity and data over Lightning, within limits you set.
 #[derive(Parser)]
@@ -136,6 +137,8 @@ pub enum Command {
     },
     /// Pay a Lightning invoice or address by hand; what it costs is shown first.
     Pay(PayCommand),
+    /// Your savings on the chain: what there is, addresses, sending. Without a command: what there is.
+    Treasury(TreasuryCommand),
     /// Commands about what is wired to this machine.
     #[command(flatten)]
     Gpio(GpioCommand),

@@ -1,5 +1,7 @@
 //! The CLI's socket: one line of JSON asks, one line of JSON answers. The CLI never opens the databases.
 
+mod treasury;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +18,8 @@ use crate::engine::{Event, Order, Verdict};
 use crate::status::{Bill, Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
+
+pub use self::treasury::{TreasuryAnswer, TreasuryQuestion, ask_treasury};
 
 /// Why the running Kilosat could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -241,6 +245,7 @@ enum Question {
     Password { password: String },
     Bill { what: String, amount_msat: Option<u64> },
     Pay(Box<Bill>),
+    Treasury(Box<TreasuryQuestion>),
 }
 
 /// What it is told.
@@ -254,6 +259,7 @@ enum Answer {
     Statement(Box<Statement>),
     Events(Vec<JournalEntry>),
     Bill(Box<Bill>),
+    Treasury(Box<TreasuryAnswer>),
 }
 
 impl Answer {
@@ -265,7 +271,8 @@ impl Answer {
             | Answer::Done(_)
             | Answer::Statement(_)
             | Answer::Events(_)
-            | Answer::Bill(_) => ControlError::Unreadable,
+            | Answer::Bill(_)
+            | Answer::Treasury(_) => ControlError::Unreadable,
         }
     }
 }
@@ -347,6 +354,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Verdict::Done(text) => Answer::Done(format!("{text} What becomes of it: kilosat status")),
             Verdict::Refused(why) => Answer::Refused(why),
         },
+        Question::Treasury(question) => treasury::reply(*question, source).await?,
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })
 }
@@ -367,8 +375,8 @@ const LINE_WAIT: Duration = Duration::from_secs(4);
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const ASKERS_MAX: usize = 8;
-/// An invoice has at most 4,096 characters; its description stands beside it once more.
-const QUESTION_BYTES_MAX: u64 = 16_384;
+/// A signed transaction with many coins; an invoice with its description is far below.
+const QUESTION_BYTES_MAX: u64 = 1 << 18;
 /// Entries are a few hundred bytes each.
 const EVENTS_MAX: u32 = 500;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;

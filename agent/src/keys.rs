@@ -95,11 +95,14 @@ impl Seed {
         self.mnemonic.words().collect()
     }
 
+    /// The key above all others of this seed (BIP 32).
+    pub fn master(&self, network: Network) -> Xpriv {
+        Xpriv::new_master(network, &self.mnemonic.to_seed_normalized("")).expect("a 64-byte seed makes a master key")
+    }
+
     /// The built-in node's 64 bytes: BIP85, application hex, index 0.
     pub fn node_entropy(&self) -> [u8; 64] {
-        let master = Xpriv::new_master(Network::Bitcoin, &self.mnemonic.to_seed_normalized(""))
-            .expect("a 64-byte seed makes a master key");
-        bip85_hex_64(&master)
+        bip85_hex_64(&self.master(Network::Bitcoin))
     }
 }
 

@@ -31,4 +31,5 @@ pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other
 pub mod tasks; // perform effects, answer with events
 pub mod text; // strangers' words, made fit to show
+pub mod treasury; // the owner's savings on the chain
 pub mod web; // the local page

@@ -24,6 +24,7 @@ mod gpio_commands;
 mod pay_command;
 mod scan_command;
 mod sim_command;
+mod treasury_command;
 
 #[cfg(feature = "node")]
 use cli::DemoOptions;
@@ -89,6 +90,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
             said(&control::ask_invoice(&config.socket()?, Msat(amount * MSAT_PER_SAT)).await?)
         }
         Command::Pay(command) => said(&command.perform().await?),
+        Command::Treasury(command) => said(&command.perform().await?),
         Command::Gpio(command) => said(&command.perform().await?),
         Command::Access(command) => said(&command.perform().await?),
         Command::Device(command) => said(&command.perform().await?),

@@ -46,7 +46,7 @@ impl PayCommand {
         let bill = ask_bill(&socket, self.what, self.amount.map(|sat| Msat(sat * MSAT_PER_SAT))).await?;
         eprintln!("{}", told(&bill));
         if !self.yes {
-            agreed()?;
+            agreed("Pay this?")?;
         }
         Ok(pay_bill(&socket, bill).await?)
     }
@@ -60,11 +60,12 @@ fn told(bill: &Bill) -> String {
     format!("{} to {payee}{what}. The fee is at most {}.{warning}", Msat(*amount_msat), Msat(*fee_max_msat))
 }
 
-fn agreed() -> Result<(), PayCommandError> {
+/// Asks on the terminal, and goes on after a yes only.
+pub fn agreed(question: &str) -> Result<(), PayCommandError> {
     if !std::io::stdin().is_terminal() {
         return Err(PayCommandError::NobodyToAsk);
     }
-    eprint!("Pay this? Write yes: ");
+    eprint!("{question} Write yes: ");
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

@@ -7,6 +7,7 @@ mod gpio;
 mod meters;
 mod receive;
 mod totals;
+mod treasury;
 mod wallet;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use gpio::{InputStatus, RelayStatus};
 pub use meters::MeterStatus;
 pub use receive::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S};
 pub use totals::TotalsStatus;
+pub(crate) use treasury::label_of;
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
@@ -36,6 +38,7 @@ use crate::lightning::{Balance, LightningService};
 use crate::settings::Settings;
 use crate::store::{BitcoinPrice, PaymentSummary, Statement};
 use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, RateView, Unanswered};
+use crate::treasury::{Treasury, TreasuryView};
 use crate::web::{PageIdentity, PageMemory};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
@@ -76,6 +79,9 @@ pub struct Status {
     pub wallet_age_ms: Option<u64>,
     /// The wallet's last answer; all zero while it has given none.
     pub lightning: Balance,
+    /// The on-chain wallet, if there is one.
+    #[serde(default)]
+    pub treasury: Option<TreasuryView>,
     /// What a bitcoin costs in the owner's currency, if one is named and that is known.
     #[serde(default)]
     pub rate: Option<BitcoinPrice>,
@@ -178,6 +184,8 @@ pub struct StatusSource {
     pub lightning: LightningService,
     /// What the wallet last said of itself.
     pub wallet: WalletView,
+    /// The on-chain wallet, if the owner wants one.
+    pub treasury: Option<Treasury>,
     /// Time.
     pub clock: Clock,
     /// Relays, and meters whose counter the owner may set.
@@ -200,6 +208,8 @@ impl StatusSource {
         let status = assemble(&config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
         let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
         let (settings_fault, rate) = (self.settings.fault(), self.rate());
+        let treasury = self.treasury.as_ref().map(Treasury::view);
+        let status = Status { treasury, ..status };
         Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
     }
 
@@ -350,6 +360,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         settings_fault: None,
         wallet_fault: None,
         wallet_age_ms: None,
+        treasury: None,
         lightning,
         rate: None,
         flow: flow::flow(config, latest, now.monotonic),

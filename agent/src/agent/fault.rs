@@ -28,6 +28,9 @@ pub enum AgentError {
     /// There are no keys.
     #[error(transparent)]
     Keys(#[from] keys::KeyError),
+    /// The on-chain wallet cannot be opened.
+    #[error(transparent)]
+    Treasury(#[from] crate::treasury::TreasuryFault),
     /// The Lightning node does not start.
     #[cfg(feature = "node")]
     #[error(transparent)]

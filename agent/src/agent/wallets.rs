@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use bitcoin::hex::DisplayHex as _;
+use tokio::task::JoinSet;
 
 use super::AgentError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys;
 use crate::lightning::{LightningService, Remote, Waits};
+use crate::tasks::EngineHandle;
+use crate::treasury::{Keeper, Keys, Treasury};
 
 /// The wallet outside this process, if the configuration names one; opens no connection.
 ///
@@ -30,6 +33,25 @@ pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>
         waits: Waits::default(),
     };
     Ok(Some(LightningService::remote(wallet.kind, remote)?))
+}
+
+/// Opens the on-chain wallet, if the owner wants one, and lets its task run.
+///
+/// # Errors
+/// [`AgentError::Treasury`]; [`AgentError::EngineLost`].
+pub(super) async fn start_treasury(
+    config: &Config,
+    engine: &EngineHandle,
+    clock: &Clock,
+    tasks: &mut JoinSet<()>,
+) -> Result<Option<Treasury>, AgentError> {
+    let Some(wanted) = config.treasury.clone() else { return Ok(None) };
+    let seed = || keys::Seed::load_or_create(&config.state_directory);
+    let keys = Keys::of(&wanted.kind, config.network, seed)?;
+    let opened = Keeper::open(keys, wanted, config.network, engine.clone(), clock.clone()).await;
+    let (keeper, treasury, asked) = opened.map_err(|_| AgentError::EngineLost)??;
+    tasks.spawn(keeper.run(asked));
+    Ok(Some(treasury))
 }
 
 /// Starts the built-in node. When it cannot run yet, it is tried again while everything else goes on; with `once` that is

@@ -12,6 +12,7 @@ mod reader;
 mod sections;
 mod stop_button;
 mod syntax;
+mod treasury;
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -87,6 +88,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// The wallet outside this process that pays instead of the node, if one does.
     pub wallet: Option<WalletConfig>,
+    /// The on-chain wallet, if the owner wants one.
+    pub treasury: Option<TreasuryConfig>,
     /// Meters to read over Modbus.
     pub meters: Vec<Meter>,
     /// Meters whose pulses are counted.
@@ -127,6 +130,34 @@ pub struct WalletConfig {
     pub secret_file: PathBuf,
     /// The certificates it may show; none means those that public authorities vouch for.
     pub pins: Vec<Fingerprint>,
+}
+
+/// The on-chain wallet: the owner's savings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreasuryConfig {
+    /// Whose keys, and which kind of addresses.
+    pub kind: TreasuryKind,
+    /// Never spent by Kilosat, in satoshis.
+    pub reserve_sat: u64,
+    /// The most a transaction may cost in fees, in percent of what it sends.
+    pub fee_share_max_percent: u64,
+    /// Blocks before this one hold nothing of this wallet; a source that reads every block begins here.
+    pub first_block: u32,
+    /// So many unused addresses in a row end a search for earlier ones.
+    pub stop_gap: u32,
+    /// Where blocks and transactions come from, the preferred one first; never empty.
+    pub chains: Vec<ChainSource>,
+}
+
+/// Whose keys the on-chain wallet has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TreasuryKind {
+    /// The device's own words, addresses that begin with bc1q (BIP 84).
+    Segwit,
+    /// The device's own words, addresses that begin with bc1p (BIP 86).
+    Taproot,
+    /// No keys: this descriptor with two paths (BIP 389), whose owner signs elsewhere.
+    WatchOnly(String),
 }
 
 /// Where the node gets blocks and transactions from.

@@ -201,7 +201,11 @@ impl<'a> Section<'a> {
     pub(super) fn list(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(item) = self.item(key) else { return Vec::new() };
         let Some(tables) = item.as_array_of_tables() else {
-            self.mismatch::<()>(key, item, &format!("one or more sections, each of which begins with [[{key}]]"));
+            self.mismatch::<()>(
+                key,
+                item,
+                &format!("one or more sections, each of which begins with [[{}]]", self.full(key)),
+            );
             return Vec::new();
         };
         tables

@@ -15,6 +15,7 @@ use super::meter::read_meter;
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
 use super::stop_button::read_stop_button;
+use super::treasury::read_treasury;
 use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
 use crate::domain::money::Msat;
 use crate::domain::rate::Currency;
@@ -30,22 +31,22 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
     let zone = root.parsed("time_zone", Means("system"), read_zone);
     let currency = root.parsed("currency", Means(""), read_currency);
-    let notify = read_notify(&root.section("notify"));
+    let (ask, notify) = (read_ask(&root.section("ask")), read_notify(&root.section("notify")));
     let history = read_history(&root.section("history"), zone.clone());
     let web = read_web(&root.section("web"));
     let limits = root.section("limits");
-    let house = read_budget(&limits, HOUSE_DEFAULTS);
-    let fees = read_fees(&limits);
+    let (house, fees) = (read_budget(&limits, HOUSE_DEFAULTS), read_fees(&limits));
     let listed_payees_only = limits.flag("listed_payees_only", false);
     limits.finish();
     require_room(&limits, house, fees);
-    let ask = read_ask(&root.section("ask"));
     let lightning = root.section("lightning");
     let service = lightning.parsed("service", Means("node"), read_service);
     let wallet = read_wallet(&lightning, service);
-    // After a mistake in `network`, the chain source is still checked for other mistakes.
-    let node = read_node(&lightning.section("node"), network.unwrap_or(Network::Bitcoin));
+    // After a mistake in `network`, the chain sources are still checked for other mistakes.
+    let chain = network.unwrap_or(Network::Bitcoin);
+    let node = read_node(&lightning.section("node"), chain);
     lightning.finish();
+    let treasury = read_treasury(&root.section("treasury"), chain, node.as_ref());
     let (pulse_meters, meters): (Vec<_>, Vec<_>) = root.list("meter").into_iter().partition(is_pulse_meter);
     let meters: Vec<_> = meters.iter().map(|section| read_meter(section, profiles)).collect();
     let pulse_meters: Vec<_> = pulse_meters.iter().map(read_pulse_meter).collect();
@@ -72,6 +73,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         notify: notify?,
         payees: payees.into_iter().collect::<Option<_>>()?,
         listed_payees_only: listed_payees_only?,
+        treasury: treasury?,
         node: node?,
         wallet: wallet?,
         meters: meters.into_iter().collect::<Option<_>>()?,
@@ -280,7 +282,7 @@ fn read_lsp(text: &str) -> Result<(String, String), String> {
     })
 }
 
-fn read_chain(section: &Section<'_>, network: Network) -> Option<ChainSource> {
+pub(super) fn read_chain(section: &Section<'_>, network: Network) -> Option<ChainSource> {
     let (url, rpc_port) = match network {
         Network::Bitcoin => (Means("https://mempool.space/api"), 8_332),
         Network::Testnet => (Means("https://mempool.space/testnet/api"), 18_332),

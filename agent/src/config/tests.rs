@@ -102,7 +102,7 @@ fn a_line_that_shows_a_default_can_be_deleted() {
         deleted += 1;
         assert_eq!(Config::parse(&without(setting.line)), Ok(config.clone()), "{}", setting.key);
     }
-    assert_eq!(deleted, 49, "a new key stands in the example and is counted here");
+    assert_eq!(deleted, 54, "a new key stands in the example and is counted here");
 }
 
 #[test]
@@ -136,6 +136,34 @@ fn every_key_stands_in_the_example() {
 }
 
 #[test]
+fn the_example_of_a_watched_wallet_is_right() {
+    let text =
+        EXAMPLE.replace("wallet = \"none\"\n", "wallet = \"watch-only\"\n").replace("#descriptor = ", "descriptor = ");
+    let text = text
+        .replace("#[[treasury.chain]]\n#source = \"esplora\"\n#url", "[[treasury.chain]]\nsource = \"esplora\"\nurl");
+    let treasury = Config::parse(&text).unwrap().treasury.unwrap();
+    assert!(matches!(&treasury.kind, TreasuryKind::WatchOnly(descriptor) if descriptor.ends_with("/<0;1>/*)")));
+    assert_eq!(treasury.chains, [ChainSource::Esplora("https://mempool.space/api".to_owned())]);
+    let missing = problems(&text.replace("\ndescriptor = ", "\n#descriptor = "));
+    assert!(missing.len() == 1 && missing[0].contains("treasury.descriptor: is missing"), "{missing:?}");
+    for (wrong, says) in [
+        (
+            "wpkh(xprv9s21ZrQH143K2LBWUUQRFXhucrQqBpKdRRxNVq2zBqsx8HVqFk2uYo8kmbaLLHRdqtQpUm98uKfu3vca1LqdGhUtyoFnCNkfmXRyPXLjbKb/<0;1>/*)",
+            "private key",
+        ),
+        (
+            "wpkh(xpub6CatWdiZiodmUeTDp8LT5or8nmbKNcuyvz7WyksVFkKB4RHwCD3XyuvPEbvqAQY3rAPshWcMLoP2fMFMKHPJ4ZeZXYVUhLv1VMrjPC7PW6V/0/*)",
+            "one path for receiving",
+        ),
+        ("hello", "cannot be read"),
+    ] {
+        let line = text.lines().find(|line| line.starts_with("descriptor = ")).unwrap();
+        let found = problems(&text.replace(line, &format!("descriptor = {wrong:?}")));
+        assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+    }
+}
+
+#[test]
 fn the_example_of_another_wallet_is_right() {
     let text =
         EXAMPLE.replace("service = \"node\"\n", "service = \"lnd\"\n").replace("#[lightning.lnd]", "[lightning.lnd]");
@@ -162,7 +190,11 @@ fn what_is_switched_off_can_be_switched_on() {
         let above = EXAMPLE.lines().take(setting.line).filter(|text| text.starts_with('[') || text.starts_with("#["));
         above.last().is_some_and(|heading| heading.starts_with('#'))
     };
-    let alone = |setting: &Setting| !setting.key.contains("chain") && !section_is_off(setting);
+    // A descriptor counts only for a wallet that is watched.
+    let alone = |setting: &Setting| {
+        let follows = setting.key.contains("chain") || setting.key == "treasury.descriptor";
+        !follows && !section_is_off(setting)
+    };
     let off: Vec<_> = settings(true).into_iter().filter(alone).collect();
     assert_eq!(off.len(), 13, "{off:?}");
     for setting in off {
@@ -268,7 +300,7 @@ fn known_keys(section: &str, source: &str) -> Vec<String> {
 /// The example with another chain source switched on.
 fn with_chain(source: &str) -> String {
     let (before, rest) = EXAMPLE.split_once("source = \"esplora\"\n").unwrap();
-    let (chain, after) = rest.split_once("# ---- Meters").unwrap();
+    let (chain, after) = rest.split_once("# ---- Savings").unwrap();
     if source == "esplora" {
         return EXAMPLE.to_owned();
     }
@@ -276,5 +308,5 @@ fn with_chain(source: &str) -> String {
     let block = block.split("#source").next().unwrap();
     let block = block.lines().filter(|line| line.starts_with('#') && !line.starts_with("# "));
     let block: Vec<_> = block.map(|line| line.trim_start_matches('#')).collect();
-    format!("{before}source = \"{source}\"\n{}\n# ---- Meters{after}", block.join("\n"))
+    format!("{before}source = \"{source}\"\n{}\n# ---- Savings{after}", block.join("\n"))
 }

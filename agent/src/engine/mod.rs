@@ -18,6 +18,7 @@ mod owner;
 mod questions;
 mod recovery;
 mod snapshot;
+mod treasury;
 mod wallet;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ use jobs::Jobs;
 use lived::Lived;
 pub use owner::{Order, Verdict};
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
+pub use treasury::{Keep, Kept, Spend};
 use wallet::Standing;
 pub use wallet::{Comparison, Direction, Listed, Mark};
 

@@ -42,6 +42,20 @@ impl Posting<'_> {
     /// What a wallet held when Kilosat first used it.
     pub const OPENING: &'static str = "opening";
 
+    /// What an on-chain wallet held when Kilosat first looked.
+    pub const SAVINGS_OPENING: &'static str = "savings:opening";
+    /// What came into it.
+    pub const SAVINGS_RECEIVED: &'static str = "savings:received";
+    /// What was sent from it, without fees.
+    pub const SAVINGS_SENT: &'static str = "savings:sent";
+    /// What its transactions cost.
+    pub const SAVINGS_FEES: &'static str = "savings:fees";
+
+    /// The account of the on-chain wallet with this id.
+    pub fn treasury(id: &str) -> String {
+        format!("treasury:{id}")
+    }
+
     /// The account of the spending money in the wallet that payments mark as `service`.
     pub fn wallet(service: &str) -> String {
         format!("wallet:{service}")

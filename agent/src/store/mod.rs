@@ -12,6 +12,7 @@ mod received;
 mod statement;
 mod tickets;
 mod totals;
+mod treasury;
 mod wallets;
 
 use std::path::Path;
@@ -30,6 +31,7 @@ pub use questions::{QuestionRow, QuestionState};
 pub use statement::{Change, Statement, StatementLine};
 pub use tickets::TicketRow;
 pub use totals::Totals;
+pub use treasury::{MadeHere, OnchainDraft, OnchainTx};
 
 /// The money database, open for writing.
 #[derive(Debug)]
@@ -189,12 +191,13 @@ fn optional<T>(result: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
 }
 
 /// Never edited after release; a change is a new file.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../schema/0001_money.sql"),
     include_str!("../../schema/0002_owner.sql"),
     include_str!("../../schema/0003_totals.sql"),
     include_str!("../../schema/0004_meters.sql"),
     include_str!("../../schema/0005_by_hand.sql"),
+    include_str!("../../schema/0006_treasury.sql"),
 ];
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::domain::meter::MeterState;
 use crate::domain::window::Period;
 use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Rules, Snapshot, Verdict};
@@ -43,6 +43,7 @@ enum Command {
     Adopt(Box<Rules>, oneshot::Sender<()>),
     Mark(oneshot::Sender<Mark>),
     Look(Look),
+    Work(Work),
     Snapshot(oneshot::Sender<Snapshot>),
     End,
 }
@@ -74,6 +75,9 @@ impl Eras {
         self.since.extend(changed.into_iter().map(|rule| (rule, self.now)));
     }
 }
+
+/// Has the engine write something and tells whoever wants to know.
+type Work = Box<dyn FnOnce(&mut Engine, Now) -> Result<(), EngineError> + Send>;
 
 /// Asks the engine something and tells whoever wants to know.
 type Look = Box<dyn FnOnce(&mut Engine) -> Result<(), EngineError> + Send>;
@@ -189,6 +193,24 @@ impl EngineHandle {
         self.ask(ask).await?
     }
 
+    /// Has the engine write something; returns what that comes to once it is committed.
+    ///
+    /// # Errors
+    /// [`EngineGone`]: whether it was committed is unknown.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, Now) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineGone> {
+        self.ask(|asker| {
+            Command::Work(Box::new(move |engine, now| {
+                // Nobody may be waiting any more, which is as well.
+                let _ = asker.send(work(engine, now)?);
+                Ok(())
+            }))
+        })
+        .await
+    }
+
     /// What the status shows of the engine.
     ///
     /// # Errors
@@ -254,6 +276,7 @@ fn serve(
             }
             Command::End => break,
             Command::Look(look) => look(&mut engine)?,
+            Command::Work(work) => outlets.told(work(&mut engine, clock.now()))?,
             Command::Snapshot(answer) => {
                 let _ = answer.send(engine.snapshot()?);
             }
@@ -314,6 +337,12 @@ struct Outlets {
 }
 
 impl Outlets {
+    /// Tells whoever listens that something was written.
+    fn told(&self, written: Result<(), EngineError>) -> Result<(), EngineError> {
+        self.news.tell();
+        written
+    }
+
     /// Effects that find no room are dropped: the engine derives them again. Waiting here could lock both sides.
     fn hand_out(&self, effects: Vec<Effect>) {
         for effect in effects {

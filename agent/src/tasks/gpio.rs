@@ -28,6 +28,13 @@ pub struct Surroundings {
     pub stop: watch::Receiver<bool>,
 }
 
+impl Surroundings {
+    /// Clones of all but `stop`.
+    pub fn of(engine: &EngineHandle, latest: &Latest, clock: &Clock, stop: watch::Receiver<bool>) -> Surroundings {
+        Surroundings { engine: engine.clone(), latest: latest.clone(), clock: clock.clone(), stop }
+    }
+}
+
 /// The lines this process owns.
 pub struct Gpio {
     relays: Relays,

@@ -40,6 +40,7 @@ pub(super) fn full() -> Status {
         },
         stop_button: None,
         wallet_fault: Some("LND cannot be reached.".to_owned()),
+        treasury: None,
         wallet_age_ms: Some(37_000),
         lightning: Balance {
             node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),

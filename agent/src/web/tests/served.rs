@@ -66,6 +66,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         clock,
         gpio: GpioHandle::default(),
         devices: Devices::default(),
+        treasury: None,
         rates: RateView::default(),
     };
     (source, folder)

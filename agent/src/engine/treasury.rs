@@ -1,0 +1,308 @@
+//! The on-chain wallet in the ledger: what counts of it is booked in the transaction that keeps it.
+//!
+//! Its account always holds what its transactions add up to; each is booked by what it adds now, so a reorganisation of the
+//! chain, a replacement and a transaction that falls out are all the same: the difference to what was booked before.
+
+use bitcoin::Txid;
+use serde_json::json;
+
+use super::{Engine, EngineError, Step};
+use crate::clock::Now;
+use crate::domain::money::{MSAT_PER_SAT, Msat};
+use crate::domain::policy::Committed;
+use crate::domain::policy::{Account, AskRule, Case, Decision, FeeRule, decide};
+use crate::store::{MadeHere, OnchainDraft, OnchainTx, Posting, StoreError};
+use crate::treasury::SeenTx;
+
+use super::by_hand::OWN_WORD;
+
+/// What is to be kept of an on-chain wallet, at once or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// The wallet's id.
+    pub wallet: String,
+    /// What changed in it, as bdk_wallet writes it.
+    pub change: Option<String>,
+    /// Transactions that count differently than before.
+    pub seen: Vec<SeenTx>,
+    /// What it holds in all, in satoshis.
+    pub total_sat: u64,
+    /// What is new was there before Kilosat looked for the first time.
+    pub opening: bool,
+    /// From now on it counts as searched.
+    pub searched: bool,
+}
+
+/// What was kept of an on-chain wallet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its changes, oldest first, with their numbers.
+    pub changes: Vec<(i64, String)>,
+    /// What the ledger has of its transactions.
+    pub booked: Vec<OnchainTx>,
+    /// All its addresses were searched once.
+    pub searched: bool,
+}
+
+/// A transaction that the owner wants sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// Its id.
+    pub txid: Txid,
+    /// It itself, and what belongs to it.
+    pub made: MadeHere,
+    /// What arrives.
+    pub amount_sat: u64,
+    /// What it costs.
+    pub fee_sat: u64,
+}
+
+impl Engine {
+    /// What was kept of the on-chain wallet `wallet`.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn kept(&mut self, wallet: &str) -> Result<Kept, EngineError> {
+        let tx = self.store.begin()?;
+        Ok(Kept {
+            changes: tx.onchain_changes(wallet)?,
+            booked: tx.booked_onchain(wallet)?,
+            searched: tx.meta(&format!("{SEARCHED}:{wallet}"))?.is_some(),
+        })
+    }
+
+    /// Puts one change in the place of many.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn merge_kept(&mut self, wallet: &str, to: i64, merged: &str) -> Result<(), EngineError> {
+        let tx = self.store.begin()?;
+        tx.merge_onchain_changes(wallet, to, merged)?;
+        Ok(tx.commit()?)
+    }
+
+    /// Keeps and books what is new of an on-chain wallet.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn keep(&mut self, now: Now, keep: &Keep) -> Result<(), EngineError> {
+        self.transact(now, |step| step.keep(keep)).map(drop)
+    }
+
+    /// Lets a transaction be sent: it is kept with all that it changes before it leaves. The sentence says why not.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn spend(&mut self, now: Now, keep: &Keep, spend: &Spend) -> Result<Result<(), String>, EngineError> {
+        let mut allowed = Ok(());
+        self.transact(now, |step| {
+            allowed = step.may_spend(spend)?;
+            match allowed {
+                Ok(()) => step.spend(keep, spend),
+                Err(_) => Ok(()),
+            }
+        })?;
+        Ok(allowed)
+    }
+
+    /// Keeps a draft that its owner signs elsewhere.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn keep_draft(&mut self, now: Now, wallet: &str, draft: &OnchainDraft) -> Result<(), EngineError> {
+        let tx = self.store.begin()?;
+        tx.keep_draft(wallet, draft, now.wall)?;
+        Ok(tx.commit()?)
+    }
+
+    /// A draft that was kept.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn kept_draft(&mut self, wallet: &str, txid: &Txid) -> Result<Option<OnchainDraft>, EngineError> {
+        Ok(self.store.begin()?.kept_draft(wallet, txid)?)
+    }
+
+    /// What is still to be sent, each transaction whole.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn onchain_to_send(&mut self, wallet: &str) -> Result<Vec<(Txid, Vec<u8>)>, EngineError> {
+        Ok(self.store.begin()?.onchain_to_send(wallet)?)
+    }
+
+    /// Notes what came of sending one.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn note_sent(&mut self, now: Now, wallet: &str, txid: &Txid, fault: Option<&str>) -> Result<(), EngineError> {
+        let tx = self.store.begin()?;
+        tx.note_onchain_sent(wallet, txid, fault, now.wall)?;
+        Ok(tx.commit()?)
+    }
+
+    /// Writes beside a transaction what the owner says it was; false when there is none.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn label(&mut self, wallet: &str, txid: &Txid, label: Option<&str>) -> Result<bool, EngineError> {
+        let tx = self.store.begin()?;
+        let found = tx.label_onchain(wallet, txid, label)?;
+        tx.commit()?;
+        Ok(found)
+    }
+
+    /// The newest transactions of an on-chain wallet: what waits first, then by height.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn onchain_history(&mut self, wallet: &str, most: u32) -> Result<Vec<OnchainTx>, EngineError> {
+        Ok(self.store.begin()?.onchain_txs(wallet, most)?)
+    }
+}
+
+impl Step<'_> {
+    fn keep(&mut self, keep: &Keep) -> Result<(), StoreError> {
+        if let Some(change) = &keep.change {
+            self.tx.add_onchain_change(&keep.wallet, change)?;
+        }
+        for seen in &keep.seen {
+            self.book(&keep.wallet, seen, keep.opening, None)?;
+        }
+        if keep.searched {
+            self.tx.set_meta(&format!("{SEARCHED}:{}", keep.wallet), &self.now.wall.0.to_string())?;
+        }
+        let account = Posting::treasury(&keep.wallet);
+        let (booked, holds) = (self.tx.account(&account)?, msat(signed(keep.total_sat)));
+        if booked != holds {
+            // Whatever it is, nothing may be spent on top of it.
+            self.lock(&format!(
+                "the on-chain wallet holds {} sat, and its transactions in the ledger add up to {} sat. Nothing is spent \
+                 until you have compared them.",
+                keep.total_sat,
+                booked / msat(1)
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, keep: &Keep, spend: &Spend) -> Result<(), StoreError> {
+        let (others, own): (Vec<_>, Vec<_>) = keep.seen.iter().cloned().partition(|seen| seen.txid != spend.txid);
+        for seen in &own {
+            self.book(&keep.wallet, seen, false, Some(&spend.made))?;
+        }
+        self.record(json!({
+            "event": "onchain_sent", "txid": spend.txid.to_string(), "to": spend.made.address,
+            "amount_sat": spend.amount_sat, "fee_sat": spend.fee_sat,
+            "replaces": spend.made.replaces.map(|txid| txid.to_string()),
+        }))?;
+        self.keep(&Keep { seen: others, ..keep.clone() })
+    }
+
+    /// The owner's own word, as for a payment by hand: stop and lock hold, the limits are those of what is paid unasked.
+    fn may_spend(&self, spend: &Spend) -> Result<Result<(), String>, StoreError> {
+        let own_word = Account { budget: OWN_WORD, committed: Committed::default() };
+        let amount = Msat(spend.amount_sat.saturating_mul(MSAT_PER_SAT));
+        let case = Case {
+            halt: self.halt()?,
+            rule: Some(own_word),
+            paused: false,
+            payee: None,
+            house: own_word,
+            listed: true,
+            price: None,
+            known: true,
+            approved: Some(amount),
+            declined: None,
+        };
+        let fees = FeeRule { base: Msat(spend.fee_sat.saturating_mul(MSAT_PER_SAT)), ppm: 0 };
+        let ask = AskRule { first: false, above: None, expires_ms: 0 };
+        Ok(match decide(&case, fees, ask, amount) {
+            Decision::Pay { .. } => Ok(()),
+            Decision::Ask(question) => Err(question.to_string()),
+            Decision::Refuse(refusal) => Err(super::by_hand::for_once(&refusal.to_string())),
+        })
+    }
+
+    /// Books the difference between what a transaction adds now and what the ledger has of it.
+    fn book(&mut self, wallet: &str, seen: &SeenTx, opening: bool, made: Option<&MadeHere>) -> Result<(), StoreError> {
+        let known = self.tx.onchain_tx(wallet, &seen.txid)?;
+        let purpose = match (&known, opening) {
+            (Some(known), _) => known.purpose.clone(),
+            (None, true) => "opening".to_owned(),
+            (None, false) if made.is_some() || seen.net_sat < 0 => "sent".to_owned(),
+            (None, false) => "received".to_owned(),
+        };
+        let account = Posting::treasury(wallet);
+        let (was_net, was_fee) = known.as_ref().map_or((0, None), |known| (known.net_sat, known.fee_sat));
+        let was = sides(&purpose, was_net, was_fee);
+        let mut postings = vec![Posting(&account, msat(seen.net_sat - was_net))];
+        for (side, before) in sides(&purpose, seen.net_sat, seen.fee_sat).into_iter().zip(was) {
+            postings.push(Posting(side.0, msat(side.1 - before.1)));
+        }
+        self.tx.post(self.now.wall, None, &postings)?;
+        let rate = self.rate.as_ref().filter(|rate| rate.is_fresh(self.now.wall) && !opening);
+        let row = OnchainTx {
+            txid: seen.txid,
+            net_sat: seen.net_sat,
+            fee_sat: seen.fee_sat,
+            height: seen.height,
+            first_at: known.as_ref().map_or_else(|| self.first_seen(seen, opening), |known| known.first_at),
+            purpose,
+            label: None,
+            address: None,
+            replaces: None,
+            taken_at: None,
+            fault: None,
+            rate: rate.map(|rate| (rate.currency.code().to_owned(), rate.cents)),
+        };
+        self.tx.put_onchain(wallet, &row, made)?;
+        let gone = known.as_ref().is_some_and(|known| known.net_sat != 0 && seen.net_sat == 0);
+        let event = match known.as_ref() {
+            _ if gone => "onchain_gone",
+            None if seen.net_sat >= 0 => "onchain_received",
+            None => "onchain_spent",
+            Some(known) if known.height.is_some() && seen.height != known.height => "onchain_moved",
+            Some(known) if known.height.is_none() && seen.height.is_some() => "onchain_confirmed",
+            Some(_) => return Ok(()),
+        };
+        self.record(json!({
+            "event": event, "txid": seen.txid.to_string(), "net_sat": seen.net_sat, "height": seen.height,
+        }))
+    }
+
+    /// What was there before Kilosat looked happened when its block says.
+    fn first_seen(&self, seen: &SeenTx, opening: bool) -> crate::domain::money::UnixMillis {
+        match seen.block_s.filter(|_| opening) {
+            Some(block_s) => crate::domain::money::UnixMillis(block_s.saturating_mul(1_000)).min(self.now.wall),
+            None => self.now.wall,
+        }
+    }
+}
+
+/// Against which accounts a transaction is booked, in satoshis; together with what it adds they sum to zero.
+fn sides(purpose: &str, net_sat: i64, fee_sat: Option<u64>) -> [(&'static str, i64); 2] {
+    // Only of what leaves a wallet is the fee ours.
+    let fee = if net_sat < 0 { signed(fee_sat.unwrap_or(0)).min(-net_sat) } else { 0 };
+    let other = match purpose {
+        "opening" => Posting::SAVINGS_OPENING,
+        "received" => Posting::SAVINGS_RECEIVED,
+        _ => Posting::SAVINGS_SENT,
+    };
+    match purpose {
+        "opening" => [(other, -net_sat), (Posting::SAVINGS_FEES, 0)],
+        _ => [(other, -net_sat - fee), (Posting::SAVINGS_FEES, fee)],
+    }
+}
+
+fn signed(sat: u64) -> i64 {
+    i64::try_from(sat).unwrap_or(i64::MAX)
+}
+
+/// Saturates: more than all money there is fits.
+fn msat(sat: i64) -> i64 {
+    sat.saturating_mul(1_000)
+}
+
+/// Key in the table `meta`, followed by a wallet's id.
+const SEARCHED: &str = "treasury_searched";

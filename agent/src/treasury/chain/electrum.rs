@@ -1,0 +1,86 @@
+//! An Electrum server: it knows addresses, and learns which are ours.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bdk_electrum::BdkElectrumClient;
+use bdk_electrum::electrum_client::{Client, ConfigBuilder, ElectrumApi as _, Error};
+use bdk_wallet::Update;
+use bitcoin::Transaction;
+use tokio::sync::mpsc;
+
+use super::{Answer, FeeRates, Manner, News, No, blocking};
+use crate::treasury::purse::{Question, Scripts};
+
+pub(super) struct ElectrumClient {
+    url: String,
+    wait_s: u8,
+    /// The connection, which remembers what it fetched; `None` before the first question and after a fault.
+    open: Arc<Mutex<Option<Arc<BdkElectrumClient<Client>>>>>,
+}
+
+impl ElectrumClient {
+    pub(super) fn of(url: String, wait_s: u8) -> ElectrumClient {
+        ElectrumClient { url, wait_s, open: Arc::default() }
+    }
+
+    pub(super) async fn ask(
+        &self,
+        question: Question,
+        manner: Manner,
+        news: &mpsc::Sender<News>,
+    ) -> Result<Answer, String> {
+        let (answer, update) = self.with_client(move |client| look(client, question.scripts, manner)).await?;
+        // Nobody listening means that this is not wanted any more.
+        let _ = news.send(News::Update(Box::new(update))).await;
+        Ok(answer)
+    }
+
+    pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), No> {
+        let tx = tx.clone();
+        let sent = self.with_client(move |client| match client.transaction_broadcast(&tx) {
+            Ok(_) => Ok(Ok(())),
+            Err(Error::Protocol(why)) => Ok(Err(why.to_string())),
+            Err(other) => Err(other),
+        });
+        sent.await.map_err(No::Silent)?.map_err(No::Refused)
+    }
+
+    /// Calls with the open connection, or a new one. After a fault it is closed.
+    async fn with_client<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&BdkElectrumClient<Client>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, String> {
+        let (open, url, wait_s) = (Arc::clone(&self.open), self.url.clone(), self.wait_s);
+        blocking(move || {
+            let known = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let client = match known {
+                Some(client) => client,
+                None => {
+                    let config = ConfigBuilder::new().timeout(Some(wait_s)).retry(1).build();
+                    let client = Client::from_config(&url, config).map_err(|error| error.to_string())?;
+                    Arc::new(BdkElectrumClient::new(client))
+                }
+            };
+            let called = call(&client);
+            *open.lock().unwrap_or_else(PoisonError::into_inner) = called.is_ok().then_some(client);
+            called.map_err(|error| error.to_string())
+        })
+        .await
+    }
+}
+
+fn look(client: &BdkElectrumClient<Client>, scripts: Scripts, manner: Manner) -> Result<(Answer, Update), Error> {
+    let tip = client.inner.block_headers_subscribe()?;
+    let update = match scripts {
+        Scripts::Known(request) => Update::from(client.sync(request, BATCH, true)?),
+        Scripts::All(request) => Update::from(client.full_scan(request, manner.stop_gap, BATCH, true)?),
+    };
+    // In bitcoin for a thousand virtual bytes; -1 where the server has none.
+    let estimate = |target: u16| client.inner.estimate_fee(usize::from(target)).ok().map(|rate| rate * SAT_PER_VB);
+    Ok((Answer { tip_s: u64::from(tip.header.time), fees: FeeRates::of(estimate) }, update))
+}
+
+/// Of one bitcoin for a thousand virtual bytes.
+const SAT_PER_VB: f64 = 100_000.0;
+/// Requests in one message.
+const BATCH: usize = 10;

@@ -1,0 +1,138 @@
+//! Asking the chain: the preferred source first, the next one where it does not answer.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::{Keeper, NEWS_MAX, Round, Told};
+use crate::tasks::EngineGone;
+use crate::treasury::chain::{Answer, ChainFault, Manner, News};
+
+impl Keeper {
+    pub(super) fn begin_round(&mut self, all: bool, news: &mpsc::Sender<Told>) {
+        let now = self.clock.elapsed_ms();
+        let Some(source) = self.rests.iter().position(|rests_until| *rests_until <= now) else {
+            self.next_round_at = self.rests.iter().copied().min().unwrap_or(now);
+            return;
+        };
+        let question = self.purse.question(all, self.now_s());
+        let manner = Manner {
+            stop_gap: usize::try_from(self.config.stop_gap).unwrap_or(usize::MAX),
+            first_block: self.config.first_block,
+            now_s: self.now_s(),
+        };
+        let (sources, news) = (Arc::clone(&self.sources), news.clone());
+        tokio::spawn(async move {
+            let (sender, mut receiver) = mpsc::channel(NEWS_MAX);
+            let Some(asked) = sources.get(source) else { return };
+            let passing = async {
+                while let Some(item) = receiver.recv().await {
+                    if news.send(Told::News(item)).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            // Its sender goes with it, which ends the passing on.
+            let asking = async move { asked.ask(question, manner, &sender).await };
+            let (end, ()) = tokio::join!(asking, passing);
+            // Nobody listening means that the program is ending.
+            let _ = news.send(Told::End(end)).await;
+        });
+        self.round = Some(Round { source, all });
+    }
+
+    pub(super) async fn on_told(&mut self, told: Told, news: &mpsc::Sender<Told>) -> Result<(), EngineGone> {
+        let learned = match told {
+            Told::End(end) => return self.end_round(end, news).await,
+            Told::News(News::Progress(done, of)) => {
+                self.progress = Some((done, of));
+                match done % BLOCKS_PER_COMMIT == 0 {
+                    true => return self.keep(false).await,
+                    false => Ok(()),
+                }
+            }
+            Told::News(News::Update(update)) => self.purse.learn(*update),
+            Told::News(News::Block { block, height, after }) => self.purse.learn_block(&block, height, after),
+            Told::News(News::Waiting { waiting, gone }) => {
+                self.purse.learn_waiting(waiting, gone);
+                Ok(())
+            }
+        };
+        if let Err(why) = learned {
+            tracing::warn!(why, "what a chain source told does not fit to what is known");
+            self.fault = Some(why);
+        }
+        Ok(())
+    }
+
+    async fn end_round(
+        &mut self,
+        end: Result<Answer, ChainFault>,
+        news: &mpsc::Sender<Told>,
+    ) -> Result<(), EngineGone> {
+        let Some(round) = self.round.take() else { return Ok(()) };
+        let now = self.clock.elapsed_ms();
+        self.progress = None;
+        let answer = match end {
+            Ok(answer) => answer,
+            Err(fault) => {
+                tracing::warn!(%fault, "the chain source did not answer");
+                self.keep(false).await?;
+                self.fault = Some(fault.to_string());
+                if let Some(rest) = self.rests.get_mut(round.source) {
+                    *rest = now.saturating_add(REST_MS);
+                }
+                match self.rests.iter().any(|rests_until| *rests_until <= now) {
+                    true => self.begin_round(round.all, news),
+                    false => {
+                        // All of them rest; the preferred one is tried first again, soon.
+                        self.rests.fill(now.saturating_add(ALL_SILENT_MS));
+                        self.next_round_at = now.saturating_add(ALL_SILENT_MS);
+                        self.tell_who_waits(true);
+                    }
+                }
+                return Ok(());
+            }
+        };
+        self.fault = None;
+        self.fees = answer.fees;
+        self.source = self.sources.get(round.source).map(|source| source.name.clone());
+        let searched_now = round.all && !self.searched;
+        self.keep(searched_now).await?;
+        self.searched |= round.all;
+        self.answered = Some((now, answer.tip_s));
+        self.send_again().await?;
+        let is_watched = now.saturating_sub(self.looked_at) < WATCHED_MS;
+        let waits = self.reported.values().any(|seen| seen.net_sat != 0 && seen.height.is_none());
+        let pause = if is_watched || waits { SOON_MS } else { CALM_MS };
+        self.next_round_at = now.saturating_add(pause);
+        self.tell_who_waits(round.all);
+        if self.waiting.iter().any(|(all, _)| *all) {
+            self.begin_round(true, news);
+        }
+        Ok(())
+    }
+
+    /// Whoever wanted a search of all addresses waits for one.
+    fn tell_who_waits(&mut self, all: bool) {
+        for (wants_all, answer) in std::mem::take(&mut self.waiting) {
+            match wants_all && !all {
+                true => self.waiting.push((wants_all, answer)),
+                false => {
+                    let _ = answer.send(());
+                }
+            }
+        }
+    }
+}
+
+/// While somebody looks, or something waits for a block, ...
+pub(super) const SOON_MS: u64 = 60_000;
+/// ... and else: a server that knows addresses is asked about each of them.
+const CALM_MS: u64 = 600_000;
+const WATCHED_MS: u64 = 120_000;
+/// A source that failed is left alone so long while others answer, ...
+const REST_MS: u64 = 600_000;
+/// ... and so long when none does.
+const ALL_SILENT_MS: u64 = 30_000;
+const BLOCKS_PER_COMMIT: u32 = 500;

@@ -1,0 +1,141 @@
+//! Transactions: drafted, signed, kept, and handed out until a block has them.
+
+use std::time::Duration;
+
+use bitcoin::consensus::encode::{deserialize, serialize};
+use bitcoin::{Transaction, Txid};
+use tokio::time::timeout;
+
+use super::rounds::SOON_MS;
+use super::{Keeper, Order, Sent};
+use crate::engine::Spend;
+use crate::store::{MadeHere, OnchainDraft};
+use crate::tasks::EngineGone;
+use crate::treasury::draft::{Draft, DraftView};
+use crate::treasury::guard::Refused;
+
+impl Keeper {
+    /// Drafts are remembered until they are sent; those to be signed elsewhere also over a restart.
+    pub(super) async fn keep_draft(
+        &mut self,
+        draft: Result<Draft, Refused>,
+    ) -> Result<Result<DraftView, Refused>, EngineGone> {
+        let draft = match draft {
+            Ok(draft) => draft,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        self.purse.forget(&draft);
+        self.keep(false).await?;
+        let elsewhere = self.keys.signer.is_none();
+        if elsewhere {
+            let (id, kept) = (
+                self.id.clone(),
+                OnchainDraft {
+                    txid: draft.txid(),
+                    psbt: draft.psbt.to_string(),
+                    address: draft.to.to_string(),
+                    replaces: draft.replaces,
+                },
+            );
+            self.engine.work(move |engine, now| engine.keep_draft(now, &id, &kept)).await?;
+        }
+        let view = draft.view(elsewhere);
+        if self.drafts.len() >= DRAFTS_MAX {
+            self.drafts.pop_first();
+        }
+        self.drafts.insert(draft.txid(), draft);
+        Ok(Ok(view))
+    }
+
+    /// The transaction is kept, with what it changes, before any of it leaves this machine.
+    pub(super) async fn send(&mut self, order: Order) -> Result<Result<Sent, Refused>, EngineGone> {
+        if let Err(stale) = self.fresh() {
+            return Ok(Err(stale));
+        }
+        let Some(draft) = self.drafted(&order).await? else { return Ok(Err(Refused::Draft)) };
+        let tx = match &order.signed {
+            Some(signed) => self.purse.take_back(&draft, signed),
+            None => self.purse.sign(&draft),
+        };
+        let tx = match tx {
+            Ok(tx) => tx,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if !self.purse.may_still_spend(&tx, draft.replaces) {
+            return Ok(Err(Refused::Draft));
+        }
+        let txid = tx.compute_txid();
+        self.purse.take(&tx, self.now_s());
+        let (keep, now) = self.news_for_the_ledger(false);
+        let spend = Spend {
+            txid,
+            made: MadeHere {
+                raw: serialize(&tx),
+                address: draft.to.to_string(),
+                label: order.label,
+                replaces: draft.replaces,
+            },
+            amount_sat: draft.amount.to_sat(),
+            fee_sat: draft.fee.to_sat(),
+        };
+        if let Err(why) = self.engine.work(move |engine, now| engine.spend(now, &keep, &spend)).await? {
+            self.reload().await?;
+            return Ok(Err(Refused::Policy(why)));
+        }
+        self.reported = now;
+        self.drafts.remove(&order.draft);
+        let fault = self.broadcast(txid, &tx).await?;
+        Ok(Ok(Sent { txid, fault }))
+    }
+
+    async fn drafted(&self, order: &Order) -> Result<Option<Draft>, EngineGone> {
+        if let Some(draft) = self.drafts.get(&order.draft) {
+            return Ok(Some(draft.clone()));
+        }
+        let (id, txid) = (self.id.clone(), order.draft);
+        let kept = self.engine.work(move |engine, _| engine.kept_draft(&id, &txid)).await?;
+        Ok(kept.and_then(|kept| self.purse.revive(&kept)))
+    }
+
+    /// Hands a transaction to the first source that takes it.
+    async fn broadcast(&mut self, txid: Txid, tx: &Transaction) -> Result<Option<String>, EngineGone> {
+        let mut fault = None;
+        for source in self.sources.iter() {
+            match timeout(SEND_WAIT, source.broadcast(tx)).await {
+                Ok(Ok(())) => {
+                    fault = None;
+                    break;
+                }
+                // What a node says no to, the others will hardly take; what it says is worth more than silence.
+                Ok(Err(no)) => fault = Some(no.to_string()),
+                Err(_) => fault = fault.or_else(|| Some(format!("{} did not answer in time", source.name))),
+            }
+        }
+        self.sent_at.insert(txid, self.clock.elapsed_ms());
+        let (id, note) = (self.id.clone(), fault.clone());
+        self.engine.work(move |engine, now| engine.note_sent(now, &id, &txid, note.as_deref())).await?;
+        self.next_round_at = self.clock.elapsed_ms().saturating_add(SOON_MS);
+        Ok(fault)
+    }
+
+    /// What is in no block yet counts on, whatever a server has forgotten, and is sent again from time to time.
+    pub(super) async fn send_again(&mut self) -> Result<(), EngineGone> {
+        let id = self.id.clone();
+        let unsent = self.engine.work(move |engine, _| engine.onchain_to_send(&id)).await?;
+        let (now, now_s) = (self.clock.elapsed_ms(), self.now_s());
+        for (txid, raw) in unsent {
+            let Ok(tx) = deserialize::<Transaction>(&raw) else { continue };
+            self.purse.take(&tx, now_s);
+            let is_due = self.sent_at.get(&txid).is_none_or(|at| now.saturating_sub(*at) >= AGAIN_MS);
+            // What a block has taken the coins of is over.
+            if is_due && self.purse.counts(txid) {
+                self.broadcast(txid, &tx).await?;
+            }
+        }
+        self.keep(false).await
+    }
+}
+
+const DRAFTS_MAX: usize = 32;
+const SEND_WAIT: Duration = Duration::from_secs(30);
+const AGAIN_MS: u64 = 600_000;

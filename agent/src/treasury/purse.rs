@@ -1,0 +1,160 @@
+//! The wallet itself: addresses, coins and transactions, without any I/O and without a clock.
+
+use std::sync::Arc;
+
+use bdk_wallet::chain::spk_client::{FullScanRequest, SyncRequest};
+use bdk_wallet::chain::{BlockId, ChainPosition, CheckPoint};
+use bdk_wallet::{AddressInfo, Balance, ChangeSet, KeychainKind, Update, Wallet};
+use bitcoin::{Block, Network, Transaction, Txid};
+use serde::{Deserialize, Serialize};
+
+use super::TreasuryFault;
+use super::keys::Keys;
+
+/// An on-chain wallet. What changes in it is to be written down before it counts: see [`Purse::staged`].
+pub struct Purse {
+    pub(super) wallet: Wallet,
+    pub(super) keys: Keys,
+    pub(super) network: Network,
+}
+
+/// One transaction as it counts now, for the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenTx {
+    /// Its id.
+    pub txid: Txid,
+    /// What it adds to the wallet, in satoshis; zero once it was replaced or fell out of the chain.
+    pub net_sat: i64,
+    /// What it costs, where all that it spends is known.
+    pub fee_sat: Option<u64>,
+    /// The block that confirms it.
+    pub height: Option<u32>,
+    /// The time that this block bears, in seconds since 1970.
+    pub block_s: Option<u64>,
+}
+
+/// How the wallet is asked about: what any kind of chain source needs.
+pub(super) struct Question {
+    pub(super) checkpoint: CheckPoint,
+    /// Transactions of ours that no block has yet.
+    pub(super) unconfirmed: Vec<Arc<Transaction>>,
+    pub(super) scripts: Scripts,
+}
+
+/// What servers that know addresses are asked for.
+pub(super) enum Scripts {
+    /// Every address that was ever shown.
+    Known(SyncRequest<(KeychainKind, u32)>),
+    /// All addresses until so many in a row are unused.
+    All(FullScanRequest<KeychainKind>),
+}
+
+impl Purse {
+    /// Opens the wallet of `keys` with what was `saved` of it, or an empty one.
+    ///
+    /// # Errors
+    /// [`TreasuryFault`].
+    pub fn open(keys: Keys, network: Network, saved: Option<ChangeSet>) -> Result<Purse, TreasuryFault> {
+        let (external, internal) = (keys.external.clone(), keys.internal.clone());
+        let wallet = match saved {
+            Some(saved) => Wallet::load()
+                .descriptor(KeychainKind::External, Some(external))
+                .descriptor(KeychainKind::Internal, Some(internal))
+                .check_network(network)
+                .load_wallet_no_persist(saved)
+                .map_err(|error| TreasuryFault::Saved(error.to_string()))?
+                .ok_or_else(|| TreasuryFault::Saved("it is empty".to_owned()))?,
+            None => Wallet::create(external, internal)
+                .network(network)
+                .create_wallet_no_persist()
+                .map_err(|error| TreasuryFault::Descriptor(error.to_string()))?,
+        };
+        Ok(Purse { wallet, keys, network })
+    }
+
+    /// What changed since this was last asked, as JSON, if anything did.
+    pub fn staged(&mut self) -> Option<String> {
+        let staged = self.wallet.take_staged()?;
+        Some(serde_json::to_string(&staged).expect("a change set is plain data"))
+    }
+
+    /// The first address that nobody has paid to; a new one once it is paid to.
+    pub fn address(&mut self) -> AddressInfo {
+        self.wallet.next_unused_address(KeychainKind::External)
+    }
+
+    /// Another address than those that were shown before, unless so many of them are unused that a later search could miss
+    /// it; then the one that was shown longest ago.
+    pub fn another_address(&mut self, stop_gap: u32) -> AddressInfo {
+        let unused = self.wallet.list_unused_addresses(KeychainKind::External).count();
+        match u32::try_from(unused).unwrap_or(u32::MAX).saturating_add(1) < stop_gap {
+            true => self.wallet.reveal_next_address(KeychainKind::External),
+            false => self.address(),
+        }
+    }
+
+    /// What it holds.
+    pub fn balance(&self) -> Balance {
+        self.wallet.balance()
+    }
+
+    /// Every transaction that counts, in no order.
+    pub fn seen(&self) -> Vec<SeenTx> {
+        let signed = |amount: bitcoin::Amount| i64::try_from(amount.to_sat()).unwrap_or(i64::MAX);
+        let all = self.wallet.transactions().map(|known| {
+            let tx = &known.tx_node.tx;
+            let (sent, received) = self.wallet.sent_and_received(tx);
+            let anchor = match known.chain_position {
+                ChainPosition::Confirmed { anchor, .. } => Some(anchor),
+                ChainPosition::Unconfirmed { .. } => None,
+            };
+            SeenTx {
+                txid: known.tx_node.txid,
+                net_sat: signed(received) - signed(sent),
+                fee_sat: self.wallet.calculate_fee(tx).ok().map(bitcoin::Amount::to_sat),
+                height: anchor.map(|anchor| anchor.block_id.height),
+                block_s: anchor.map(|anchor| anchor.confirmation_time),
+            }
+        });
+        all.collect()
+    }
+
+    /// What a chain source is asked at `now_s`, in seconds since 1970; with `all`, also about addresses that were never
+    /// shown.
+    pub(super) fn question(&self, all: bool, now_s: u64) -> Question {
+        let scripts = match all {
+            true => Scripts::All(self.wallet.start_full_scan_at(now_s).build()),
+            false => Scripts::Known(self.wallet.start_sync_with_revealed_spks_at(now_s).build()),
+        };
+        let waiting = self.wallet.transactions().filter(|known| !known.chain_position.is_confirmed());
+        let unconfirmed = waiting.map(|known| Arc::clone(&known.tx_node.tx)).collect();
+        Question { checkpoint: self.wallet.latest_checkpoint(), unconfirmed, scripts }
+    }
+
+    /// What a server that knows addresses answered.
+    ///
+    /// # Errors
+    /// Its chain has nothing to do with the one known here.
+    pub(super) fn learn(&mut self, update: Update) -> Result<(), String> {
+        self.wallet.apply_update(update).map_err(|error| error.to_string())
+    }
+
+    /// The next block of the chain.
+    ///
+    /// # Errors
+    /// It does not fit to those before.
+    pub(super) fn learn_block(&mut self, block: &Block, height: u32, after: BlockId) -> Result<(), String> {
+        self.wallet.apply_block_connected_to(block, height, after).map_err(|error| error.to_string())
+    }
+
+    /// Transactions that wait for a block, and those that no longer do; each with the second it was seen.
+    pub(super) fn learn_waiting(&mut self, waiting: Vec<(Arc<Transaction>, u64)>, gone: Vec<(Txid, u64)>) {
+        self.wallet.apply_unconfirmed_txs(waiting);
+        self.wallet.apply_evicted_txs(gone);
+    }
+
+    /// The newest block known here.
+    pub fn height(&self) -> u32 {
+        self.wallet.latest_checkpoint().height()
+    }
+}
