@@ -15,3 +15,4 @@ mod share;
 mod simulated;
 mod sunspec;
 mod tls;
+mod treasury;

@@ -147,7 +147,11 @@ impl Miner {
         }
     }
 
-    async fn call(&self, method: &str, params: Value) -> Result<Value, DemoError> {
+    /// Calls Bitcoin Core; the chain in memory answers nothing.
+    ///
+    /// # Errors
+    /// [`DemoError::Chain`].
+    pub async fn call(&self, method: &str, params: Value) -> Result<Value, DemoError> {
         let Miner::Core { client, url, login, .. } = self else { return Ok(Value::Null) };
         let fault = |error: &dyn std::fmt::Display| DemoError::Chain(format!("Bitcoin Core, {method}: {error}"));
         let body = json!({"jsonrpc": "1.0", "id": "kilosat", "method": method, "params": params}).to_string();

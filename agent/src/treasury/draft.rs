@@ -237,9 +237,11 @@ impl Purse {
         self.finalized(psbt)
     }
 
-    /// Lets a signed transaction count from `now_s` on, in seconds since 1970.
-    pub(super) fn take(&mut self, tx: &Transaction, now_s: u64) {
+    /// Lets a signed transaction count from `now_s` on, in seconds since 1970, and what it replaces no more.
+    pub(super) fn take(&mut self, tx: &Transaction, replaces: Option<Txid>, now_s: u64) {
         self.wallet.apply_unconfirmed_txs([(tx.clone(), now_s)]);
+        // What is in no block yet counts on to the next second, see `Keeper::count_on`.
+        self.wallet.apply_evicted_txs(replaces.map(|txid| (txid, now_s.saturating_add(1))));
     }
 
     /// The change address of a draft that is not sent may be used by the next one.

@@ -242,6 +242,10 @@ impl Keeper {
             Asked::Look(all, answer) => {
                 self.waiting.push((all, answer));
                 self.looked_at = self.clock.elapsed_ms();
+                // Somebody waits: a source that was silent a moment ago is asked all the same, if there is no other.
+                if self.rests.iter().all(|rests_until| *rests_until > self.looked_at) {
+                    self.rests.fill(0);
+                }
                 if self.round.is_none() {
                     self.begin_round(all || !self.searched, news);
                 }

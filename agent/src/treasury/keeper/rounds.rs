@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use bitcoin::Txid;
 use tokio::sync::mpsc;
 
 use super::{Keeper, NEWS_MAX, Round, Told};
 use crate::tasks::EngineGone;
+use crate::treasury::SeenTx;
 use crate::treasury::chain::{Answer, ChainFault, Manner, News};
 
 impl Keeper {
@@ -51,9 +53,13 @@ impl Keeper {
                     false => Ok(()),
                 }
             }
-            Told::News(News::Update(update)) => self.purse.learn(*update),
+            Told::News(News::Update(update)) => {
+                self.miss(update.tx_update.evicted_ats.iter().map(|(txid, _)| *txid));
+                self.purse.learn(*update)
+            }
             Told::News(News::Block { block, height, after }) => self.purse.learn_block(&block, height, after),
             Told::News(News::Waiting { waiting, gone }) => {
+                self.miss(gone.iter().map(|(txid, _)| *txid));
                 self.purse.learn_waiting(waiting, gone);
                 Ok(())
             }
@@ -98,10 +104,16 @@ impl Keeper {
         self.fees = answer.fees;
         self.source = self.sources.get(round.source).map(|source| source.name.clone());
         let searched_now = round.all && !self.searched;
+        let (unsent, is_reorganised) = (self.count_on().await?, self.lost_a_block());
         self.keep(searched_now).await?;
         self.searched |= round.all;
         self.answered = Some((now, answer.tip_s));
-        self.send_again().await?;
+        self.send_again(unsent).await?;
+        if is_reorganised {
+            // Whether what lost its block waits for another one is seen only by asking again.
+            self.begin_round(false, news);
+            return Ok(());
+        }
         let is_watched = now.saturating_sub(self.looked_at) < WATCHED_MS;
         let waits = self.reported.values().any(|seen| seen.net_sat != 0 && seen.height.is_none());
         let pause = if is_watched || waits { SOON_MS } else { CALM_MS };
@@ -111,6 +123,19 @@ impl Keeper {
             self.begin_round(true, news);
         }
         Ok(())
+    }
+
+    /// What a source does not know any more is handed out again at once, if it was made here.
+    fn miss(&mut self, gone: impl Iterator<Item = Txid>) {
+        for txid in gone {
+            self.sent_at.remove(&txid);
+        }
+    }
+
+    /// Whether a transaction that had a block has none any more.
+    fn lost_a_block(&self) -> bool {
+        let had_one = |txid| self.reported.get(txid).is_some_and(|known: &SeenTx| known.height.is_some());
+        self.purse.seen().iter().any(|seen| seen.height.is_none() && had_one(&seen.txid))
     }
 
     /// Whoever wanted a search of all addresses waits for one.

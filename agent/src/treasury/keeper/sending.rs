@@ -65,7 +65,7 @@ impl Keeper {
             return Ok(Err(Refused::Draft));
         }
         let txid = tx.compute_txid();
-        self.purse.take(&tx, self.now_s());
+        self.purse.take(&tx, draft.replaces, self.now_s());
         let (keep, now) = self.news_for_the_ledger(false);
         let spend = Spend {
             txid,
@@ -118,21 +118,30 @@ impl Keeper {
         Ok(fault)
     }
 
-    /// What is in no block yet counts on, whatever a server has forgotten, and is sent again from time to time.
-    pub(super) async fn send_again(&mut self) -> Result<(), EngineGone> {
+    /// What was made here and is in no block yet counts on, whatever a server has forgotten; unless a block has taken its
+    /// coins. It comes back for [`Keeper::send_again`].
+    pub(super) async fn count_on(&mut self) -> Result<Vec<(Txid, Transaction)>, EngineGone> {
         let id = self.id.clone();
         let unsent = self.engine.work(move |engine, _| engine.onchain_to_send(&id)).await?;
-        let (now, now_s) = (self.clock.elapsed_ms(), self.now_s());
-        for (txid, raw) in unsent {
-            let Ok(tx) = deserialize::<Transaction>(&raw) else { continue };
-            self.purse.take(&tx, now_s);
-            let is_due = self.sent_at.get(&txid).is_none_or(|at| now.saturating_sub(*at) >= AGAIN_MS);
-            // What a block has taken the coins of is over.
-            if is_due && self.purse.counts(txid) {
+        let unsent: Vec<_> =
+            unsent.iter().filter_map(|(txid, raw)| Some((*txid, deserialize::<Transaction>(raw).ok()?))).collect();
+        // Seen later than it was missed, or the wallet takes the server's word.
+        let seen_s = self.now_s().saturating_add(1);
+        for (_, tx) in &unsent {
+            self.purse.take(tx, None, seen_s);
+        }
+        Ok(unsent.into_iter().filter(|(txid, _)| self.purse.counts(*txid)).collect())
+    }
+
+    /// Hands out again what no block has yet, from time to time.
+    pub(super) async fn send_again(&mut self, unsent: Vec<(Txid, Transaction)>) -> Result<(), EngineGone> {
+        let now = self.clock.elapsed_ms();
+        for (txid, tx) in unsent {
+            if self.sent_at.get(&txid).is_none_or(|at| now.saturating_sub(*at) >= AGAIN_MS) {
                 self.broadcast(txid, &tx).await?;
             }
         }
-        self.keep(false).await
+        Ok(())
     }
 }
 
