@@ -90,6 +90,12 @@ impl Seed {
         }
     }
 
+    /// The seed of these words.
+    #[cfg(test)]
+    pub(crate) fn of_words(words: &str) -> Seed {
+        Seed { mnemonic: words.parse().expect("valid words") }
+    }
+
     /// The words in their order, for their owner's eyes.
     pub fn words(&self) -> Vec<&'static str> {
         self.mnemonic.words().collect()

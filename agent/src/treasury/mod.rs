@@ -40,3 +40,6 @@ pub enum TreasuryFault {
     )]
     Saved(String),
 }
+
+#[cfg(test)]
+mod tests;
