@@ -9,6 +9,8 @@ use crate::domain::policy::{AskRule, Budget, FeeRule};
 pub fn raises_stakes(before: &Config, after: &Config) -> bool {
     let wallet =
         |config: &Config| (config.wallet.clone(), config.node.clone(), config.network, config.state_directory.clone());
+    // Whose keys it has, where it learns what is unspent, its reserve and what it may cost.
+    let savings = |config: &Config| config.treasury.clone();
     let doors = |config: &Config| (config.web_listen, config.web_names.clone(), config.notify.clone());
     let safety = |config: &Config| (config.relays.clone(), config.stop_button.clone());
     let payee_is_bound = |known: &PayeeLimits| {
@@ -17,6 +19,7 @@ pub fn raises_stakes(before: &Config, after: &Config) -> bool {
         is_within || !after.paid_by().any(|(_, payee)| payee == known.payee)
     };
     wallet(before) != wallet(after)
+        || savings(before) != savings(after)
         || doors(before) != doors(after)
         || safety(before) != safety(after)
         || !is_within(&after.house, &before.house)

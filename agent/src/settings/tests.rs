@@ -47,6 +47,7 @@ fn what_lets_more_be_spent_asks_for_the_password_and_what_lets_less_does_not() {
     case(top, "name", "Home".into(), false, false);
     case(top, "time_zone", "Europe/Berlin".into(), true, true);
     case(Place::Section("web"), "names", "kilosat.example".into(), true, true);
+    case(Place::Section("treasury"), "wallet", "segwit".into(), true, true);
     case(Place::Section("history"), "readings_hours", Number(24), false, true);
     case(Place::Listed { list: "meter", id: "main", below: "" }, "host", "192.168.1.51".into(), true, true);
     let meter = Place::Listed { list: "meter", id: "main", below: "" };

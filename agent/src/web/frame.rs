@@ -2,6 +2,7 @@
 
 use super::Words;
 use super::answers::Refused;
+use crate::domain::money::MSAT_PER_SAT;
 use crate::status::{Status, StatusSource};
 use crate::store::BitcoinPrice;
 
@@ -50,6 +51,16 @@ impl Frame {
     /// The same to stand behind the amount.
     pub fn beside(&self, msat: &u64) -> String {
         self.rate.as_ref().map_or_else(String::new, |rate| format!(" ({})", self.t.worth(msat, rate)))
+    }
+
+    /// What whole satoshis are worth now; empty where that is not known.
+    pub fn worth_sat(&self, sat: &u64) -> String {
+        self.worth(&sat.saturating_mul(MSAT_PER_SAT))
+    }
+
+    /// The same to stand behind the amount.
+    pub fn beside_sat(&self, sat: &u64) -> String {
+        self.beside(&sat.saturating_mul(MSAT_PER_SAT))
     }
 
     /// Every page: path and name.

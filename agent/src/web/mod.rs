@@ -16,6 +16,7 @@ mod identity;
 mod live;
 mod orders;
 mod payments;
+mod savings;
 mod settings;
 mod setup;
 mod show;
@@ -39,6 +40,7 @@ use self::devices::Searches;
 use self::door::{Limits, Peer, Turns};
 use self::frame::Frame;
 pub use self::identity::PageIdentity;
+use self::savings::Drafts;
 use self::wallet::Invoices;
 use self::words::Words;
 use crate::status::StatusSource;
@@ -49,6 +51,7 @@ pub struct PageMemory {
     changes: Changes,
     searches: Searches,
     invoices: Invoices,
+    drafts: Drafts,
     answers: api::Answers,
 }
 
@@ -60,12 +63,14 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 
 fn router(source: StatusSource) -> Router {
     pages()
+        .merge(savings_pages())
         .merge(parts())
         .merge(api::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
         .layer(Extension(source.memory.changes.clone()))
         .layer(Extension(source.memory.searches.clone()))
         .layer(Extension(source.memory.invoices.clone()))
+        .layer(Extension(source.memory.drafts.clone()))
         .layer(Extension(source.memory.answers.clone()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(source.clone(), gate::require_session))
@@ -130,6 +135,26 @@ fn pages() -> Router<StatusSource> {
         .route(
             "/settings/file",
             get(settings::edit_page).post(settings::save_file).layer(DefaultBodyLimit::max(FILE_BYTES_MAX)),
+        )
+}
+
+/// Pages of the savings on the chain.
+fn savings_pages() -> Router<StatusSource> {
+    Router::new()
+        .route("/wallet/savings", get(savings::html))
+        .route("/wallet/savings/open", post(savings::open))
+        .route("/wallet/savings/look", post(savings::look))
+        .route("/wallet/savings/search", post(savings::search))
+        .route("/wallet/savings/receive", get(savings::receive_page))
+        .route("/wallet/savings/address", post(savings::another_address))
+        .route("/wallet/savings/send", get(savings::send_page).post(savings::make_draft))
+        .route("/wallet/savings/send/{draft}", get(savings::draft_page).post(savings::send))
+        .route("/wallet/savings/psbt/{draft}", get(savings::psbt))
+        .route("/wallet/savings/faster/{txid}", post(savings::faster))
+        .route("/wallet/savings/label/{txid}", post(savings::label))
+        .route(
+            "/wallet/savings/signed",
+            get(savings::signed_page).post(savings::send_signed).layer(DefaultBodyLimit::max(SIGNED_BYTES_MAX)),
         )
 }
 
@@ -229,6 +254,8 @@ const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 /// Of a form that holds the whole configuration, as browsers write it.
 const FILE_BYTES_MAX: usize = 3 << 20;
+/// Of a form that holds a signed transaction, which may bring along those that it spends.
+const SIGNED_BYTES_MAX: usize = 2 << 20;
 /// Of any other form; nobody uploads anything.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 

@@ -19,6 +19,10 @@ mod past;
 #[cfg(not(feature = "node"))]
 mod pay;
 #[cfg(not(feature = "node"))]
+mod routes;
+#[cfg(not(feature = "node"))]
+mod savings;
+#[cfg(not(feature = "node"))]
 pub(crate) mod served;
 #[cfg(not(feature = "node"))]
 #[allow(dead_code, reason = "the tests of the whole program use the rest")]

@@ -534,6 +534,116 @@ step-by-hand = Sie haben von Hand beauftragt, { $amount } zu bezahlen.
 step-by-hand-failed = Eine Zahlung von Hand wird nicht von selbst noch einmal versucht.
 total-by-hand = Von Hand bezahlt
 
+## Savings on the chain
+
+savings = Ersparnisse auf der Chain
+savings-short = Bitcoin, die Sie zurücklegen: größere Beträge, die ruhen, außerhalb des Lightning-Netzes.
+savings-more-about = Was das ist
+savings-holds = { $amount } lassen sich ausgeben.
+savings-show = Ersparnisse zeigen
+savings-about = Ersparnisse sind Bitcoin, die Sie in einer Wallet auf der Chain zurücklegen, neben der Wallet, die bezahlt. Ihre Schlüssel kommen aus den Wörtern dieses Geräts, und Kilosat gibt von selbst nichts davon aus: Nur Sie senden, mit Ihrem Passwort. Sie anzulegen kostet nichts; Senden kostet jedes Mal eine Netzwerkgebühr, deshalb sind sie für größere Beträge, die ruhen.
+savings-open = Ersparnisse auf der Chain anlegen
+savings-open-next = Als Nächstes sehen Sie die Zeile von kilosat.toml, die sich ändert, und werden nach Ihrem Passwort gefragt.
+savings-words-first = Schreiben Sie zuerst die Wörter dieses Geräts auf und lassen Sie Kilosat sie prüfen: Ohne sie nimmt ein kaputtes Gerät Ihre Ersparnisse mit. Kommen Sie danach hierher zurück.
+savings-words-unchecked = Noch wurde nicht geprüft, dass die Wörter dieses Geräts aufgeschrieben sind. Ohne sie nimmt ein kaputtes Gerät diese Ersparnisse mit.
+savings-closed = Hier gibt es noch keine Ersparnisse auf der Chain.
+savings-no-such = Diese Transaktion gibt es in diesen Ersparnissen nicht. Es wurde nichts geändert.
+savings-fault = Die Chain lässt sich gerade nicht fragen, was Sie sehen, kann also alt sein: { $why }.
+savings-stale = Gerade wird nichts gesendet: { $why }.
+savings-progress = Die Chain wird gelesen: { $done } von { $of }.
+savings-incoming = Kommt herein
+savings-incoming-note = noch in keinem Block
+savings-immature = Noch nicht reif
+savings-immature-note = geschürft; nach 100 Blöcken verfügbar
+savings-reserve = Reserve
+savings-reserve-note = ein Teil davon, wird nie gesendet
+savings-history = Was geschah
+savings-history-none = Es ist noch nichts hereingekommen. Drücken Sie Empfangen und senden Sie von einer anderen Wallet oder Börse Bitcoin an die Adresse, die Sie dort sehen; zuerst einen kleinen Betrag.
+savings-history-note = Was gesendet wurde, schließt die Gebühr ein. Der Wert ist nach dem Preis der damaligen Zeit.
+savings-older = Auch ältere zeigen
+savings-what-for = Was
+savings-opening = War schon da
+savings-received = Empfangen
+savings-sent = Gesendet
+savings-gone = ersetzt oder verworfen, zählt nicht mehr
+savings-waiting = wartet auf einen Block
+savings-confirmations = { $count ->
+    [one] { $number } Bestätigung
+   *[other] { $number } Bestätigungen
+}
+savings-more = Einzelheiten und Notiz
+savings-txid = Transaktion
+savings-to = An
+savings-in-block = In Block
+savings-label = Ihre Notiz
+savings-label-note = Für Ihren eigenen Verlauf; niemand sonst sieht sie.
+savings-label-save = Notiz behalten
+savings-faster = Beschleunigen
+savings-rate = Gebührensatz in sat/vB
+savings-rate-note = Leer: was das Netz jetzt verlangt, und mehr als bisher. Sie sehen, was es kostet, bevor etwas gesendet wird.
+savings-coins = Münzen
+savings-coins-count = { $count ->
+    [one] { $number } Münze
+   *[other] { $number } Münzen
+}
+savings-coin-address = An der Adresse
+savings-chain = Woher das bekannt ist
+savings-source = Zuletzt geantwortet
+savings-source-none = noch niemand
+savings-kind = Adressen
+savings-kind-segwit = Segwit (bc1q)
+savings-kind-taproot = Taproot (bc1p)
+savings-kind-watch = nur beobachtet, der Schlüssel ist woanders
+savings-look = Jetzt fragen
+savings-search = Alle Adressen durchsuchen
+savings-search-note = Wie nach einer Wiederherstellung aus Wörtern: sucht Münzen auch an Adressen, die hier nie gezeigt wurden. Wo jeder Block gelesen wird, kann das Stunden dauern.
+savings-receive = Ersparnisse empfangen
+savings-receive-note = Senden Sie von einer anderen Wallet oder Börse Bitcoin an diese Adresse. Wer mehrere Ihrer Adressen kennt, weiß, was Sie haben; deshalb bekommt jede Zahlung eine andere.
+savings-receive-code = Die Adresse als QR-Code
+savings-receive-next = Was gesendet wird, steht nach Minuten bei Ihren Ersparnissen und lässt sich ausgeben, sobald ein Block es hat; das dauert zehn Minuten oder einige Stunden. Diese Adresse bleibt Ihre und bleibt gültig.
+savings-another = Andere Adresse
+savings-send = Senden
+savings-send-title = Ersparnisse senden
+savings-address = Bitcoin-Adresse des Empfängers
+savings-address-note = Sie beginnt mit bc1, 1 oder 3. Vergleichen Sie Anfang und Ende mit dem, was der Empfänger Ihnen gab.
+savings-all = Alles, was sich ausgeben lässt, abzüglich der Gebühr
+savings-speed = Wie schnell
+savings-speed-note = Schneller kostet eine höhere Gebühr; was andere zahlen, ändert sich ständig.
+savings-guess = Niemand hat gesagt, was das Netz jetzt verlangt; das hier ist das Wenigste, was weitergegeben wird.
+savings-soon = in etwa zwanzig Minuten: { $rate }
+savings-hour = in etwa einer Stunde: { $rate }
+savings-day = in etwa einem Tag: { $rate }
+savings-own = mit eigenem Gebührensatz
+savings-own-rate = Eigener Gebührensatz in sat/vB
+savings-coins-choose = Münzen selbst wählen
+savings-coins-note = Ist keine gewählt, wählt Kilosat. Die größten stehen zuerst.
+savings-coin = { $amount } an { $address }
+savings-both = Schreiben Sie einen Betrag oder wählen Sie alles, nicht beides.
+savings-fault-amount = { $field }: eine ganze Zahl von sat schreiben, etwa 50000, oder alles wählen.
+savings-next-note = Als Nächstes sehen Sie, an wen es geht und was es kostet. Vor Ihrer Bestätigung wird nichts gesendet.
+savings-draft-title = { $amount } senden?
+savings-draft-faster = Beschleunigen?
+savings-draft-child = Das sendet, was die wartende Transaktion bringt, an Sie selbst weiter, mit einer Gebühr, die für beide reicht. Nur die Gebühr verlässt Ihre Ersparnisse.
+savings-draft-share = Gebühr, vom Betrag
+savings-draft-rate = Gebührensatz
+savings-draft-left = Danach verfügbar
+savings-draft-replaces = Anstelle von
+savings-draft-gone = Dieser Entwurf ist nicht mehr bekannt: Er wurde gesendet, oder Kilosat ist neu gestartet. Sehen Sie nach, was geschah, bevor Sie noch einmal beginnen.
+savings-final = Was auf der Chain gesendet ist, lässt sich nicht zurückholen.
+savings-now = { $amount } senden
+savings-now-faster = { $fee } Gebühr zahlen
+savings-slow = Die Quelle der Chain lässt sich Zeit. Wird es gesendet, steht es im Verlauf Ihrer Ersparnisse; sehen Sie dort nach, bevor Sie noch einmal etwas senden.
+savings-elsewhere = Dort unterschreiben, wo der Schlüssel ist
+savings-elsewhere-note = Dieses Gerät hat keinen Schlüssel dieser Ersparnisse. Bringen Sie die Transaktion als Datei, als Text oder als Bild zu dem Programm oder Gerät, das ihn hat; unterschreiben Sie dort und bringen Sie sie unten zurück.
+savings-psbt = Die zu unterschreibende Transaktion (PSBT)
+savings-psbt-file = Als Datei speichern
+savings-psbt-code = Die zu unterschreibende Transaktion als QR-Code
+savings-signed = Unterschriebene Transaktion zurückbringen
+savings-signed-note = Eine Transaktion, die hier entworfen und dort unterschrieben wurde, wo der Schlüssel ist. Kilosat vergleicht sie mit seinem Entwurf, bevor es sie sendet.
+savings-signed-text = Die unterschriebene Transaktion (PSBT, als Text)
+savings-signed-send = Senden
+savings-signed-wrong = Das ist keine Transaktion (PSBT, als Text in Base64). Es wurde nichts gesendet; fügen Sie sie ganz ein.
+
 ## Die Währung des Hauses
 
 worth-less = weniger als { $amount }
@@ -587,7 +697,7 @@ words-check = Sind sie aufgeschrieben?
 words-number = Wort { $number }
 words-done = Prüfen
 words-wrong = Das sind nicht die Wörter, nach denen gefragt wurde. Sehen Sie auf Ihr Papier, lassen Sie sie noch einmal zeigen und versuchen Sie es erneut.
-words-elsewhere = Die Wallet, die bezahlt, ist außerhalb von Kilosat; ihre Wörter sind nicht hier.
+words-elsewhere = Die Wallet, die bezahlt, ist außerhalb von Kilosat und hat eigene Wörter. Diese hier sind für Ersparnisse auf der Chain.
 
 ## Doors
 

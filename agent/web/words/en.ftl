@@ -534,6 +534,116 @@ step-by-hand = You ordered by hand to pay { $amount }.
 step-by-hand-failed = A payment by hand is not tried again by itself.
 total-by-hand = Paid by hand
 
+## Savings on the chain
+
+savings = Savings on the chain
+savings-short = Bitcoin that you lay by: larger sums that lie still, outside the Lightning network.
+savings-more-about = What that is
+savings-holds = { $amount } can be spent.
+savings-show = Show your savings
+savings-about = Savings are bitcoin that you lay by in a wallet on the chain, beside the wallet that pays. Their keys come from the words of this device, and Kilosat spends nothing of them by itself: only you send, with your password. Opening them costs nothing; sending costs a network fee each time, so they are for larger sums that lie still.
+savings-open = Open savings on the chain
+savings-open-next = Next you see the line of kilosat.toml that changes, and are asked for your password.
+savings-words-first = First write down the words of this device and let Kilosat check them: without them, a broken device takes your savings along. Then come back here.
+savings-words-unchecked = Nobody has checked yet that the words of this device are written down. Without them, a broken device takes these savings along.
+savings-closed = There are no savings on the chain here yet.
+savings-no-such = There is no such transaction in these savings. Nothing was changed.
+savings-fault = The chain cannot be asked now, so what you see may be old: { $why }.
+savings-stale = Nothing is sent now: { $why }.
+savings-progress = The chain is being read: { $done } of { $of }.
+savings-incoming = Coming in
+savings-incoming-note = in no block yet
+savings-immature = Not ripe yet
+savings-immature-note = mined; to be spent after 100 blocks
+savings-reserve = Reserve
+savings-reserve-note = part of it, and never sent
+savings-history = What happened
+savings-history-none = Nothing has come in yet. Press Receive, and send bitcoin to the address that you see there, from any wallet or exchange; a small sum first.
+savings-history-note = What was sent includes its fee. What it was worth is by the price of that time.
+savings-older = Show older ones as well
+savings-what-for = What
+savings-opening = Was there already
+savings-received = Received
+savings-sent = Sent
+savings-gone = replaced or dropped, counts no more
+savings-waiting = waits for a block
+savings-confirmations = { $count ->
+    [one] { $number } confirmation
+   *[other] { $number } confirmations
+}
+savings-more = Details and note
+savings-txid = Transaction
+savings-to = To
+savings-in-block = In block
+savings-label = Your note
+savings-label-note = For your own history; nobody else sees it.
+savings-label-save = Keep this note
+savings-faster = Make it faster
+savings-rate = Fee rate, in sat/vB
+savings-rate-note = Empty: what the network asks for now, and more than so far. You see what it costs before anything is sent.
+savings-coins = Coins
+savings-coins-count = { $count ->
+    [one] { $number } coin
+   *[other] { $number } coins
+}
+savings-coin-address = At the address
+savings-chain = Where this is known from
+savings-source = Answered last
+savings-source-none = nobody yet
+savings-kind = Addresses
+savings-kind-segwit = segwit (bc1q)
+savings-kind-taproot = taproot (bc1p)
+savings-kind-watch = watched only, the key is elsewhere
+savings-look = Ask now
+savings-search = Search all addresses
+savings-search-note = As after a restore from words: looks for coins at addresses that were never shown here as well. It can take hours where every block is read.
+savings-receive = Receive savings
+savings-receive-note = Send bitcoin to this address from any wallet or exchange. Whoever knows several of your addresses knows what you have, so each payment gets another one.
+savings-receive-code = The address as a QR code
+savings-receive-next = What is sent shows under your savings within minutes, and can be spent once a block has it, which takes ten minutes or some hours. This address stays yours, and stays good.
+savings-another = Another address
+savings-send = Send
+savings-send-title = Send savings
+savings-address = Bitcoin address of the recipient
+savings-address-note = It begins with bc1, 1 or 3. Compare its beginning and its end with what the recipient gave you.
+savings-all = Everything that can be spent, less the fee
+savings-speed = How fast
+savings-speed-note = A faster one costs a higher fee; what others pay changes all the time.
+savings-guess = Nobody said what the network asks for now; these are the least that is passed on.
+savings-soon = within twenty minutes or so: { $rate }
+savings-hour = within an hour or so: { $rate }
+savings-day = within a day or so: { $rate }
+savings-own = at a fee rate of my own
+savings-own-rate = Fee rate of your own, in sat/vB
+savings-coins-choose = Choose the coins yourself
+savings-coins-note = With none chosen, Kilosat chooses. The largest come first.
+savings-coin = { $amount } at { $address }
+savings-both = Write an amount or choose everything, not both.
+savings-fault-amount = { $field }: write a whole number of sat, such as 50000, or choose everything.
+savings-next-note = Next you see whom it goes to and what it costs. Nothing is sent before you confirm.
+savings-draft-title = Send { $amount }?
+savings-draft-faster = Make it faster?
+savings-draft-child = This sends what the waiting transaction brings on to yourself, with a fee that is enough for both. Only the fee leaves your savings.
+savings-draft-share = Fee, of the amount
+savings-draft-rate = Fee rate
+savings-draft-left = Can be spent afterwards
+savings-draft-replaces = In place of
+savings-draft-gone = This draft is not known any more: it was sent, or Kilosat has started anew. Look at what happened before you begin again.
+savings-final = What is sent on the chain cannot be called back.
+savings-now = Send { $amount }
+savings-now-faster = Pay { $fee } fee
+savings-slow = The chain source takes its time. If it is being sent, it stands in the history of your savings; look there before you send anything again.
+savings-elsewhere = Sign it where the key is
+savings-elsewhere-note = This device holds no key of these savings. Take the transaction to the program or the device that does, as a file, as text or as a picture; sign it there, and bring it back below.
+savings-psbt = The transaction to be signed (PSBT)
+savings-psbt-file = Save it as a file
+savings-psbt-code = The transaction to be signed, as a QR code
+savings-signed = Bring back a signed transaction
+savings-signed-note = A transaction that was drafted here and signed where the key is. Kilosat compares it with its draft before it sends it.
+savings-signed-text = The signed transaction (PSBT, as text)
+savings-signed-send = Send it
+savings-signed-wrong = This is no transaction (PSBT, as text in base64). Nothing was sent; paste all of it.
+
 ## The owner's currency
 
 worth-less = less than { $amount }
@@ -587,7 +697,7 @@ words-check = Are they written down?
 words-number = Word { $number }
 words-done = Check
 words-wrong = These are not the words that were asked for. Look at your paper, show them once more, and try again.
-words-elsewhere = The wallet that pays is outside Kilosat, so its words are not here.
+words-elsewhere = The wallet that pays is outside Kilosat and has words of its own. These are for savings on the chain.
 
 ## Doors
 

@@ -26,7 +26,7 @@ impl EsploraClient {
         manner: Manner,
         news: &mpsc::Sender<News>,
     ) -> Result<Answer, String> {
-        let fault = |error: Error| error.to_string();
+        let fault = |error: Error| in_words(&error);
         let tip = self.client.get_tip_hash().await.map_err(fault)?;
         let header = self.client.get_header_by_hash(&tip).await.map_err(fault)?;
         let update = match question.scripts {
@@ -48,8 +48,21 @@ impl EsploraClient {
     pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), No> {
         self.client.broadcast(tx).await.map_err(|error| match error {
             Error::HttpResponse { status: 400..=499, message } => No::Refused(message),
-            other => No::Silent(other.to_string()),
+            other => No::Silent(in_words(&other)),
         })
+    }
+}
+
+/// Its client shows its errors as a programmer would want them.
+fn in_words(error: &Error) -> String {
+    match error {
+        Error::Reqwest(error) => match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        },
+        Error::HttpResponse { status, message } => format!("status {status}: {message}"),
+        Error::InvalidResponse => "its answer makes no sense".to_owned(),
+        other => other.to_string(),
     }
 }
 

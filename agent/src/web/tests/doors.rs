@@ -8,95 +8,10 @@ use tokio_rustls::TlsConnector;
 
 use super::super::door::{Peer, welcome};
 use super::super::router;
+use super::routes::{ROUTES, concrete};
 use super::served::{PASSWORD, Served, body, example_house};
 use crate::http::{Fingerprint, pinned};
 use crate::store::JournalEntry;
-
-/// Every route, with each method that it has; those of the API stand with its tests.
-const ROUTES: [(&str, &str); 72] = [
-    ("GET", "/"),
-    ("GET", "/status.json"),
-    ("GET", "/agreements"),
-    ("GET", "/agreements/new"),
-    ("POST", "/agreements/new"),
-    ("GET", "/agreements/{id}"),
-    ("GET", "/agreements/{id}/edit"),
-    ("POST", "/agreements/{id}/edit"),
-    ("POST", "/agreements/{id}/pause"),
-    ("POST", "/agreements/{id}/resume"),
-    ("POST", "/agreements/{id}/remove"),
-    ("GET", "/feeds/new"),
-    ("POST", "/feeds/new"),
-    ("GET", "/feeds/{id}/edit"),
-    ("POST", "/feeds/{id}/edit"),
-    ("GET", "/change/{token}"),
-    ("POST", "/change/{token}"),
-    ("GET", "/wallet"),
-    ("GET", "/wallet/service"),
-    ("POST", "/wallet/service"),
-    ("GET", "/wallet/words"),
-    ("POST", "/wallet/words"),
-    ("POST", "/wallet/words/check"),
-    ("GET", "/wallet/pay"),
-    ("POST", "/wallet/pay"),
-    ("POST", "/wallet/pay/now"),
-    ("POST", "/wallet/receive"),
-    ("GET", "/wallet/receive/{hash}"),
-    ("GET", "/devices"),
-    ("GET", "/devices/new"),
-    ("GET", "/devices/by-hand"),
-    ("POST", "/devices/by-hand"),
-    ("GET", "/devices/search"),
-    ("POST", "/devices/search"),
-    ("POST", "/devices/search/end"),
-    ("POST", "/devices/add"),
-    ("GET", "/devices/{id}/edit"),
-    ("POST", "/devices/{id}/edit"),
-    ("POST", "/devices/{id}/remove"),
-    ("GET", "/payments"),
-    ("GET", "/payments.csv"),
-    ("GET", "/payments/{payment}"),
-    ("GET", "/settings"),
-    ("POST", "/settings"),
-    ("POST", "/settings/password"),
-    ("POST", "/settings/sessions/{number}/end"),
-    ("GET", "/settings/diagnostics.json"),
-    ("POST", "/settings/message"),
-    ("GET", "/settings/licences"),
-    ("GET", "/settings/tokens"),
-    ("POST", "/settings/tokens"),
-    ("POST", "/settings/tokens/{number}/end"),
-    ("POST", "/settings/versions/{number}"),
-    ("GET", "/settings/file"),
-    ("POST", "/settings/file"),
-    ("GET", "/events"),
-    ("GET", "/history"),
-    ("GET", "/history.json"),
-    ("GET", "/history.csv"),
-    ("GET", "/statement"),
-    ("GET", "/statement.json"),
-    ("POST", "/stop"),
-    ("POST", "/resume"),
-    ("POST", "/answer"),
-    ("POST", "/unlock"),
-    ("POST", "/logout"),
-    ("GET", "/claim"),
-    ("POST", "/claim"),
-    ("GET", "/login"),
-    ("POST", "/login"),
-    ("GET", "/static/kilosat.css"),
-    ("GET", "/static/live.js"),
-];
-
-/// A path that the route has.
-fn concrete(route: &str) -> String {
-    route
-        .replace("{id}", "electricity")
-        .replace("{payment}", "1")
-        .replace("{number}", "1")
-        .replace("{token}", "00")
-        .replace("{hash}", "00")
-}
 
 /// Whether a browser that may not see it is led elsewhere.
 fn is_page(path: &str) -> bool {

@@ -1,6 +1,7 @@
 //! A status in which everything there can be is there, each number once.
 
 use super::*;
+use crate::treasury::{FeeRates, TreasuryView};
 
 /// A stranger's text, as hostile as it gets.
 pub(super) const HOSTILE: &str = "</p><script>alert('x')</script><img src=//evil.example onerror=\"x\"> & more";
@@ -40,7 +41,7 @@ pub(super) fn full() -> Status {
         },
         stop_button: None,
         wallet_fault: Some("LND cannot be reached.".to_owned()),
-        treasury: None,
+        treasury: Some(savings()),
         wallet_age_ms: Some(37_000),
         lightning: Balance {
             node_id: "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5".to_owned(),
@@ -104,6 +105,27 @@ pub(super) fn full() -> Status {
         payments: payments(),
         open_payments: 2,
         journal_entries: 98_765,
+    }
+}
+
+/// What is laid by on the chain.
+pub(super) fn savings() -> TreasuryView {
+    TreasuryView {
+        kind: "segwit".to_owned(),
+        id: "n9g32cn0".to_owned(),
+        spendable_sat: 41_234_018,
+        incoming_sat: 350_019,
+        immature_sat: 625_020,
+        reserve_sat: 5_000_021,
+        height: 925_022,
+        tip_age_ms: Some(660_000),
+        asked_ms: Some(23_000),
+        source: Some("https://esplora.example/api".to_owned()),
+        fault: None,
+        stale: None,
+        searched: true,
+        progress: None,
+        fees: FeeRates { soon: 14, hour: 8, day: 3, is_guess: false },
     }
 }
 

@@ -8,6 +8,7 @@ use super::browser::{Tab, axe};
 use super::served::{EXAMPLE, Served, body, example_house, house_in};
 
 use super::pay::euro;
+use super::savings::{move_savings, open_savings};
 use super::text_of;
 use crate::latest::Value as Reading;
 use crate::lightning::LightningService;
@@ -53,6 +54,7 @@ async fn lived_in(days: u64) -> Served {
     let state = format!("state_directory = {:?}", folder.path());
     let mut text = EXAMPLE.replace("state_directory = \"/var/lib/kilosat\"", &state);
     text = text.replace("#measures = \"grid\"", "measures = \"grid\"");
+    text = text.replace("\nwallet = \"none\"", "\nwallet = \"segwit\"");
     for (number, measures) in ["solar", "battery", "car"].iter().enumerate() {
         text += &format!(
             "[[meter]]\nid = \"{measures}\"\nmeasures = \"{measures}\"\nprofile = \"eastron-sdm630\"\nhost = \"192.168.1.{}\"\n\
@@ -61,8 +63,10 @@ async fn lived_in(days: u64) -> Served {
         );
     }
     crate::disk::replace(&folder.path().join("kilosat.toml"), text.as_bytes()).unwrap();
-    let house = house_in(folder, LightningService::Absent);
+    let mut house = house_in(folder, LightningService::Absent);
     live(&house.0, days).await;
+    open_savings(&mut house.0).await;
+    move_savings(&house.0).await;
     for (meter, watts) in [("main", -1_480), ("solar", 5_230), ("battery", 900), ("car", 2_300)] {
         let at_ms = house.0.clock.elapsed_ms();
         house.0.latest.put(meter, "power", Reading { milli: watts * 1_000, unit: "W".to_owned(), at_ms });
@@ -168,6 +172,10 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("wallet-pay", "/wallet/pay"),
             ("wallet-service", "/wallet/service"),
             ("wallet-words", "/wallet/words"),
+            ("savings", "/wallet/savings"),
+            ("savings-receive", "/wallet/savings/receive"),
+            ("savings-send", "/wallet/savings/send"),
+            ("savings-signed", "/wallet/savings/signed"),
             ("devices", "/devices"),
             ("device-new", "/devices/new"),
             ("device-by-hand", "/devices/by-hand"),

@@ -18,7 +18,9 @@ fn what_the_wallet_says_and_what_the_ledger_has_stand_side_by_side() {
     let lightning = Balance { channels: Some(0), channels_usable: Some(0), ..Balance::default() };
     let empty = Status { lightning, wallet_age_ms: Some(0), ..Status::default() };
     shows(&wallet(empty), &["The wallet has no channel yet, so it cannot pay. The first money it receives opens one"]);
+    shows(&text, &["Savings on the chain", "41 234 018 sat (≈ 25", "can be spent. Show your savings"]);
     let silent = wallet(Status::default());
+    shows(&silent, &["Bitcoin that you lay by"]);
     shows(&silent, &["the wallet has not answered yet"]);
     assert!(!silent.contains("Can be received"), "{silent}");
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use qrcode::{Color, EcLevel};
 
 /// A code of so many squares on each side, with the four empty ones around that scanners want.
-pub(super) struct QrCode {
+pub(in super::super) struct QrCode {
     /// Squares on each side, the edge included.
     pub side: usize,
     /// The dark ones (SVG path data).
@@ -14,7 +14,7 @@ pub(super) struct QrCode {
 
 impl QrCode {
     /// Of this text; `None` where it is too long for one.
-    pub(super) fn of(text: &str) -> Option<QrCode> {
+    pub(in super::super) fn of(text: &str) -> Option<QrCode> {
         let code = qrcode::QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
         let width = code.width();
         let mut path = String::new();

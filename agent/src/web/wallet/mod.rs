@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use serde::Deserialize;
 
-use self::code::QrCode;
+pub(super) use self::code::QrCode;
 pub(super) use self::pay::{form as pay_page, look as look_at_bill, pay};
 pub(super) use self::service::{form as service_page, save as save_service};
 pub(super) use self::words::{

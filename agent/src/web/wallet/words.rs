@@ -20,6 +20,8 @@ use crate::status::StatusSource;
 struct WordsPage {
     frame: Frame,
     t: Words,
+    /// The wallet that pays has words of its own; these are those of the savings on the chain.
+    pays_elsewhere: bool,
     /// Empty while the password has not been given.
     words: Vec<&'static str>,
     /// Which are asked for, counted from 1.
@@ -50,13 +52,11 @@ pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words)
 }
 
 async fn shown(source: &StatusSource, t: Words, words: Vec<&'static str>, fault: Option<String>) -> Answer {
-    if source.config().wallet.is_some() {
-        return Err(Refused::missing(t, "words-elsewhere", "/wallet"));
-    }
     let frame = Frame::of(source, t, "wallet").await?;
+    let pays_elsewhere = source.config().wallet.is_some();
     let [first, second, third] = three_of(words.len());
     let asked = [("first", first), ("second", second), ("third", third)];
-    Ok(page(&WordsPage { frame, t, words, asked, fault }))
+    Ok(page(&WordsPage { frame, t, pays_elsewhere, words, asked, fault }))
 }
 
 /// `POST /wallet/words`: shows them.
@@ -107,9 +107,6 @@ pub(in super::super) fn are_checked(source: &StatusSource) -> bool {
 }
 
 fn words(source: &StatusSource, t: Words) -> Result<Vec<&'static str>, Refused> {
-    if source.config().wallet.is_some() {
-        return Err(Refused::missing(t, "words-elsewhere", "/wallet"));
-    }
     let seed = Seed::load_or_create(&source.config().state_directory);
     let refused = |text: String| Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, text, "/wallet");
     Ok(seed.map_err(|fault| refused(fault.to_string()))?.words())

@@ -5,6 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::Words;
+use crate::domain::money::MSAT_PER_SAT;
 use crate::language::Language;
 use crate::store::{BY_HAND, BitcoinPrice};
 use crate::web::show;
@@ -20,6 +21,11 @@ impl Words {
         self.localised(show::sat(msat))
     }
 
+    /// Whole satoshis.
+    pub fn sats(self, sat: &u64) -> String {
+        self.sat(&sat.saturating_mul(MSAT_PER_SAT))
+    }
+
     /// Satoshis that may be below zero.
     pub fn signed_sat(self, msat: &i64) -> String {
         self.localised(show::signed_sat(msat))
@@ -27,11 +33,19 @@ impl Words {
 
     /// What an amount is worth at a price of bitcoin.
     pub fn worth(self, msat: &u64, price: &BitcoinPrice) -> String {
-        let (cents, least) = (price.cents_of(*msat), smallest(&price.currency));
-        if *msat > 0 && cents < least {
-            return self.with("worth-less", "amount", self.money(least, &price.currency));
+        match *msat {
+            0 => format!("≈ {}", self.money(0, &price.currency)),
+            msat => self.worth_then(price.cents_of(msat), &price.currency),
         }
-        format!("≈ {}", self.money(cents, &price.currency))
+    }
+
+    /// What something was worth that is not nothing, in hundredths of the currency.
+    pub fn worth_then(self, cents: u64, currency: &str) -> String {
+        let least = smallest(currency);
+        if cents < least {
+            return self.with("worth-less", "amount", self.money(least, currency));
+        }
+        format!("≈ {}", self.money(cents, currency))
     }
 
     /// An amount of a currency, given in hundredths.
