@@ -96,7 +96,10 @@ impl Engine {
     pub fn spend(&mut self, now: Now, keep: &Keep, spend: &Spend) -> Result<Result<(), String>, EngineError> {
         let mut allowed = Ok(());
         self.transact(now, |step| {
-            allowed = step.may_spend(spend)?;
+            allowed = match keep.seen.iter().any(|seen| seen.txid == spend.txid) {
+                true => step.may_spend(spend)?,
+                false => Err(NOT_COUNTED.to_owned()),
+            };
             match allowed {
                 Ok(()) => step.spend(keep, spend),
                 Err(_) => Ok(()),
@@ -163,6 +166,10 @@ impl Engine {
 
 impl Step<'_> {
     fn keep(&mut self, keep: &Keep) -> Result<(), StoreError> {
+        let amounts = keep.seen.iter().map(|seen| seen.net_sat.unsigned_abs());
+        if amounts.chain([keep.total_sat]).any(|sat| sat > SUPPLY_SAT) {
+            return self.lock(IMPOSSIBLE);
+        }
         if let Some(change) = &keep.change {
             self.tx.add_onchain_change(&keep.wallet, change)?;
         }
@@ -304,5 +311,10 @@ fn msat(sat: i64) -> i64 {
     sat.saturating_mul(1_000)
 }
 
+const NOT_COUNTED: &str = "The wallet holds another transaction for the newer one. Nothing was sent; look at what happened, and \
+    begin again.";
+const IMPOSSIBLE: &str = "a chain source tells of more bitcoin in your savings than there can be. Nothing of it was booked; use \
+    another source.";
+const SUPPLY_SAT: u64 = 2_100_000_000_000_000;
 /// Key in the table `meta`, followed by a wallet's id.
 const SEARCHED: &str = "treasury_searched";

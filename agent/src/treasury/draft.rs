@@ -2,9 +2,11 @@
 
 use bdk_wallet::coin_selection::InsufficientFunds;
 use bdk_wallet::error::{BuildFeeBumpError, CreateTxError};
+use bdk_wallet::miniscript::psbt::PsbtExt;
 use bdk_wallet::{KeychainKind, SignOptions};
 use bitcoin::secp256k1::Secp256k1;
-use bitcoin::{Address, Amount, FeeRate, OutPoint, Psbt, ScriptBuf, Transaction, Txid};
+use bitcoin::absolute::LockTime;
+use bitcoin::{Address, Amount, OutPoint, Psbt, ScriptBuf, Transaction, Txid, Weight};
 use serde::{Deserialize, Serialize};
 
 use super::guard::{Guard, Refused, read_address, read_rate};
@@ -77,7 +79,7 @@ pub(super) struct Draft {
     pub(super) amount: Amount,
     pub(super) fee: Amount,
     /// Of the transaction as it will be signed.
-    pub(super) rate: FeeRate,
+    pub(super) weight: Weight,
     pub(super) replaces: Option<Txid>,
 }
 
@@ -92,7 +94,7 @@ impl Draft {
             to: self.to.to_string(),
             amount_sat: self.amount.to_sat(),
             fee_sat: self.fee.to_sat(),
-            sat_per_kvb: self.rate.to_sat_per_kwu().saturating_mul(4),
+            sat_per_kvb: (self.fee / self.weight).to_sat_per_kwu().saturating_mul(4),
             replaces: self.replaces.map(|txid| txid.to_string()),
             signs_elsewhere,
             psbt: self.psbt.to_string(),
@@ -128,8 +130,12 @@ impl Purse {
         }
         let coins: Vec<_> = wish.coins.iter().map(|coin| self.own_coin(coin)).collect::<Result<_, _>>()?;
         let left_alone = self.not_ours_yet();
+        if let Some(coin) = coins.iter().find(|coin| left_alone.contains(coin)) {
+            return Err(Refused::NotYet(coin.to_string()));
+        }
         let mut builder = self.wallet.build_tx();
-        builder.fee_rate(rate).unspendable(left_alone);
+        // No height that a source made up makes a transaction wait.
+        builder.fee_rate(rate).nlocktime(LockTime::ZERO).unspendable(left_alone);
         if !coins.is_empty() {
             builder.add_utxos(&coins).map_err(|error| Refused::Coin(error.to_string()))?.manually_selected_only();
         }
@@ -146,7 +152,7 @@ impl Purse {
         }
         let psbt = builder.finish().map_err(refused)?;
         let draft = self.drafted(psbt, to, &script, None)?;
-        guard.allow(draft.amount, draft.fee, self.left_after(&draft))?;
+        self.still_allows(&draft, guard)?;
         Ok(draft)
     }
 
@@ -156,6 +162,10 @@ impl Purse {
         let not_bumpable = || Refused::NotBumpable(txid.to_string());
         let known = self.wallet.get_tx(txid).ok_or_else(not_bumpable)?;
         let old = known.tx_node.tx.clone();
+        // Only what is ours alone can be replaced, and only while nothing of ours follows from it.
+        if !self.spends_only_ours(&old) || self.has_spent_from(txid) {
+            return Err(not_bumpable());
+        }
         let old_fee = self.wallet.calculate_fee(&old).map_err(|_| not_bumpable())?;
         let (to, script) = self.recipient_of(&old).ok_or_else(not_bumpable)?;
         let mut builder = self.wallet.build_fee_bump(txid).map_err(|error| match error {
@@ -165,19 +175,23 @@ impl Purse {
             | BuildFeeBumpError::UnknownUtxo(_) => Refused::NotBumpable(txid.to_string()),
             other => Refused::Build(other.to_string()),
         })?;
-        builder.fee_rate(rate);
+        builder.fee_rate(rate).nlocktime(LockTime::ZERO);
+        if old.output.len() == 1 {
+            // Everything was sent, so what arrives pays for it.
+            builder.set_recipients(Vec::new()).drain_to(script.clone());
+        }
         let psbt = builder.finish().map_err(|error| match error {
             CreateTxError::FeeRateTooLow { .. } | CreateTxError::FeeTooLow { .. } => {
-                Refused::BumpTooSmall { least: least_bump(old_fee, &old), fee: (rate * old.weight()).to_sat() }
+                Refused::BumpTooSmall { least: least_bump(old_fee, old.weight()), fee: (rate * old.weight()).to_sat() }
             }
             other => refused(other),
         })?;
         let draft = self.drafted(psbt, to, &script, Some(txid))?;
-        let least = least_bump(old_fee, &old);
+        let least = least_bump(old_fee, draft.weight);
         if draft.fee.to_sat() < least {
             return Err(Refused::BumpTooSmall { least, fee: draft.fee.to_sat() });
         }
-        guard.allow(draft.amount, draft.fee, self.left_after(&draft))?;
+        self.still_allows(&draft, guard)?;
         Ok(draft)
     }
 
@@ -200,7 +214,7 @@ impl Purse {
         let mut child = |fee: Option<Amount>| {
             let mut builder = self.wallet.build_tx();
             builder.add_utxos(&ours).map_err(|error| Refused::Coin(error.to_string()))?.manually_selected_only();
-            builder.drain_to(script.clone());
+            builder.drain_to(script.clone()).nlocktime(LockTime::ZERO);
             match fee {
                 Some(fee) => builder.fee_absolute(fee),
                 None => builder.fee_rate(rate),
@@ -213,8 +227,13 @@ impl Purse {
         let missing = parent_needs.checked_sub(parent_fee).unwrap_or(Amount::ZERO);
         let psbt = child(Some(alone_fee + missing))?;
         let draft = self.drafted(psbt, home, &script, None)?;
-        guard.allow_fee(draft.amount, draft.fee)?;
+        self.still_allows(&draft, guard)?;
         Ok(draft)
+    }
+
+    /// Whether the guards let this draft be sent now.
+    pub(super) fn still_allows(&self, draft: &Draft, guard: Guard) -> Result<(), Refused> {
+        guard.allow(draft.amount, draft.fee, self.left_after(draft))
     }
 
     /// Signs a draft with the key of this device.
@@ -239,9 +258,11 @@ impl Purse {
 
     /// Lets a signed transaction count from `now_s` on, in seconds since 1970, and what it replaces no more.
     pub(super) fn take(&mut self, tx: &Transaction, replaces: Option<Txid>, now_s: u64) {
-        self.wallet.apply_unconfirmed_txs([(tx.clone(), now_s)]);
-        // What is in no block yet counts on to the next second, see `Keeper::count_on`.
-        self.wallet.apply_evicted_txs(replaces.map(|txid| (txid, now_s.saturating_add(1))));
+        let replaced = replaces.and_then(|txid| self.wallet.get_tx(txid)).and_then(|old| old.tx_node.last_seen);
+        // Later than what it replaces was seen, whatever the clock says.
+        let seen_s = replaced.map_or(now_s, |old_s| now_s.max(old_s.saturating_add(1)));
+        self.wallet.apply_unconfirmed_txs([(tx.clone(), seen_s)]);
+        self.wallet.apply_evicted_txs(replaces.map(|txid| (txid, seen_s)));
     }
 
     /// The change address of a draft that is not sent may be used by the next one.
@@ -253,18 +274,6 @@ impl Purse {
         }
     }
 
-    /// Whether everything that a transaction spends is still there; what it replaces has not spent it for good.
-    pub(super) fn may_still_spend(&self, tx: &Transaction, replaces: Option<Txid>) -> bool {
-        let replaced = replaces.and_then(|txid| self.wallet.get_tx(txid));
-        let replaced = replaced.filter(|known| !known.chain_position.is_confirmed());
-        let replaced: Vec<OutPoint> = replaced
-            .map_or_else(Vec::new, |old| old.tx_node.tx.input.iter().map(|input| input.previous_output).collect());
-        tx.input.iter().all(|input| {
-            let coin = input.previous_output;
-            replaced.contains(&coin) || self.wallet.get_utxo(coin).is_some_and(|known| !known.is_spent)
-        })
-    }
-
     /// A draft that was kept for its signature.
     pub(super) fn revive(&self, kept: &OnchainDraft) -> Option<Draft> {
         let psbt: Psbt = kept.psbt.parse().ok()?;
@@ -273,15 +282,14 @@ impl Purse {
         self.drafted(psbt, to, &script, kept.replaces).ok()
     }
 
-    /// Whether this transaction counts, as far as is known here.
-    pub(super) fn counts(&self, txid: Txid) -> bool {
-        self.wallet.transactions().any(|known| known.tx_node.txid == txid)
-    }
-
     fn finalized(&self, mut psbt: Psbt) -> Result<Transaction, Refused> {
         let options = SignOptions { trust_witness_utxo: true, ..SignOptions::default() };
         match self.wallet.finalize_psbt(&mut psbt, options) {
-            Ok(true) => psbt.extract_tx().map_err(|error| Refused::Unsigned(error.to_string())),
+            // Its scripts are run, as a node would: who signs elsewhere may have signed something else.
+            Ok(true) => {
+                let tx = PsbtExt::extract(&psbt, self.wallet.secp_ctx());
+                tx.map_err(|error| Refused::Unsigned(error.to_string()))
+            }
             Ok(false) => Err(Refused::Unsigned("a signature is missing".to_owned())),
             Err(error) => Err(Refused::Unsigned(error.to_string())),
         }
@@ -291,15 +299,14 @@ impl Purse {
         let fee = fee_of(&psbt)?;
         let paid = psbt.unsigned_tx.output.iter().filter(|output| output.script_pubkey == *script);
         let amount = paid.map(|output| output.value).sum();
-        Ok(Draft { rate: self.rate_of(&psbt, fee), psbt, to, amount, fee, replaces })
+        Ok(Draft { weight: self.weight_of(&psbt), psbt, to, amount, fee, replaces })
     }
 
-    /// The rate of the transaction with the signatures that it will have.
-    fn rate_of(&self, psbt: &Psbt, fee: Amount) -> FeeRate {
-        let satisfaction = self.keys.external.max_weight_to_satisfy().unwrap_or(bitcoin::Weight::ZERO);
+    /// With the signatures that it will have.
+    fn weight_of(&self, psbt: &Psbt) -> Weight {
+        let satisfaction = self.keys.external.max_weight_to_satisfy().unwrap_or(Weight::ZERO);
         let inputs = u64::try_from(psbt.unsigned_tx.input.len()).unwrap_or(u64::MAX);
-        let weight = psbt.unsigned_tx.weight() + bitcoin::Weight::from_wu(satisfaction.to_wu().saturating_mul(inputs));
-        fee / weight
+        psbt.unsigned_tx.weight() + Weight::from_wu(satisfaction.to_wu().saturating_mul(inputs))
     }
 
     /// What the wallet would hold afterwards.
@@ -308,7 +315,8 @@ impl Purse {
         // What it replaces counts no more.
         let undone = draft.replaces.and_then(|txid| self.wallet.get_tx(txid));
         let undone = undone.map_or((Amount::ZERO, Amount::ZERO), |old| self.wallet.sent_and_received(&old.tx_node.tx));
-        let total = self.wallet.balance().total() + undone.0;
+        // What others may still take back is not there.
+        let total = self.wallet.balance().trusted_spendable() + undone.0;
         (total + received).checked_sub(sent + undone.1).unwrap_or(Amount::ZERO)
     }
 
@@ -325,22 +333,11 @@ impl Purse {
         self.wallet.get_utxo(coin).map(|coin| coin.outpoint).ok_or_else(missing)
     }
 
-    /// Coins that somebody else can still take back: unconfirmed, and not from a transaction of ours.
-    fn not_ours_yet(&self) -> Vec<OutPoint> {
-        let foreign = |txid| {
-            let known = self.wallet.get_tx(txid);
-            known.is_some_and(|known| {
-                let spends_ours = self.wallet.sent_and_received(&known.tx_node.tx).0 > Amount::ZERO;
-                !known.chain_position.is_confirmed() && !spends_ours
-            })
-        };
-        self.wallet.list_unspent().map(|coin| coin.outpoint).filter(|coin| foreign(coin.txid)).collect()
-    }
 }
 
-/// What a replacement must cost at least: more than before by one satoshi for each of its virtual bytes.
-fn least_bump(old_fee: Amount, old: &Transaction) -> u64 {
-    old_fee.to_sat().saturating_add(u64::try_from(old.vsize()).unwrap_or(u64::MAX))
+/// What a replacement must cost at least: more than before by one satoshi for each of its own virtual bytes (BIP 125).
+fn least_bump(old_fee: Amount, weight: Weight) -> u64 {
+    old_fee.to_sat().saturating_add(weight.to_vbytes_ceil())
 }
 
 fn fee_of(psbt: &Psbt) -> Result<Amount, Refused> {

@@ -80,6 +80,9 @@ pub enum Refused {
     /// A coin that is not there.
     #[error("coin {0} is not in this wallet, or is spent. Nothing was sent; look at the list of coins again")]
     Coin(String),
+    /// A coin that others may still take back.
+    #[error("coin {0} was sent by others and is in no block yet, so it may still be taken back. Nothing was sent; wait for its block")]
+    NotYet(String),
     /// Nobody can sign here.
     #[error(
         "this device holds no key for this wallet. Nothing was sent; sign the transaction (PSBT) where the key is, and bring it back"

@@ -27,6 +27,7 @@ use crate::tasks::{EngineGone, EngineHandle};
 pub struct Treasury {
     commands: mpsc::Sender<Asked>,
     view: watch::Receiver<TreasuryView>,
+    clock: Clock,
 }
 
 /// What the keeper is asked for.
@@ -110,10 +111,11 @@ pub struct Keeper {
 }
 
 /// A question that is under way.
-#[derive(Clone, Copy)]
 struct Round {
     source: usize,
     all: bool,
+    /// What was told does not fit to what is known; the rest of the answer counts for nothing then.
+    misfit: Option<String>,
 }
 
 /// What a round's task tells: news, and how it ended.
@@ -125,7 +127,10 @@ enum Told {
 impl Treasury {
     /// What is known now.
     pub fn view(&self) -> TreasuryView {
-        self.view.borrow().clone()
+        let view = self.view.borrow().clone();
+        let since = self.clock.elapsed_ms().saturating_sub(view.shown_ms);
+        let older = |age: Option<u64>| age.map(|age| age.saturating_add(since));
+        TreasuryView { tip_age_ms: older(view.tip_age_ms), asked_ms: older(view.asked_ms), ..view }
     }
 
     /// The keeper's answer.
@@ -160,6 +165,7 @@ impl Keeper {
         merge_many(&engine, &id, &kept, saved.as_ref()).await?;
         let (commands, asked) = mpsc::channel(ASKED_MAX);
         let (sender, view) = watch::channel(TreasuryView::default());
+        let treasury = Treasury { commands, view, clock: clock.clone() };
         let mut keeper = Keeper {
             purse,
             keys,
@@ -188,7 +194,7 @@ impl Keeper {
         // A new wallet's descriptors are kept before any address of it is shown.
         keeper.keep(false).await?;
         keeper.show();
-        Ok(Ok((keeper, Treasury { commands, view }, asked)))
+        Ok(Ok((keeper, treasury, asked)))
     }
 
     /// Keeps the wallet until nobody can ask any more, or the engine is gone.
@@ -283,6 +289,8 @@ impl Keeper {
             Some("the addresses of this wallet are still being searched".to_owned())
         } else if silent_min >= SILENT_MAX_MIN {
             Some(format!("no chain source answered for {silent_min} minutes"))
+        } else if tip_s > self.now_s().saturating_add(CLOCK_BEHIND_MAX_S) {
+            Some("this device's clock is behind".to_owned())
         // Blocks of a test chain come when somebody wants them.
         } else if tip_h >= TIP_MAX_H && self.network == Network::Bitcoin {
             Some(format!("it is {tip_h} hours old, or this device's clock is wrong"))
@@ -325,6 +333,7 @@ impl Keeper {
             searched: self.searched,
             progress: self.progress,
             fees: self.fees,
+            shown_ms: now,
         });
     }
 }
@@ -332,5 +341,7 @@ impl Keeper {
 const ASKED_MAX: usize = 32;
 const NEWS_MAX: usize = 8;
 const SILENT_MAX_MIN: u64 = 30;
+/// A block may bear a time two hours ahead.
+const CLOCK_BEHIND_MAX_S: u64 = 7_200;
 /// Six hours without a block happen once in many thousand years.
 const TIP_MAX_H: u64 = 6;

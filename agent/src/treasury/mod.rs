@@ -9,6 +9,7 @@ mod guard;
 mod keeper;
 mod keys;
 mod purse;
+mod standing;
 mod view;
 
 pub use chain::{ChainFault, FeeRates};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bdk_wallet::chain::spk_client::{FullScanRequest, SyncRequest};
 use bdk_wallet::chain::{BlockId, ChainPosition, CheckPoint};
 use bdk_wallet::{AddressInfo, Balance, ChangeSet, KeychainKind, Update, Wallet};
-use bitcoin::{Block, Network, Transaction, Txid};
+use bitcoin::{Amount, Block, Network, OutPoint, Transaction, Txid};
 use serde::{Deserialize, Serialize};
 
 use super::TreasuryFault;
@@ -100,10 +100,13 @@ impl Purse {
 
     /// Every transaction that counts, in no order.
     pub fn seen(&self) -> Vec<SeenTx> {
-        let signed = |amount: bitcoin::Amount| i64::try_from(amount.to_sat()).unwrap_or(i64::MAX);
+        let signed = |amount: Amount| i64::try_from(amount.to_sat()).unwrap_or(i64::MAX);
         let all = self.wallet.transactions().map(|known| {
             let tx = &known.tx_node.tx;
-            let (sent, received) = self.wallet.sent_and_received(tx);
+            let received = self.wallet.sent_and_received(tx).1;
+            // Of coins that are known whole only, as the wallet's balance has it.
+            let spent = tx.input.iter().filter_map(|input| self.own_output(input.previous_output));
+            let sent: Amount = spent.sum();
             let anchor = match known.chain_position {
                 ChainPosition::Confirmed { anchor, .. } => Some(anchor),
                 ChainPosition::Unconfirmed { .. } => None,
@@ -111,7 +114,7 @@ impl Purse {
             SeenTx {
                 txid: known.tx_node.txid,
                 net_sat: signed(received) - signed(sent),
-                fee_sat: self.wallet.calculate_fee(tx).ok().map(bitcoin::Amount::to_sat),
+                fee_sat: self.wallet.calculate_fee(tx).ok().map(Amount::to_sat),
                 height: anchor.map(|anchor| anchor.block_id.height),
                 block_s: anchor.map(|anchor| anchor.confirmation_time),
             }
@@ -131,12 +134,43 @@ impl Purse {
         Question { checkpoint: self.wallet.latest_checkpoint(), unconfirmed, scripts }
     }
 
+    /// What a coin of ours is worth, if the transaction that brought it is known whole.
+    pub(super) fn own_output(&self, coin: OutPoint) -> Option<Amount> {
+        let parent = self.wallet.tx_graph().get_tx(coin.txid)?;
+        let output = parent.output.get(usize::try_from(coin.vout).ok()?)?;
+        self.wallet.is_mine(output.script_pubkey.clone()).then_some(output.value)
+    }
+
     /// What a server that knows addresses answered.
     ///
     /// # Errors
-    /// Its chain has nothing to do with the one known here.
-    pub(super) fn learn(&mut self, update: Update) -> Result<(), String> {
+    /// Its chain has nothing to do with the one known here, or it tells what cannot be; nothing of it counts then.
+    pub(super) fn learn(&mut self, update: Update, now_s: u64) -> Result<(), String> {
+        self.can_be(&update, now_s)?;
         self.wallet.apply_update(update).map_err(|error| error.to_string())
+    }
+
+    /// A server can make up what it likes; what nobody can have, and blocks that cannot be there yet, are not taken.
+    fn can_be(&self, update: &Update, now_s: u64) -> Result<(), String> {
+        let mut ours = self.wallet.balance().total();
+        let outputs = update.tx_update.txs.iter().flat_map(|tx| &tx.output).chain(update.tx_update.txouts.values());
+        for output in outputs {
+            if self.wallet.is_mine(output.script_pubkey.clone()) {
+                ours = ours.checked_add(output.value).ok_or(TOO_MUCH)?;
+            }
+            if output.value > Amount::MAX_MONEY || ours > Amount::MAX_MONEY {
+                return Err(TOO_MUCH.to_owned());
+            }
+        }
+        let height = update.chain.as_ref().map_or(0, CheckPoint::height);
+        let most = match self.network {
+            Network::Bitcoin => now_s.saturating_sub(GENESIS_S) / FASTEST_BLOCK_S,
+            _ => HEIGHT_MAX,
+        };
+        match u64::from(height) > most {
+            true => Err(format!("there cannot be a block {height} yet")),
+            false => Ok(()),
+        }
     }
 
     /// The next block of the chain.
@@ -158,3 +192,10 @@ impl Purse {
         self.wallet.latest_checkpoint().height()
     }
 }
+
+const TOO_MUCH: &str = "it tells of more bitcoin than there can be";
+/// The first block of bitcoin, in seconds since 1970; on an average no block ever took less than this.
+const GENESIS_S: u64 = 1_231_006_505;
+const FASTEST_BLOCK_S: u64 = 400;
+/// Above, a lock time is no height any more.
+const HEIGHT_MAX: u64 = 499_999_999;

@@ -38,6 +38,9 @@ pub struct TreasuryView {
     pub progress: Option<(u32, u32)>,
     /// What the network asks for.
     pub fees: FeeRates,
+    /// When this was so, in monotonic ms.
+    #[serde(skip)]
+    pub shown_ms: u64,
 }
 
 /// One transaction as it is shown.

@@ -33,7 +33,7 @@ async fn savings_are_sent_made_faster_and_survive_a_reorganisation() {
     assert_eq!((draft.amount_sat, draft.fee_sat), (100_000, 281), "562 units of weight at 2 sat for four");
     assert_eq!(chain.waiting().await, Vec::<String>::new(), "a draft moves nothing");
     let first = saver.send(&draft, None).await.unwrap().to_string();
-    assert_eq!(chain.waiting().await, [first.clone()]);
+    assert_eq!(chain.waiting().await, [first.as_str()]);
     let (view, history) = saver.look().await;
     assert_eq!(view.spendable_sat, COIN_SAT - 100_281, "change on its way back can be spent");
     assert_eq!((find(&history, &first).net_sat, find(&history, &first).confirmations), (-100_281, 0));
@@ -55,7 +55,7 @@ async fn savings_are_sent_made_faster_and_survive_a_reorganisation() {
     let draft = saver.faster(&first, 20).await.unwrap();
     assert_eq!((draft.amount_sat, draft.replaces.as_deref()), (100_000, Some(first.as_str())));
     let second = saver.send(&draft, None).await.unwrap().to_string();
-    assert_eq!(chain.waiting().await, [second.clone()], "it took the place of the first");
+    assert_eq!(chain.waiting().await, [second.as_str()], "it took the place of the first");
     let (_, history) = saver.look().await;
     assert!(find(&history, &first).is_gone && !find(&history, &second).is_gone);
 
@@ -199,7 +199,8 @@ async fn whatever_the_power_cuts_nothing_is_lost_or_sent_twice() {
         }
         let mut waiting = chain.waiting().await;
         let (mut expected, unconfirmed) = (sent.clone(), history.iter().filter(|tx| tx.confirmations == 0).count());
-        (waiting.sort(), expected.sort());
+        waiting.sort();
+        expected.sort();
         assert_eq!(
             (waiting, unconfirmed),
             (expected, sent.len()),

@@ -5,12 +5,14 @@ mod electrum;
 mod esplora;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bdk_wallet::Update;
 use bdk_wallet::chain::BlockId;
 use bitcoin::{Block, Transaction, Txid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use self::bitcoind::BitcoindClient;
@@ -89,6 +91,14 @@ pub enum ChainFault {
         /// What its client said.
         why: String,
     },
+    /// What it tells is of another chain.
+    #[error("{name} tells of another chain than this wallet's ({why}). Nothing of it counts; check the address and [network]")]
+    Misfit {
+        /// The source.
+        name: String,
+        /// Where it does not fit.
+        why: String,
+    },
     /// It says no to a transaction.
     #[error("{name} does not take the transaction ({why})")]
     Refused {
@@ -136,8 +146,9 @@ impl Source {
         news: &mpsc::Sender<News>,
     ) -> Result<Answer, ChainFault> {
         let answer = match &self.client {
-            Client::Esplora(client) => client.ask(question, manner, news).await,
-            Client::Electrum(client) => client.ask(question, manner, news).await,
+            Client::Esplora(client) => in_time(client.ask(question, manner, news)).await,
+            Client::Electrum(client) => in_time(client.ask(question, manner, news)).await,
+            // It reads block after block, which may take days.
             Client::Bitcoind(client) => client.ask(question, manner, news).await,
         };
         answer.map_err(|why| self.silent(why))
@@ -197,6 +208,11 @@ impl FeeRates {
     }
 }
 
+/// A server that finds something at every address never comes to an end.
+async fn in_time(asking: impl Future<Output = Result<Answer, String>>) -> Result<Answer, String> {
+    timeout(ASK_WAIT, asking).await.unwrap_or_else(|_| Err("it takes too long".to_owned()))
+}
+
 fn shown(text: &str) -> String {
     crate::text::cleaned(text, WHY_CHARS_MAX)
 }
@@ -206,6 +222,7 @@ async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, String> + 
     tokio::task::spawn_blocking(call).await.map_err(|_| "it stopped".to_owned())?
 }
 
+const ASK_WAIT: Duration = Duration::from_secs(1_800);
 const RATE_BELIEVED_MAX: u64 = 10_000;
 const WHY_CHARS_MAX: usize = 240;
 

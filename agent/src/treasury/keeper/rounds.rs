@@ -26,7 +26,6 @@ impl Keeper {
         let (sources, news) = (Arc::clone(&self.sources), news.clone());
         tokio::spawn(async move {
             let (sender, mut receiver) = mpsc::channel(NEWS_MAX);
-            let Some(asked) = sources.get(source) else { return };
             let passing = async {
                 while let Some(item) = receiver.recv().await {
                     if news.send(Told::News(item)).await.is_err() {
@@ -34,13 +33,19 @@ impl Keeper {
                     }
                 }
             };
-            // Its sender goes with it, which ends the passing on.
-            let asking = async move { asked.ask(question, manner, &sender).await };
+            // Its sender goes with it, which ends the passing on. A client that panics is one that does not answer.
+            let asking = tokio::spawn(async move {
+                match sources.get(source) {
+                    Some(source) => source.ask(question, manner, &sender).await,
+                    None => Err(ChainFault::Configuration("there is no such chain source".to_owned())),
+                }
+            });
             let (end, ()) = tokio::join!(asking, passing);
+            let end = end.unwrap_or_else(|_| Err(ChainFault::Configuration("its client stopped".to_owned())));
             // Nobody listening means that the program is ending.
             let _ = news.send(Told::End(end)).await;
         });
-        self.round = Some(Round { source, all });
+        self.round = Some(Round { source, all, misfit: None });
     }
 
     pub(super) async fn on_told(&mut self, told: Told, news: &mpsc::Sender<Told>) -> Result<(), EngineGone> {
@@ -55,7 +60,8 @@ impl Keeper {
             }
             Told::News(News::Update(update)) => {
                 self.miss(update.tx_update.evicted_ats.iter().map(|(txid, _)| *txid));
-                self.purse.learn(*update)
+                let now_s = self.now_s();
+                self.purse.learn(*update, now_s)
             }
             Told::News(News::Block { block, height, after }) => self.purse.learn_block(&block, height, after),
             Told::News(News::Waiting { waiting, gone }) => {
@@ -64,9 +70,8 @@ impl Keeper {
                 Ok(())
             }
         };
-        if let Err(why) = learned {
-            tracing::warn!(why, "what a chain source told does not fit to what is known");
-            self.fault = Some(why);
+        if let (Err(why), Some(round)) = (learned, &mut self.round) {
+            round.misfit = Some(why);
         }
         Ok(())
     }
@@ -76,33 +81,18 @@ impl Keeper {
         end: Result<Answer, ChainFault>,
         news: &mpsc::Sender<Told>,
     ) -> Result<(), EngineGone> {
-        let Some(round) = self.round.take() else { return Ok(()) };
+        let Some(mut round) = self.round.take() else { return Ok(()) };
         let now = self.clock.elapsed_ms();
         self.progress = None;
-        let answer = match end {
-            Ok(answer) => answer,
-            Err(fault) => {
-                tracing::warn!(%fault, "the chain source did not answer");
-                self.keep(false).await?;
-                self.fault = Some(fault.to_string());
-                if let Some(rest) = self.rests.get_mut(round.source) {
-                    *rest = now.saturating_add(REST_MS);
-                }
-                match self.rests.iter().any(|rests_until| *rests_until <= now) {
-                    true => self.begin_round(round.all, news),
-                    false => {
-                        // All of them rest; the preferred one is tried first again, soon.
-                        self.rests.fill(now.saturating_add(ALL_SILENT_MS));
-                        self.next_round_at = now.saturating_add(ALL_SILENT_MS);
-                        self.tell_who_waits(true);
-                    }
-                }
-                return Ok(());
-            }
+        let name = self.sources.get(round.source).map(|source| source.name.clone());
+        let misfit = round.misfit.take().map(|why| ChainFault::Misfit { name: name.clone().unwrap_or_default(), why });
+        let answer = match (end, misfit) {
+            (Ok(answer), None) => answer,
+            (Err(fault), _) | (_, Some(fault)) => return self.try_the_next(&round, &fault, news).await,
         };
         self.fault = None;
         self.fees = answer.fees;
-        self.source = self.sources.get(round.source).map(|source| source.name.clone());
+        self.source = name;
         let searched_now = round.all && !self.searched;
         let (unsent, is_reorganised) = (self.count_on().await?, self.lost_a_block());
         self.keep(searched_now).await?;
@@ -121,6 +111,32 @@ impl Keeper {
         self.tell_who_waits(round.all);
         if self.waiting.iter().any(|(all, _)| *all) {
             self.begin_round(true, news);
+        }
+        Ok(())
+    }
+
+    /// A source that failed rests while others are asked.
+    async fn try_the_next(
+        &mut self,
+        round: &Round,
+        fault: &ChainFault,
+        news: &mpsc::Sender<Told>,
+    ) -> Result<(), EngineGone> {
+        let now = self.clock.elapsed_ms();
+        tracing::warn!(%fault, "the chain source was of no use");
+        self.keep(false).await?;
+        self.fault = Some(fault.to_string());
+        if let Some(rest) = self.rests.get_mut(round.source) {
+            *rest = now.saturating_add(REST_MS);
+        }
+        match self.rests.iter().any(|rests_until| *rests_until <= now) {
+            true => self.begin_round(round.all, news),
+            false => {
+                // All of them rest; the preferred one is tried first again, soon.
+                self.rests.fill(now.saturating_add(ALL_SILENT_MS));
+                self.next_round_at = now.saturating_add(ALL_SILENT_MS);
+                self.tell_who_waits(true);
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::{Keeper, Order, Sent};
 use crate::engine::Spend;
 use crate::store::{MadeHere, OnchainDraft};
 use crate::tasks::EngineGone;
+use crate::treasury::chain::ChainFault;
 use crate::treasury::draft::{Draft, DraftView};
 use crate::treasury::guard::Refused;
 
@@ -53,6 +54,10 @@ impl Keeper {
             return Ok(Err(stale));
         }
         let Some(draft) = self.drafted(&order).await? else { return Ok(Err(Refused::Draft)) };
+        // Something else may have been sent since it was drafted.
+        if let Err(refused) = self.purse.still_allows(&draft, self.guard()) {
+            return Ok(Err(refused));
+        }
         let tx = match &order.signed {
             Some(signed) => self.purse.take_back(&draft, signed),
             None => self.purse.sign(&draft),
@@ -107,7 +112,8 @@ impl Keeper {
                     break;
                 }
                 // What a node says no to, the others will hardly take; what it says is worth more than silence.
-                Ok(Err(no)) => fault = Some(no.to_string()),
+                Ok(Err(no @ ChainFault::Refused { .. })) => fault = Some(no.to_string()),
+                Ok(Err(silent)) => fault = fault.or_else(|| Some(silent.to_string())),
                 Err(_) => fault = fault.or_else(|| Some(format!("{} did not answer in time", source.name))),
             }
         }
@@ -128,7 +134,10 @@ impl Keeper {
         // Seen later than it was missed, or the wallet takes the server's word.
         let seen_s = self.now_s().saturating_add(1);
         for (_, tx) in &unsent {
-            self.purse.take(tx, None, seen_s);
+            // What spends money of others lives and dies with that.
+            if self.purse.can_stand_by_us(tx) {
+                self.purse.take(tx, None, seen_s);
+            }
         }
         Ok(unsent.into_iter().filter(|(txid, _)| self.purse.counts(*txid)).collect())
     }
