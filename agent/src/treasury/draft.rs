@@ -4,8 +4,8 @@ use bdk_wallet::coin_selection::InsufficientFunds;
 use bdk_wallet::error::{BuildFeeBumpError, CreateTxError};
 use bdk_wallet::miniscript::psbt::PsbtExt;
 use bdk_wallet::{KeychainKind, SignOptions};
-use bitcoin::secp256k1::Secp256k1;
 use bitcoin::absolute::LockTime;
+use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Address, Amount, OutPoint, Psbt, ScriptBuf, Transaction, Txid, Weight};
 use serde::{Deserialize, Serialize};
 
@@ -233,7 +233,12 @@ impl Purse {
 
     /// Whether the guards let this draft be sent now.
     pub(super) fn still_allows(&self, draft: &Draft, guard: Guard) -> Result<(), Refused> {
-        guard.allow(draft.amount, draft.fee, self.left_after(draft))
+        let coming = self.not_ours_yet();
+        match draft.psbt.unsigned_tx.input.iter().any(|input| coming.contains(&input.previous_output)) {
+            // Its fee comes out of what is coming in, and not out of what is there.
+            true => guard.allow_fee(draft.amount, draft.fee),
+            false => guard.allow(draft.amount, draft.fee, self.left_after(draft)),
+        }
     }
 
     /// Signs a draft with the key of this device.
@@ -332,7 +337,6 @@ impl Purse {
         let coin: OutPoint = text.trim().parse().map_err(|_| missing())?;
         self.wallet.get_utxo(coin).map(|coin| coin.outpoint).ok_or_else(missing)
     }
-
 }
 
 /// What a replacement must cost at least: more than before by one satoshi for each of its own virtual bytes (BIP 125).

@@ -81,7 +81,9 @@ pub enum Refused {
     #[error("coin {0} is not in this wallet, or is spent. Nothing was sent; look at the list of coins again")]
     Coin(String),
     /// A coin that others may still take back.
-    #[error("coin {0} was sent by others and is in no block yet, so it may still be taken back. Nothing was sent; wait for its block")]
+    #[error(
+        "coin {0} was sent by others and is in no block yet, so it may still be taken back. Nothing was sent; wait for its block"
+    )]
     NotYet(String),
     /// Nobody can sign here.
     #[error(

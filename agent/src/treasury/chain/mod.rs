@@ -92,7 +92,9 @@ pub enum ChainFault {
         why: String,
     },
     /// What it tells is of another chain.
-    #[error("{name} tells of another chain than this wallet's ({why}). Nothing of it counts; check the address and [network]")]
+    #[error(
+        "{name} tells of another chain than this wallet's ({why}). Nothing of it counts; check the address and [network]"
+    )]
     Misfit {
         /// The source.
         name: String,

@@ -126,6 +126,7 @@ pub(super) fn savings() -> TreasuryView {
         searched: true,
         progress: None,
         fees: FeeRates { soon: 14, hour: 8, day: 3, is_guess: false },
+        shown_ms: 0,
     }
 }
 
