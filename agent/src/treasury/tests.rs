@@ -39,7 +39,7 @@ fn the_addresses_are_those_of_bip_84_and_bip_86() {
         [
             "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
             "bc1p4qhjn9zdvkux4e44uhx8tc55attvtyu358kutcqkudyccelu0was9fqzwh",
-            "bc1p3qkhfews2uk44qtvauqyr2ttdsw7svhkl9nm9s9c3x4ax5h60wqwruhk7",
+            "bc1p3qkhfews2uk44qtvauqyr2ttdsw7svhkl9nkm9s9c3x4ax5h60wqwruhk7",
         ]
     );
 }
