@@ -159,7 +159,7 @@ pub struct Answered {
 #[derive(Args)]
 pub struct ConfigFile {
     /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = "/etc/kilosat/kilosat.toml")]
+    #[arg(long, value_name = "FILE", global = true, default_value = "/etc/kilosat/kilosat.toml")]
     pub config: PathBuf,
 }
 

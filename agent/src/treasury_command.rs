@@ -20,7 +20,7 @@ pub struct TreasuryCommand {
     #[arg(long)]
     look: bool,
     /// Print it as JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
     config: ConfigFile,
