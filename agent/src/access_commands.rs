@@ -49,6 +49,11 @@ fn read_password() -> io::Result<String> {
     if hidden("The same again: ")? == first { Ok(first) } else { Err(io::Error::other("the two were not the same")) }
 }
 
+/// One line; a terminal does not show it.
+pub fn read_hidden(question: &str) -> io::Result<String> {
+    if io::stdin().is_terminal() { hidden(question) } else { line() }
+}
+
 /// Ctrl-C is read as a letter meanwhile, so that the terminal is never left as it is then.
 fn hidden(question: &str) -> io::Result<String> {
     let (input, mut says) = (io::stdin(), io::stderr());

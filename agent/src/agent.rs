@@ -23,6 +23,7 @@ pub use self::renewal::Turn;
 pub use self::wallets::wallet;
 use self::wallets::{start_node, start_treasury};
 use crate::access::Access;
+use crate::backup::{self, Backups};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::rate::Currency;
@@ -83,10 +84,9 @@ impl Agent {
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
-        let memory = Memory::load(&config.state_directory);
+        let (memory, recorder) = (Memory::load(&config.state_directory), Recorder::default());
         let lines = lines(&config.meters, &memory)?;
         let rules = rules(&config, wallet.as_ref());
-        let recorder = Recorder::default();
         let latest = Latest::recorded(recorder.clone(), clock.clone());
         let history = History::start(&config.state_directory, config.history.clone(), clock.clone(), recorder);
         let mut engine = Engine::new(store, rules);
@@ -108,6 +108,7 @@ impl Agent {
         let (wallet, gpio_handle) = (WalletView::new(lightning.clone(), clock.clone()), gpio.handle());
         let access = lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone()));
         let parts = StatusSource {
+            backups: Backups::going_on(lasting.backups, &config.state_directory),
             payees: Payees::new(&config)?,
             settings,
             engine,
@@ -189,7 +190,7 @@ impl Agent {
 }
 
 /// Private to this user, and used by one process.
-fn lock_state(directory: &Path) -> Result<File, AgentError> {
+pub(crate) fn lock_state(directory: &Path) -> Result<File, AgentError> {
     let path = directory.display().to_string();
     let unusable = |source| AgentError::StateDirectory { path: path.clone(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
@@ -315,6 +316,7 @@ fn start_servers(
     let StatusSource { settings, engine, latest, clock, .. } = parts.clone();
     servers.spawn(publish_costs(settings, engine, latest, clock));
     servers.spawn(watch_file(parts.clone()));
+    servers.spawn(backup::run(parts.clone()));
     servers
 }
 

@@ -9,6 +9,7 @@ use kilosat::config::{Config, ConfigError};
 use kilosat::control::socket_path;
 
 use crate::access_commands::AccessCommand;
+use crate::backup_command::BackupCommand;
 use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
 use crate::pay_command::PayCommand;
@@ -127,6 +128,9 @@ pub enum Command {
     /// Commands about who may use the page.
     #[command(flatten)]
     Access(AccessCommand),
+    /// Commands about backups.
+    #[command(flatten)]
+    Backup(BackupCommand),
     /// Make an invoice that puts money into the running agent's wallet.
     Receive {
         /// How much, in satoshis.

@@ -1,5 +1,6 @@
 //! The CLI's socket: one line of JSON asks, one line of JSON answers. The CLI never opens the databases.
 
+mod backup;
 mod treasury;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,12 +14,14 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::backup::Made;
 use crate::domain::money::Msat;
 use crate::engine::{Event, Order, Verdict};
 use crate::status::{Bill, Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
 
+pub use self::backup::ask_backup;
 pub use self::treasury::{TreasuryAnswer, TreasuryQuestion, ask_treasury};
 
 /// Why the running Kilosat could not be asked.
@@ -246,6 +249,7 @@ enum Question {
     Bill { what: String, amount_msat: Option<u64> },
     Pay(Box<Bill>),
     Treasury(Box<TreasuryQuestion>),
+    Backup { folder: Option<PathBuf> },
 }
 
 /// What it is told.
@@ -260,6 +264,7 @@ enum Answer {
     Events(Vec<JournalEntry>),
     Bill(Box<Bill>),
     Treasury(Box<TreasuryAnswer>),
+    Backup(Box<Made>),
 }
 
 impl Answer {
@@ -272,7 +277,8 @@ impl Answer {
             | Answer::Statement(_)
             | Answer::Events(_)
             | Answer::Bill(_)
-            | Answer::Treasury(_) => ControlError::Unreadable,
+            | Answer::Treasury(_)
+            | Answer::Backup(_) => ControlError::Unreadable,
         }
     }
 }
@@ -299,8 +305,8 @@ async fn answer(stream: UnixStream, source: StatusSource, wait: Duration) -> std
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
     timeout(LINE_WAIT, reader.read_line(&mut line)).await??;
-    let answer = match serde_json::from_str(line.trim()) {
-        Ok(question) => match timeout(wait, reply(question, &source)).await {
+    let answer = match serde_json::from_str::<Question>(line.trim()) {
+        Ok(question) => match timeout(wait.max(backup::wait_of(&question)), reply(question, &source)).await {
             Ok(answer) => answer.unwrap_or_else(|why| Answer::Refused(why.to_string())),
             Err(_) => Answer::Refused(TOO_LONG.to_owned()),
         },
@@ -355,6 +361,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Verdict::Refused(why) => Answer::Refused(why),
         },
         Question::Treasury(question) => treasury::reply(*question, source).await?,
+        Question::Backup { folder } => backup::reply(folder, source).await,
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })
 }

@@ -69,6 +69,21 @@ impl Seed {
     /// # Errors
     /// [`KeyError`]; an unreadable file is never replaced.
     pub fn load_or_create(directory: &Path) -> Result<Seed, KeyError> {
+        if let Some(seed) = Seed::load(directory)? {
+            return Ok(seed);
+        }
+        let mut entropy = [0; 16];
+        getrandom::fill(&mut entropy).map_err(KeyError::Entropy)?;
+        let seed = Seed { mnemonic: Mnemonic::from_entropy(&entropy).expect("16 bytes make twelve words") };
+        seed.keep(directory)?;
+        Ok(seed)
+    }
+
+    /// Reads the words from `seed` in `directory`; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn load(directory: &Path) -> Result<Option<Seed>, KeyError> {
         let path = directory.join("seed");
         let name = path.display().to_string();
         let io = |source| KeyError::Io { path: name.clone(), source };
@@ -76,24 +91,27 @@ impl Seed {
             Ok(file) => {
                 let mut words = String::new();
                 file.take(SEED_BYTES_MAX).read_to_string(&mut words).map_err(io)?;
-                let mnemonic = words.trim().parse().map_err(|_| KeyError::Invalid { path: name.clone() })?;
-                Ok(Seed { mnemonic })
+                Seed::from_words(&words).map(Some).ok_or_else(|| KeyError::Invalid { path: name.clone() })
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut entropy = [0; 16];
-                getrandom::fill(&mut entropy).map_err(KeyError::Entropy)?;
-                let mnemonic = Mnemonic::from_entropy(&entropy).expect("16 bytes make twelve words");
-                replace(&path, format!("{mnemonic}\n").as_bytes()).map_err(io)?;
-                Ok(Seed { mnemonic })
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io(error)),
         }
     }
 
-    /// The seed of these words.
-    #[cfg(test)]
-    pub(crate) fn of_words(words: &str) -> Seed {
-        Seed { mnemonic: words.parse().expect("valid words") }
+    /// The words as somebody wrote them down, in capitals or not, on one line or several; `None` where they are not valid.
+    pub fn from_words(text: &str) -> Option<Seed> {
+        let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+        words.join(" ").parse().ok().map(|mnemonic| Seed { mnemonic })
+    }
+
+    /// Writes the words to `seed` in `directory` (mode 0600, on disk before this returns).
+    ///
+    /// # Errors
+    /// [`KeyError::Io`].
+    pub fn keep(&self, directory: &Path) -> Result<(), KeyError> {
+        let path = directory.join("seed");
+        replace(&path, format!("{}\n", self.mnemonic).as_bytes())
+            .map_err(|source| KeyError::Io { path: path.display().to_string(), source })
     }
 
     /// The words in their order, for their owner's eyes.
@@ -108,13 +126,19 @@ impl Seed {
 
     /// The built-in node's 64 bytes: BIP85, application hex, index 0.
     pub fn node_entropy(&self) -> [u8; 64] {
-        bip85_hex_64(&self.master(Network::Bitcoin))
+        bip85_hex(&self.master(Network::Bitcoin), 64, 0)
+    }
+
+    /// The X25519 scalar that opens backups: BIP85, application hex, 32 bytes, index 1.
+    pub fn backup_scalar(&self) -> [u8; 32] {
+        let entropy = bip85_hex(&self.master(Network::Bitcoin), 32, 1);
+        *entropy.first_chunk().expect("32 of 64 bytes")
     }
 }
 
-/// `BIP85`, application 128169' (hex), 64 bytes, index 0.
-fn bip85_hex_64(master: &Xpriv) -> [u8; 64] {
-    let hardened = [83_696_968, 128_169, 64, 0]
+/// `BIP85`, application 128169' (hex): of these 64 bytes, the first `bytes` count.
+fn bip85_hex(master: &Xpriv, bytes: u32, index: u32) -> [u8; 64] {
+    let hardened = [83_696_968, 128_169, bytes, index]
         .map(|index| ChildNumber::from_hardened_idx(index).expect("these indices are below 2^31"));
     let child = master
         .derive_priv(&Secp256k1::new(), &DerivationPath::from(hardened.to_vec()))
@@ -139,9 +163,21 @@ mod tests {
     fn the_bip85_vector_for_64_hex_bytes_holds() {
         let master: Xpriv = "xprv9s21ZrQH143K2LBWUUQRFXhucrQqBpKdRRxNVq2zBqsx8HVqFk2uYo8kmbaLLHRdqtQpUm98uKfu3vca1LqdGhUtyoFnCNkfmXRyPXLjbKb".parse().unwrap();
         assert_eq!(
-            bip85_hex_64(&master).to_lower_hex_string(),
+            bip85_hex(&master, 64, 0).to_lower_hex_string(),
             "492db4698cf3b73a5a24998aa3e9d7fa96275d85724a91e71aa2d645442f878555d078fd1f1f67e368976f04137b1f7a0d19232136ca50c44614af72b5582a5c"
         );
+    }
+
+    /// What the same words gave a second implementation, which no code of this program is in.
+    #[test]
+    fn the_words_open_backups_by_the_same_scalar_for_ever() {
+        let words = "ABANDON abandon abandon abandon abandon abandon\nabandon abandon abandon abandon abandon about";
+        let seed = Seed::from_words(words).unwrap();
+        assert_eq!(
+            seed.backup_scalar().to_lower_hex_string(),
+            "1cbcb9200cc786c83bc6307b112d113fb1f8426ca52aa1acdad4bb8b29a52169"
+        );
+        assert!(Seed::from_words("abandon abandon").is_none() && Seed::from_words("").is_none());
     }
 
     #[test]

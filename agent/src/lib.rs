@@ -4,6 +4,7 @@
 
 pub mod access; // who may use the page
 pub mod agent; // all of it, started and stopped
+pub mod backup; // encrypted, read back, opened by the owner's words
 pub mod clock; // the only reader of the system clock
 pub mod config; // kilosat.toml as a checked Config
 pub mod control; // the CLI's socket

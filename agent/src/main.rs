@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 mod access_commands;
+mod backup_command;
 mod cli;
 mod device_commands;
 mod gpio_commands;
@@ -92,6 +93,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pay(command) => said(&command.perform().await?),
         Command::Treasury(command) => said(&command.perform().await?),
         Command::Gpio(command) => said(&command.perform().await?),
+        Command::Backup(command) => said(&command.perform().await?),
         Command::Access(command) => said(&command.perform().await?),
         Command::Device(command) => said(&command.perform().await?),
         Command::Sim(options) => {

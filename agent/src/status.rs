@@ -1,5 +1,6 @@
 //! What the page, the CLI and the demo show: one struct, shown as HTML and as JSON.
 
+mod backup;
 mod bill;
 mod changes;
 mod flow;
@@ -13,6 +14,7 @@ mod wallet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use backup::BackupStatus;
 pub use bill::{Bill, BillFault};
 pub use changes::Change;
 pub(crate) use flow::is_measured;
@@ -27,6 +29,7 @@ pub use wallet::WalletView;
 pub(crate) use wallet::tests::phoenixd_at;
 
 use crate::access::Access;
+use crate::backup::Backups;
 use crate::clock::{Clock, Now};
 use crate::config::{Agreement, Config};
 use crate::domain::money::Msat;
@@ -71,6 +74,9 @@ pub struct Status {
     /// Why the configuration file is not what is in force, if it is not.
     #[serde(default)]
     pub settings_fault: Option<String>,
+    /// The last backup; absent where there is none and none is wanted.
+    #[serde(default)]
+    pub backup: Option<BackupStatus>,
     /// Why the wallet did not answer when it was asked last, if it did not.
     #[serde(default)]
     pub wallet_fault: Option<String>,
@@ -174,6 +180,8 @@ pub struct StatusSource {
     pub latest: Latest,
     /// Values of the past.
     pub history: History,
+    /// Backups.
+    pub backups: Backups,
     /// Who may use the page.
     pub access: Access,
     /// What the page calls itself.
@@ -205,12 +213,14 @@ impl StatusSource {
         let snapshot = self.engine.snapshot().await?;
         let wallet = self.wallet.look(snapshot.wallet.ledger_msat).await;
         let config = self.config();
-        let status = assemble(&config, snapshot, &self.latest.copy(), wallet.balance, self.clock.now());
+        let now = self.clock.now();
+        let status = assemble(&config, snapshot, &self.latest.copy(), wallet.balance, now);
+        let backup = self.backups.status(&config.backup, now);
         let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
         let (settings_fault, rate) = (self.settings.fault(), self.rate());
         let treasury = self.treasury.as_ref().map(Treasury::view);
-        let status = Status { treasury, ..status };
-        Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, relays, ..status })
+        let status = Status { treasury, backup, relays, ..status };
+        Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, ..status })
     }
 
     /// The newest values of a meter, input or feed, by point.
@@ -273,6 +283,7 @@ impl Status {
             lines.push(format!("Feed {}: {} points", feed.id, feed.points.len()));
             lines.extend(feed.notices.iter().map(|notice| format!("  {notice}")));
         }
+        lines.extend(self.backup.as_ref().map(|backup| backup.as_text(self.now_ms)));
         let TotalsStatus { payments_settled, payments_failed, .. } = self.totals;
         lines.push(format!(
             "Payments: {payments_settled} settled, {payments_failed} failed, {} open",
@@ -358,6 +369,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         ledger: snapshot.wallet,
         stop_button: config.stop_button.as_ref().map(|_| StopButtonStatus::new(latest)),
         settings_fault: None,
+        backup: None,
         wallet_fault: None,
         wallet_age_ms: None,
         treasury: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::listening::Door;
 use super::{Agent, AgentError};
 use crate::access::Access;
+use crate::backup::Backups;
 use crate::engine::Event;
 use crate::status::StatusSource;
 use crate::web::PageMemory;
@@ -22,6 +23,7 @@ pub enum Turn {
 #[derive(Clone, Default)]
 pub(super) struct Lasting {
     pub access: Option<Access>,
+    pub backups: Option<Backups>,
     pub door: Option<Door>,
     pub memory: PageMemory,
     /// The built-in node has new settings: where it does not start with them, nothing is waited for.
@@ -49,8 +51,8 @@ impl Agent {
     /// # Errors
     /// [`AgentError`]: it does not start with either.
     pub async fn start_anew(self) -> Result<Agent, AgentError> {
-        let StatusSource { settings, clock, access, memory, lightning, .. } = self.status.clone();
-        let was_waiting = lightning.is_waiting();
+        let StatusSource { settings, clock, access, backups, memory, lightning, .. } = self.status.clone();
+        let (was_waiting, backups) = (lightning.is_waiting(), Some(backups));
         drop(lightning);
         let door = self.door.clone();
         let changes = settings.clone();
@@ -67,7 +69,7 @@ impl Agent {
             return Agent::start_with(
                 settings,
                 clock,
-                Lasting { access: Some(access), door, memory, ..Lasting::default() },
+                Lasting { access: Some(access), backups, door, memory, ..Lasting::default() },
             )
             .await;
         };
@@ -76,7 +78,7 @@ impl Agent {
         // Where the node did not run before, that it does not run now says nothing about what is new.
         let is_new = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
         let tries_node_once = is_new && !was_waiting;
-        let lasting = Lasting { access, door, memory, tries_node_once };
+        let lasting = Lasting { access, backups, door, memory, tries_node_once };
         match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
             Ok(agent) => {
                 settings.new_start_made();

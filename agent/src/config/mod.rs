@@ -1,5 +1,6 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
+mod backup;
 mod draft;
 mod gpio;
 mod history;
@@ -25,6 +26,7 @@ use kilosat_drivers::gpio::ButtonWiring;
 use kilosat_drivers::profiles::ProfileFault;
 use url::Url;
 
+pub use backup::BackupSettings;
 pub use draft::{Draft, DraftFault, Place, Setting};
 use gpio::check_lines;
 pub use gpio::{ContactInput, PulseMeter, RelaySettings};
@@ -62,6 +64,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// How values of the past are kept.
     pub history: Settings,
+    /// Where and when backups are made.
+    pub backup: BackupSettings,
     /// Where the page listens; `None` when it is switched off.
     pub web_listen: Option<SocketAddr>,
     /// Names under which browsers may ask for the page, besides that of the machine.

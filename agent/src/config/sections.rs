@@ -7,6 +7,7 @@ use bitcoin::Network;
 use bitcoin::secp256k1::PublicKey;
 use url::{Host, Url};
 
+use super::backup::read_backup;
 use super::gpio::{is_pulse_meter, read_input, read_pulse_meter, read_relay};
 use super::history::read_history;
 use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read_fees, read_zone, require_room};
@@ -33,7 +34,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let currency = root.parsed("currency", Means(""), read_currency);
     let (ask, notify) = (read_ask(&root.section("ask")), read_notify(&root.section("notify")));
     let history = read_history(&root.section("history"), zone.clone());
-    let web = read_web(&root.section("web"));
+    let (backup, web) = (read_backup(&root.section("backup")), read_web(&root.section("web")));
     let limits = root.section("limits");
     let (house, fees) = (read_budget(&limits, HOUSE_DEFAULTS), read_fees(&limits));
     let listed_payees_only = limits.flag("listed_payees_only", false);
@@ -55,13 +56,13 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
     let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
     let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
-    let stop_button = read_stop_button(root);
-    let (web_listen, web_names, language) = web?;
+    let (stop_button, (web_listen, web_names, language)) = (read_stop_button(root), web?);
     Some(Config {
         name: name?,
         network: network?,
         state_directory: PathBuf::from(state_directory?),
         history: history?,
+        backup: backup?,
         web_listen,
         web_names,
         language,

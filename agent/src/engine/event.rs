@@ -46,6 +46,17 @@ pub enum Event {
     },
     /// Somebody came in by the page, tried to, or decided something there; goes to the journal.
     Access(String),
+    /// A backup was written and read back; goes to the journal.
+    BackedUp {
+        /// Where it is.
+        file: String,
+        /// How large it is.
+        bytes: u64,
+        /// It was also opened with the owner's words, and every part of it compared.
+        opened: bool,
+    },
+    /// A backup could not be made; why goes to the journal.
+    BackupFailed(String),
     /// A payee answered with an invoice.
     Bill {
         /// The purchase it is for.

@@ -17,6 +17,7 @@ mod outcomes;
 mod owner;
 mod questions;
 mod recovery;
+mod restored;
 mod snapshot;
 mod treasury;
 mod wallet;
@@ -31,15 +32,17 @@ use crate::clock::Now;
 use crate::config::{Agreement, Feed, PayeeLimits};
 use crate::domain::breaker::Breaker;
 use crate::domain::meter::MeterState;
+use crate::domain::money::UnixMillis;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::domain::rate::Rate;
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Copier, Store, StoreError, Tx};
 pub use account::RuleAccount;
 pub use by_hand::ByHand;
 pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
 use jobs::Jobs;
 use lived::Lived;
 pub use owner::{Order, Verdict};
+pub use restored::lock_restored;
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
 pub use treasury::{Keep, Kept, Spend};
 use wallet::Standing;
@@ -193,6 +196,11 @@ impl Engine {
         Ok(self.store.begin()?.meter(meter)?)
     }
 
+    /// Copies the money database, from any thread.
+    pub fn copier(&self) -> Copier {
+        self.store.copier()
+    }
+
     fn transact(
         &mut self,
         now: Now,
@@ -216,6 +224,10 @@ impl Step<'_> {
             Event::MeterDoubt { meter, text, too_high } => self.on_meter_doubt(&meter, &text, too_high),
             Event::Switched { device, on, why } => self.on_switched(&device, on, &why),
             Event::Access(text) => self.record(json!({"event": "access", "text": text})),
+            Event::BackedUp { file, bytes, opened } => {
+                self.record(json!({"event": "backed_up", "file": file, "bytes": bytes, "opened": opened}))
+            }
+            Event::BackupFailed(why) => self.record(json!({"event": "backup_failed", "why": why})),
             Event::Set { device, text } => self.record(json!({"event": "set", "device": device, "text": text})),
             Event::Bill { purchase, bolt11 } => self.on_bill(purchase, &bolt11),
             Event::NoBill { purchase, fault, range } => self.on_no_bill(purchase, &fault, range),
@@ -242,14 +254,18 @@ impl Step<'_> {
 
     /// Stops automatic payments until the owner has looked. Every reason is kept, each once.
     fn lock(&self, reason: &str) -> Result<(), StoreError> {
-        let text = match self.tx.meta(LOCK)? {
-            Some(known) if known.contains(reason) || known.len() > LOCK_BYTES_MAX => return Ok(()),
-            Some(known) => format!("{known} {reason}"),
-            None => reason.to_owned(),
-        };
-        self.record(json!({"event": "locked", "reason": reason}))?;
-        self.tx.set_meta(LOCK, &text)
+        lock(self.tx, self.now.wall, reason)
     }
+}
+
+fn lock(tx: &Tx<'_>, at: UnixMillis, reason: &str) -> Result<(), StoreError> {
+    let text = match tx.meta(LOCK)? {
+        Some(known) if known.contains(reason) || known.len() > LOCK_BYTES_MAX => return Ok(()),
+        Some(known) => format!("{known} {reason}"),
+        None => reason.to_owned(),
+    };
+    tx.record(at, &json!({"event": "locked", "reason": reason}))?;
+    tx.set_meta(LOCK, &text)
 }
 
 const LOCK: &str = "lock";

@@ -73,6 +73,11 @@ fn faults(status: &Status) -> BTreeMap<String, String> {
     if let Some(fault) = &status.settings_fault {
         faults.insert("The configuration".to_owned(), format!("The settings need you: {fault}"));
     }
+    if let Some(backup) = &status.backup {
+        let old = backup.is_old.then(|| "The last backup is older than three days.".to_owned());
+        let failed = backup.fault.as_ref().map(|fault| format!("There is no new backup: {fault}"));
+        faults.extend(failed.or(old).map(|text| ("The backup".to_owned(), text)));
+    }
     faults
 }
 
@@ -82,7 +87,7 @@ const TOLD_AFTER_MS: u64 = 15 * 60_000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::MeterStatus;
+    use crate::status::{BackupStatus, MeterStatus};
 
     fn status(minutes: u64, state: &str) -> Status {
         let meter = MeterStatus {
@@ -127,6 +132,20 @@ mod tests {
             let told = told(&mut watched, &status(minute, state));
             assert_eq!(told, expected.map_or(nothing.to_vec(), |text| vec![text]), "minute {minute}");
         }
+    }
+
+    #[test]
+    fn a_backup_that_is_missing_is_told() {
+        let mut watched = Watched::default();
+        let with = |minutes, fault: Option<&str>, is_old| {
+            let backup = BackupStatus { fault: fault.map(str::to_owned), is_old, ..BackupStatus::default() };
+            Status { backup: Some(backup), ..status(minutes, "good") }
+        };
+        assert!(told(&mut watched, &with(0, Some("no stick"), false)).is_empty());
+        assert_eq!(told(&mut watched, &with(16, Some("no stick"), true)), ["There is no new backup: no stick"]);
+        assert_eq!(told(&mut watched, &with(17, None, false)), ["The backup is well again."]);
+        assert!(told(&mut watched, &with(18, None, true)).is_empty());
+        assert_eq!(told(&mut watched, &with(40, None, true)), ["The last backup is older than three days."]);
     }
 
     #[test]

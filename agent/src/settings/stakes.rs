@@ -38,6 +38,7 @@ pub fn needs_new_start(before: &Config, after: &Config) -> bool {
     let like = Config {
         name: after.name.clone(),
         language: after.language,
+        backup: after.backup.clone(),
         house: after.house,
         fees: after.fees,
         ask: after.ask,

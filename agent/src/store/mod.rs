@@ -1,5 +1,6 @@
 //! SQLite: every query the engine needs and no other. One read-write connection, owned by the engine's thread.
 
+mod copy;
 mod journal;
 mod ledger;
 mod meters;
@@ -21,6 +22,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Transaction, TransactionB
 
 use crate::schema::{SchemaFault, migrate};
 
+pub use copy::{Copier, CopyFault, check_database, copy_database, journal_head_in};
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;

@@ -1,6 +1,7 @@
 //! The engine's own thread: the one place where the money database is touched.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -9,7 +10,7 @@ use crate::domain::meter::MeterState;
 use crate::domain::window::Period;
 use crate::engine::{Effect, Engine, EngineError, Event, Mark, Order, Rules, Snapshot, Verdict};
 use crate::news::News;
-use crate::store::{JournalEntry, Statement, StoreError};
+use crate::store::{CopyFault, JournalEntry, Statement, StoreError};
 
 /// Hands events to the engine and waits for their commit. Clones share the engine.
 #[derive(Clone, Debug)]
@@ -32,6 +33,17 @@ pub enum Unanswered {
     /// This question cannot be answered; the engine goes on.
     #[error("the ledger has no answer to this question ({0}). Nothing was changed, and payments go on")]
     Question(String),
+}
+
+/// Why the money database was not copied.
+#[derive(Debug, thiserror::Error)]
+pub enum Uncopied {
+    /// The engine does not answer.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// The copy failed.
+    #[error(transparent)]
+    Copy(#[from] CopyFault),
 }
 
 enum Command {
@@ -179,6 +191,16 @@ impl EngineHandle {
     /// [`Unanswered`].
     pub async fn journal_after(&self, after: u64, most: u32) -> Result<Vec<JournalEntry>, Unanswered> {
         self.look(move |engine| engine.journal_after(after, most)).await
+    }
+
+    /// Writes the money database as it is now to a new file at `to`, and checks that. Payments go on meanwhile.
+    ///
+    /// # Errors
+    /// [`Uncopied`].
+    pub async fn copy_money(&self, to: PathBuf) -> Result<(), Uncopied> {
+        let copier = self.look(|engine| Ok(engine.copier())).await?;
+        let copied = tokio::task::spawn_blocking(move || copier.copy(&to)).await;
+        Ok(copied.map_err(|_| EngineGone).map_err(Unanswered::from)??)
     }
 
     /// The answer to a question that changes nothing.

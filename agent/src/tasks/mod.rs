@@ -18,7 +18,7 @@ mod wallet;
 
 pub use costs::publish_costs;
 pub use devices::Devices;
-pub use engine_thread::{Asked, EngineGone, EngineHandle, Unanswered};
+pub use engine_thread::{Asked, EngineGone, EngineHandle, Unanswered, Uncopied};
 pub use gpio::{Gpio, GpioHandle, Surroundings};
 pub use inputs::ACTIVE;
 pub use memory::Memory;

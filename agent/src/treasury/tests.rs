@@ -12,7 +12,7 @@ use crate::keys::Seed;
 const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
 
 fn purse(kind: &TreasuryKind, saved: Option<ChangeSet>) -> Purse {
-    let keys = Keys::of(kind, Network::Bitcoin, || Ok(Seed::of_words(WORDS))).unwrap();
+    let keys = Keys::of(kind, Network::Bitcoin, || Ok(Seed::from_words(WORDS).unwrap())).unwrap();
     Purse::open(keys, Network::Bitcoin, saved).unwrap()
 }
 
@@ -46,7 +46,7 @@ fn the_addresses_are_those_of_bip_84_and_bip_86() {
 
 #[test]
 fn a_watched_descriptor_names_the_same_wallet_as_its_words() {
-    let own = Keys::of(&TreasuryKind::Segwit, Network::Bitcoin, || Ok(Seed::of_words(WORDS))).unwrap();
+    let own = Keys::of(&TreasuryKind::Segwit, Network::Bitcoin, || Ok(Seed::from_words(WORDS).unwrap())).unwrap();
     let external = own.external.to_string();
     let text = external.split('#').next().unwrap().replace("/0/*", "/<0;1>/*");
     assert!(check_descriptor(&text, Network::Bitcoin).is_ok(), "{text}");
@@ -69,7 +69,7 @@ fn what_is_written_down_brings_the_same_wallet_back_and_gives_no_address_twice()
     given.push(again.another_address(20).address);
     assert_eq!(given.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     // Taproot's wallet is another one.
-    let keys = Keys::of(&TreasuryKind::Taproot, Network::Bitcoin, || Ok(Seed::of_words(WORDS))).unwrap();
+    let keys = Keys::of(&TreasuryKind::Taproot, Network::Bitcoin, || Ok(Seed::from_words(WORDS).unwrap())).unwrap();
     assert!(matches!(Purse::open(keys, Network::Bitcoin, Some(saved)), Err(TreasuryFault::Saved(_))));
 }
 

@@ -126,6 +126,8 @@ fn pages() -> Router<StatusSource> {
         .route("/settings", get(settings::html).post(settings::save_house))
         .route("/settings/password", post(settings::change_password))
         .route("/settings/sessions/{number}/end", post(settings::end_session))
+        .route("/settings/backup", get(settings::backup_page).post(settings::back_up))
+        .route("/settings/backup/download", post(settings::download_backup))
         .route("/settings/diagnostics.json", get(settings::diagnostics))
         .route("/settings/message", post(settings::send_message))
         .route("/settings/licences", get(settings::licences))

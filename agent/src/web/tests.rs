@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(not(feature = "node"))]
+mod backups;
+#[cfg(not(feature = "node"))]
 mod browser;
 #[cfg(not(feature = "node"))]
 pub(super) mod changes;
@@ -41,7 +43,8 @@ use crate::latest::{LineHealth, Value};
 use crate::lightning::Balance;
 use crate::status::Status;
 use crate::status::{
-    AgreementStatus, FeedStatus, Flow, FlowPart, InputStatus, MeterStatus, RelayStatus, StopButtonStatus, TotalsStatus,
+    AgreementStatus, BackupStatus, FeedStatus, Flow, FlowPart, InputStatus, MeterStatus, RelayStatus, StopButtonStatus,
+    TotalsStatus,
 };
 use crate::store::{BitcoinPrice, PaymentSummary, Statement, StatementLine};
 
@@ -149,8 +152,8 @@ fn the_texts_of_strangers_are_only_text() {
     for tag in ["<script>", "<img src=//", "onerror=\"", "alert('"] {
         assert!(!html.contains(tag), "{tag}");
     }
-    // Settings, lock, two questions, meter, agreement, feed point, feed notice, payment.
-    assert_eq!(text_of(&html).matches(HOSTILE).count(), 9);
+    // Settings, backup, lock, two questions, meter, agreement, feed point, feed notice, payment.
+    assert_eq!(text_of(&html).matches(HOSTILE).count(), 10);
 }
 
 #[test]

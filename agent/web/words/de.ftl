@@ -314,6 +314,37 @@ about-diagnostics = Eine Datei für jemanden speichern, der Ihnen hilft
 about-diagnostics-note = Zustand, Einstellungen und das Ende des Journals: Namen von Empfängern, Beträge und Werte, aber kein Passwort, Schlüssel, Wiederherstellungswort oder Zugangsschlüssel. Webadressen sind hinter ihrem Rechnernamen abgeschnitten.
 about-json = Der ganze Zustand als JSON
 
+## Backups
+
+backup = Sicherung
+backup-see = Sicherungen
+backup-made-ago = Die letzte wurde { $ago } gemacht.
+backup-failed = Es gibt keine neue Sicherung.
+backup-old = Die letzte Sicherung ist älter als drei Tage. Sehen Sie nach, ob ihr Ordner da ist.
+backup-words = Ohne die Wörter kann niemand eine Sicherung öffnen, und Sie haben noch nicht gezeigt, dass sie aufgeschrieben sind.
+backup-busy = Eine Sicherung wird gerade gemacht.
+backup-look = Noch einmal nachsehen
+backup-last = Die letzte
+backup-made = Gemacht
+backup-file = Datei
+backup-size = Größe
+backup-checked = Geprüft
+backup-opened = Sie wurde zurückgelesen und mit den Wörtern geöffnet, und jeder Teil stimmt.
+backup-read-back = Sie wurde so zurückgelesen, wie sie geschrieben wurde. Geöffnet wurde sie nicht, denn die Wörter sind nicht auf diesem Gerät.
+backup-same-disk = Sie liegt auf demselben Datenträger wie Kilosat und ginge mit ihm verloren. Nehmen Sie eine mit, oder legen Sie einen Ordner auf einem Stick fest.
+backup-none = Es gibt noch keine.
+backup-folder = Jeden Tag wird eine in { $folder } gemacht. Die von sieben Tagen und vier Wochen bleiben.
+backup-no-folder = Damit jeden Tag eine gemacht wird, legen Sie unter [backup] einen Ordner fest, zum Beispiel auf einem USB-Stick.
+backup-now = Jetzt sichern
+backup-along = Eine zum Mitnehmen
+backup-along-note = Sie wird jetzt gemacht und von Ihrem Browser gespeichert, nicht auf diesem Gerät.
+backup-download = Herunterladen
+backup-too-large = Das dauert für die Seite zu lange. Legen Sie unter [backup] einen Ordner fest, oder geben Sie auf dem Gerät selbst ein: kilosat backup --to ORDNER
+backup-worth = Was sie wert ist
+backup-holds = Was zurückkommt: Erspartes auf der Chain, aus den Wörtern; was geschuldet, bezahlt und aufgezeichnet war, bis zum Augenblick der Sicherung; die Einstellungen. Die Wörter öffnen jede Sicherung, und nichts sonst.
+backup-holds-not = Was nicht zurückkommt: was danach bezahlt wurde, und was in Lightning-Kanälen ist. Der Anbieter am anderen Ende schließt sie, und das Geld steht dann auf der Chain, unter Schlüsseln, die aus den Wörtern folgen; diese Version holt es nicht von selbst ab. Passwörter, Zugänge für Programme und der Zugang einer Wallet außerhalb von Kilosat sind auch in keiner Sicherung.
+backup-restore = Auf einer neuen Karte, bevor Kilosat dort zum ersten Mal läuft, als sein Benutzer eingeben:
+
 ## Home
 
 button-broken = Der Halteknopf funktioniert nicht, deshalb wird nichts bezahlt, bis er es tut.
@@ -690,14 +721,14 @@ service-certificate = Nur dieses Zertifikat (SHA-256), wenn sie ihr eigenes gema
 service-certificate-note = Wie LND und Core Lightning: openssl x509 -in tls.cert -noout -fingerprint -sha256
 service-try = Versuchen
 words = Die Wörter der Wallet
-words-what = Zwölf Wörter enthalten die Schlüssel der Wallet in Kilosat. Wer sie hat, hat das Geld; ohne sie nimmt ein kaputtes Gerät es mit. Sie brauchen Stift und Papier und niemanden hinter sich.
+words-what = Zwölf Wörter enthalten die Schlüssel der Wallet in Kilosat und öffnen ihre Sicherungen. Wer sie hat, hat das Geld; ohne sie nimmt ein kaputtes Gerät es mit. Sie brauchen Stift und Papier und niemanden hinter sich.
 words-show = Wörter zeigen
 words-write = Schreiben Sie sie in dieser Reihenfolge auf Papier. Machen Sie kein Foto.
 words-check = Sind sie aufgeschrieben?
 words-number = Wort { $number }
 words-done = Prüfen
 words-wrong = Das sind nicht die Wörter, nach denen gefragt wurde. Sehen Sie auf Ihr Papier, lassen Sie sie noch einmal zeigen und versuchen Sie es erneut.
-words-elsewhere = Die Wallet, die bezahlt, ist außerhalb von Kilosat und hat eigene Wörter. Diese hier sind für Ersparnisse auf der Chain.
+words-elsewhere = Die Wallet, die bezahlt, ist außerhalb von Kilosat und hat eigene Wörter. Diese hier sind für Ersparnisse auf der Chain, und sie öffnen die Sicherungen.
 
 ## Doors
 

@@ -314,6 +314,37 @@ about-diagnostics = Save a file for whoever helps you
 about-diagnostics-note = Status, settings and the end of the journal: names of payees, amounts and values, but no password, key, recovery word or token. Web addresses are cut behind their host.
 about-json = The whole state as JSON
 
+## Backups
+
+backup = Backup
+backup-see = Backups
+backup-made-ago = The last one was made { $ago }.
+backup-failed = There is no new backup.
+backup-old = The last backup is older than three days. Look whether its folder is there.
+backup-words = Nobody can open a backup without the words, and you have not shown yet that they are written down.
+backup-busy = A backup is being made.
+backup-look = Look again
+backup-last = The last one
+backup-made = Made
+backup-file = File
+backup-size = Size
+backup-checked = Checked
+backup-opened = It was read back and opened with the words, and every part of it is right.
+backup-read-back = It was read back as it was written. It was not opened, because the words are not on this device.
+backup-same-disk = It is on the same disk or card as Kilosat and would be lost together with it. Take one along, or set a folder on a stick.
+backup-none = There is none yet.
+backup-folder = One is made every day in { $folder }. Those of seven days and four weeks are kept.
+backup-no-folder = To have one made every day, set a folder under [backup], such as one on a USB stick.
+backup-now = Back up now
+backup-along = One to take along
+backup-along-note = It is made now and saved by your browser, not on this device.
+backup-download = Download
+backup-too-large = This takes too long for the page. Set a folder under [backup], or enter on the device itself: kilosat backup --to FOLDER
+backup-worth = What it is worth
+backup-holds = What comes back: savings on the chain, from the words; what was owed, paid and recorded, up to the moment of the backup; the settings. The words open every backup, and nothing else does.
+backup-holds-not = What does not: what was paid after that moment, and what is in Lightning channels. The provider at the other end closes them, and the money then stands on the chain, under keys that follow from the words; this version does not collect it by itself. Passwords, access tokens and the credential of a wallet outside Kilosat are in no backup either.
+backup-restore = On a new card, before Kilosat runs there for the first time, enter as its user:
+
 ## Home
 
 button-broken = The stop button does not work, so nothing is paid until it does.
@@ -690,14 +721,14 @@ service-certificate = Only this certificate (SHA-256), if it made its own
 service-certificate-note = As LND and Core Lightning do: openssl x509 -in tls.cert -noout -fingerprint -sha256
 service-try = Try it
 words = The wallet's words
-words-what = Twelve words hold the keys of the wallet inside Kilosat. Whoever has them has the money; without them, a broken device takes it along. You need pen and paper, and nobody behind you.
+words-what = Twelve words hold the keys of the wallet inside Kilosat and open its backups. Whoever has them has the money; without them, a broken device takes it along. You need pen and paper, and nobody behind you.
 words-show = Show the words
 words-write = Write them down in this order, on paper. Do not take a picture.
 words-check = Are they written down?
 words-number = Word { $number }
 words-done = Check
 words-wrong = These are not the words that were asked for. Look at your paper, show them once more, and try again.
-words-elsewhere = The wallet that pays is outside Kilosat and has words of its own. These are for savings on the chain.
+words-elsewhere = The wallet that pays is outside Kilosat and has words of its own. These are for savings on the chain, and they open the backups.
 
 ## Doors
 

@@ -7,6 +7,7 @@ mod buying;
 mod by_hand;
 mod checks;
 mod comparison;
+mod copies;
 mod crashes;
 mod ending;
 mod failures;

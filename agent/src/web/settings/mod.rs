@@ -1,5 +1,6 @@
 //! Settings: the house and its limits, who is logged in, the file behind it all and its former versions.
 
+mod backup;
 mod diagnostics;
 mod doors;
 mod file;
@@ -12,6 +13,7 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 
+pub(super) use self::backup::{download as download_backup, html as backup_page, make as back_up};
 pub(super) use self::diagnostics::file as diagnostics;
 pub(super) use self::doors::{change_password, end_session};
 pub(super) use self::file::{edit_page, restore, save_file};

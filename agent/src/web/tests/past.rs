@@ -181,6 +181,7 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("device-by-hand", "/devices/by-hand"),
             ("device-edit", "/devices/main/edit"),
             ("settings", "/settings"),
+            ("settings-backup", "/settings/backup"),
             ("settings-file", "/settings/file"),
             ("settings-licences", "/settings/licences"),
             ("settings-tokens", "/settings/tokens"),

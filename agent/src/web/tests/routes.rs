@@ -1,7 +1,7 @@
 //! What the page answers to.
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-pub(super) const ROUTES: [(&str, &str); 87] = [
+pub(super) const ROUTES: [(&str, &str); 90] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -63,6 +63,9 @@ pub(super) const ROUTES: [(&str, &str); 87] = [
     ("POST", "/settings"),
     ("POST", "/settings/password"),
     ("POST", "/settings/sessions/{number}/end"),
+    ("GET", "/settings/backup"),
+    ("POST", "/settings/backup"),
+    ("POST", "/settings/backup/download"),
     ("GET", "/settings/diagnostics.json"),
     ("POST", "/settings/message"),
     ("GET", "/settings/licences"),

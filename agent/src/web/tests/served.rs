@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::access::Access;
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::history::{History, Recorder};
@@ -35,7 +36,7 @@ pub(crate) fn house_with(lightning: LightningService) -> (StatusSource, TempDir)
 }
 
 /// The same in a folder in which something may be already.
-pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusSource, TempDir) {
+pub(crate) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusSource, TempDir) {
     let file = folder.path().join("kilosat.toml");
     if !file.exists() {
         let state = format!("state_directory = {:?}", folder.path());
@@ -53,6 +54,7 @@ pub(super) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
     let (engine, _) = EngineHandle::start(Engine::new(store, rules), clock.clone(), effects);
     let (recorder, history) = (Recorder::default(), config.history.clone());
     let source = StatusSource {
+        backups: Backups::open(folder.path()),
         payees: Payees::new(&config).unwrap(),
         settings,
         engine,
@@ -324,7 +326,7 @@ async fn the_button_does_not_wait_for_whoever_looks() {
     assert_eq!(pressed.expect("before the wallet is given up").0, 303);
 }
 
-pub(super) const EXAMPLE: &str = include_str!("../../../kilosat.toml");
+pub(crate) const EXAMPLE: &str = include_str!("../../../kilosat.toml");
 
 /// The owner's.
 pub(crate) const PASSWORD: &str = "three nice words";

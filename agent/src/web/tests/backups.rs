@@ -1,0 +1,76 @@
+//! Backups on the page: what is said of the last one, one at once, and one that is taken along.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::served::{EXAMPLE, PASSWORD, Served, body, example_house, house_in};
+use super::text_of;
+use crate::disk::replace;
+use crate::domain::money::UnixMillis;
+use crate::keys::Seed;
+use crate::lightning::LightningService;
+
+#[tokio::test]
+async fn the_page_makes_one_and_says_where_it_is_and_what_it_is_worth() {
+    let (folder, stick) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let text = EXAMPLE.replace("/var/lib/kilosat\"", &format!("{}\"", folder.path().display()));
+    let text = text.replace("#folder = \"/media/usb/kilosat\"", &format!("folder = {:?}", stick.path()));
+    replace(&folder.path().join("kilosat.toml"), text.as_bytes()).unwrap();
+    let served = Served::house(house_in(folder, LightningService::Absent)).await;
+    let text = text_of(body(&served.get("/settings/backup").await.1));
+    assert!(text.contains("There is none yet.") && text.contains("Those of seven days and four weeks"), "{text}");
+    assert!(text.contains("you have not shown yet that they are written down"), "{text}");
+    let (status, answer) = served.send("/settings/backup", "").await;
+    assert!(status == 303 && answer.contains("location: /settings/backup\r\n"), "{answer}");
+    let text = text_of(body(&served.get("/settings/backup").await.1));
+    let made = std::fs::read_dir(stick.path()).unwrap().next().unwrap().unwrap();
+    for words in
+        [made.path().to_str().unwrap(), "every part of it is right", "0 s ago", "what is in Lightning channels"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let settings = text_of(body(&served.get("/settings").await.1));
+    assert!(settings.contains("The last one was made"), "{settings}");
+    assert!(served.get("/status.json").await.1.contains("\"opened\":true"));
+
+    drop(stick);
+    let (status, answer) = served.send("/settings/backup", "").await;
+    let text = text_of(body(&answer));
+    assert!(status == 409 && text.contains("is not there. Nothing was backed up"), "{text}");
+    for path in ["/", "/settings", "/settings/backup"] {
+        let text = text_of(body(&served.get(path).await.1));
+        assert!(text.contains("There is no new backup. the folder"), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn one_is_taken_along_by_whoever_knows_the_password() {
+    let (source, folder) = example_house();
+    let state = folder.path().to_owned();
+    let served = Served::house((source, folder)).await;
+    let (status, page) = served.send("/settings/backup/download", "password=wrong").await;
+    assert!(status == 403 && page.contains("This is not the password"), "{page}");
+    assert_eq!(served.send("/settings/backup", "").await.0, 409, "there is no folder for it");
+
+    let form = format!("password={}", PASSWORD.replace(' ', "+"));
+    let head = format!(
+        "POST /settings/backup/download HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\nCookie: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
+        served.address,
+        served.cookie,
+        form.len()
+    );
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("attachment; filename=\"kilosat-my-house-"), "{head}");
+    let words = Seed::load(&state).unwrap().unwrap().words().join(" ");
+    let file = state.join("taken.age");
+    replace(&file, &answer[end..]).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    crate::backup::restore(&file, &words, &place.path().join("new"), UnixMillis(1_800_000_000_000)).unwrap();
+    assert!(served.get("/settings/diagnostics.json").await.1.contains("a backup was taken along from the page"));
+}
