@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 use clap::Subcommand;
 use kilosat::config::ConfigError;
-use kilosat::control::{ControlError, new_setup_code, set_password};
+use kilosat::control::{ControlError, new_setup_code, set_password, use_words};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use crate::cli::ConfigFile;
@@ -15,6 +15,9 @@ pub enum AccessCommand {
     SetupCode(ConfigFile),
     /// Set a new password for the page and end all sessions; the password is read from standard input.
     Password(ConfigFile),
+    /// Use the words that you wrote down before in place of those of this device, as long as no money is under those; they
+    /// are read from standard input.
+    UseWords(ConfigFile),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +26,7 @@ pub enum AccessCommandError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Control(#[from] ControlError),
-    #[error("the password could not be read ({0}); nothing was changed")]
+    #[error("what was asked for could not be read ({0}); nothing was changed")]
     Input(#[from] io::Error),
 }
 
@@ -35,6 +38,10 @@ impl AccessCommand {
             AccessCommand::Password(config) => {
                 let socket = config.socket()?;
                 set_password(&socket, read_password()?).await?
+            }
+            AccessCommand::UseWords(config) => {
+                let socket = config.socket()?;
+                use_words(&socket, read_hidden("Your words, on one line: ")?).await?
             }
         })
     }

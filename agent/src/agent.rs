@@ -1,8 +1,10 @@
 //! All of it: started in the order of recovery, stopped without losing anything.
 
 mod fault;
+mod instance;
 mod listening;
 mod renewal;
+mod successor;
 mod wallets;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -20,6 +22,7 @@ pub use self::fault::AgentError;
 use self::listening::Door;
 use self::renewal::Lasting;
 pub use self::renewal::Turn;
+pub(crate) use self::successor::{NEXT, NothingWaits, WORDS_CHECKED, let_words_wait};
 pub use self::wallets::wallet;
 use self::wallets::{start_node, start_treasury};
 use crate::access::Access;
@@ -27,7 +30,7 @@ use crate::backup::{self, Backups};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::rate::Currency;
-use crate::engine::{Effect, Engine, EngineError, Event, Rules};
+use crate::engine::{Effect, Engine, EngineError, Event, Rules, forget_empty_node};
 use crate::history::{History, Recorder};
 use crate::http::HttpFault;
 use crate::latest::Latest;
@@ -80,7 +83,7 @@ impl Agent {
             Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
             None => PageIdentity::default(),
         };
-        let store = Store::open(&config.state_directory.join("money.db"), &config.network.to_string())?;
+        let Money { store, is_another, is_doubtful } = open_money(&config, &clock)?;
         let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
@@ -103,18 +106,18 @@ impl Agent {
         let treasury = start_treasury(&config, &engine, &clock, &mut servers).await?;
         let lightning = match wallet {
             Some(wallet) => wallet,
+            None if is_doubtful => LightningService::Held,
             None => start_node(&config, lasting.tries_node_once).await?,
         };
         let (wallet, gpio_handle) = (WalletView::new(lightning.clone(), clock.clone()), gpio.handle());
-        let access = lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone()));
         let parts = StatusSource {
-            backups: Backups::going_on(lasting.backups, &config.state_directory),
+            backups: Backups::going_on(lasting.backups.filter(|_| !is_another), &config.state_directory),
             payees: Payees::new(&config)?,
             settings,
             engine,
             latest,
             history,
-            access,
+            access: lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone())),
             page,
             memory: lasting.memory,
             lightning,
@@ -181,6 +184,8 @@ impl Agent {
         let StatusSource { engine, lightning, history, .. } = status;
         // What it cannot write is lost; that is no reason to wait.
         let _ = timeout(STOP_HISTORY_WAIT, history.write()).await;
+        // Closed before another state may take its place.
+        let _ = timeout(STOP_HISTORY_WAIT, history.end()).await;
         lightning.stop().await;
         performer.abort();
         let _ = performer.await;
@@ -201,6 +206,28 @@ pub(crate) fn lock_state(directory: &Path) -> Result<File, AgentError> {
         Err(TryLockError::WouldBlock) => Err(AgentError::AlreadyRunning(path)),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// The money database of this start.
+struct Money {
+    store: Store,
+    /// What waited has taken the place of the state just now.
+    is_another: bool,
+    /// It is not certain that it is the only and the newest one.
+    is_doubtful: bool,
+}
+
+/// Lets what waits take the place of the state, and opens the database that is there then.
+fn open_money(config: &Config, clock: &Clock) -> Result<Money, AgentError> {
+    let directory = &config.state_directory;
+    let unusable = |source| AgentError::StateDirectory { path: directory.display().to_string(), source };
+    let is_another = successor::take_place(directory, clock.now().wall).map_err(unusable)?;
+    let mut store = Store::open(&directory.join("money.db"), &config.network.to_string())?;
+    if is_another {
+        forget_empty_node(&mut store)?;
+    }
+    let is_doubtful = instance::note_start(directory, &mut store, clock)?.is_some();
+    Ok(Money { store, is_another, is_doubtful })
 }
 
 fn listen_control(directory: &Path) -> Result<UnixListener, AgentError> {

@@ -100,7 +100,7 @@ impl RestoreOptions {
             }
             None => read_hidden("Your words, on one line: ").map_err(BackupCommandError::Words)?,
         };
-        let restored = restore(&self.file, &words, &self.state_directory, Clock::real().now().wall)?;
+        let restored = restore(&self.file, &words, &self.state_directory, None, Clock::real().now().wall)?;
         Ok(if self.json { serde_json::to_string(&restored)? } else { restored.as_text() })
     }
 }

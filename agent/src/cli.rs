@@ -57,6 +57,14 @@ pub enum Command {
         #[arg(long, required = true)]
         compared: bool,
     },
+    /// Let this device go on with a state that was used on another one or is an older copy. Payments stay locked.
+    TakeOver {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// No other Kilosat runs with this state, nor will.
+        #[arg(long, required = true)]
+        only_one: bool,
+    },
     /// Let a payment be made that waits for your word; status shows its number.
     Approve(Answered),
     /// Refuse a payment that waits for your word; what is owed stays owed.

@@ -21,7 +21,7 @@ use crate::status::{Bill, Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
 
-pub use self::backup::ask_backup;
+pub use self::backup::{ask_backup, use_words};
 pub use self::treasury::{TreasuryAnswer, TreasuryQuestion, ask_treasury};
 
 /// Why the running Kilosat could not be asked.
@@ -246,6 +246,7 @@ enum Question {
     SetDevice { device: String, point: String, value: Option<String> },
     SetupCode,
     Password { password: String },
+    Words { words: String },
     Bill { what: String, amount_msat: Option<u64> },
     Pay(Box<Bill>),
     Treasury(Box<TreasuryQuestion>),
@@ -323,7 +324,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Ok(invoice) => Answer::Invoice { bolt11: invoice.bolt11 },
             Err(fault) => Answer::Refused(fault.to_string()),
         },
-        Question::Order(order) => match source.engine.obey(order).await? {
+        Question::Order(order) => match source.obey(order).await? {
             Verdict::Done(text) => Answer::Done(text),
             Verdict::Refused(why) => Answer::Refused(why),
         },
@@ -361,6 +362,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Verdict::Refused(why) => Answer::Refused(why),
         },
         Question::Treasury(question) => treasury::reply(*question, source).await?,
+        Question::Words { words } => backup::reply_about_words(words, source).await,
         Question::Backup { folder } => backup::reply(folder, source).await,
         Question::Events { after } => Answer::Events(source.engine.journal_after(after, EVENTS_MAX).await?),
     })

@@ -63,6 +63,15 @@ pub enum KeyError {
     Entropy(getrandom::Error),
 }
 
+/// How many words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordCount {
+    /// 128 bits.
+    Twelve,
+    /// 256 bits.
+    TwentyFour,
+}
+
 impl Seed {
     /// Reads the words from `seed` in `directory`, or makes new ones there (mode 0600, on disk before this returns).
     ///
@@ -72,11 +81,23 @@ impl Seed {
         if let Some(seed) = Seed::load(directory)? {
             return Ok(seed);
         }
-        let mut entropy = [0; 16];
-        getrandom::fill(&mut entropy).map_err(KeyError::Entropy)?;
-        let seed = Seed { mnemonic: Mnemonic::from_entropy(&entropy).expect("16 bytes make twelve words") };
+        let seed = Seed::fresh(WordCount::Twelve)?;
         seed.keep(directory)?;
         Ok(seed)
+    }
+
+    /// New words, written nowhere.
+    ///
+    /// # Errors
+    /// [`KeyError::Entropy`].
+    pub fn fresh(count: WordCount) -> Result<Seed, KeyError> {
+        let mut entropy = [0; 32];
+        getrandom::fill(&mut entropy).map_err(KeyError::Entropy)?;
+        let bytes = match count {
+            WordCount::Twelve => &entropy[..16],
+            WordCount::TwentyFour => &entropy,
+        };
+        Ok(Seed { mnemonic: Mnemonic::from_entropy(bytes).expect("16 and 32 bytes make words") })
     }
 
     /// Reads the words from `seed` in `directory`; `None` where there is no such file.
@@ -180,6 +201,26 @@ mod tests {
         assert!(Seed::from_words("abandon abandon").is_none() && Seed::from_words("").is_none());
     }
 
+    /// Vectors of BIP 39, and the seed of the first without a passphrase.
+    #[test]
+    fn words_are_those_of_bip_39_and_mistyped_ones_are_none() {
+        let words = |byte: u8, count: usize| Mnemonic::from_entropy(&vec![byte; count]).unwrap().to_string();
+        assert_eq!(words(0x7f, 16), "legal winner thank year wave sausage worth useful legal winner thank yellow");
+        assert_eq!(words(0x80, 16), "letter advice cage absurd amount doctor acoustic avoid letter advice cage above");
+        assert_eq!(words(0xff, 16), "zoo ".repeat(11) + "wrong");
+        assert_eq!(words(0x00, 32), "abandon ".repeat(23) + "art");
+        assert_eq!(words(0xff, 32), "zoo ".repeat(23) + "vote");
+        let typed = Seed::from_words(&format!(" Abandon\n{}ABOUT ", "abandon  ".repeat(10))).unwrap();
+        assert_eq!(
+            typed.mnemonic.to_seed_normalized("").to_lower_hex_string(),
+            "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc19a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4"
+        );
+        let wrong_sum = "abandon ".repeat(12);
+        for wrong in ["", "abandon", wrong_sum.as_str(), "zoo zoo zoo", "hello world"] {
+            assert!(Seed::from_words(wrong).is_none(), "{wrong}");
+        }
+    }
+
     #[test]
     fn the_words_are_made_once_private_and_read_again() {
         let directory = tempfile::tempdir().unwrap();
@@ -187,6 +228,7 @@ mod tests {
         let again = Seed::load_or_create(directory.path()).unwrap();
         assert_eq!(first.mnemonic, again.mnemonic);
         assert_eq!(first.mnemonic.word_count(), 12);
+        assert_eq!(Seed::fresh(WordCount::TwentyFour).unwrap().mnemonic.word_count(), 24);
         let mode = std::fs::metadata(directory.path().join("seed")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

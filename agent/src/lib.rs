@@ -20,6 +20,7 @@ pub mod keys; // one mnemonic, separate keys
 mod language; // the languages the page speaks
 pub mod latest; // the newest value of every point
 pub mod lightning; // the Lightning wallet in use
+pub mod machine; // what tells this device from others
 pub mod market; // what a bitcoin costs, by strangers' words
 mod news; // tells open pages that there is something new
 pub mod notify; // tells the owner what needs them

@@ -14,6 +14,7 @@ use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
 use kilosat::lightning::Grade;
 use kilosat::settings::Settings;
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -33,8 +34,7 @@ use cli::{Answered, Cli, Command, ConfigFile};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Databases, keys and journals are for this user only, also where no service manager says so.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    keep_to_itself();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let result = runtime.context("this machine gives no threads").and_then(|runtime| {
         let result = runtime.block_on(perform(cli.command));
@@ -48,6 +48,20 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the process holds is for this user only, also where no service manager says so: its files, and its memory, which
+/// nobody else may look at and which is never written down when it ends badly (`reliability-security`, rule 8.5).
+fn keep_to_itself() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    // A kernel that knows neither keeps less back, and that is no reason not to run.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // What a panic says may be made of anything.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        complain(&format!("a part of Kilosat failed at {place}; please report this place"));
+    }));
 }
 
 async fn perform(command: Command) -> anyhow::Result<ExitCode> {
@@ -69,6 +83,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stop(file) => order(&file, Order::Stop).await,
         Command::Resume(file) => order(&file, Order::Resume).await,
         Command::Unlock { config, compared: _ } => order(&config, Order::Unlock).await,
+        Command::TakeOver { config, only_one: _ } => order(&config, Order::TakeOver).await,
         Command::Approve(Answered { question, config }) => order(&config, Order::Approve(question)).await,
         Command::Decline(Answered { question, config }) => order(&config, Order::Decline(question)).await,
         Command::Credit { agreement, amount, config } => {

@@ -7,9 +7,11 @@ mod flow;
 mod gpio;
 mod meters;
 mod receive;
+mod restore;
 mod totals;
 mod treasury;
 mod wallet;
+mod words;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,14 +21,16 @@ pub use bill::{Bill, BillFault};
 pub use changes::Change;
 pub(crate) use flow::is_measured;
 pub use flow::{Flow, FlowPart};
-pub use gpio::{InputStatus, RelayStatus};
+pub use gpio::{InputStatus, RelayStatus, StopButtonStatus};
 pub use meters::MeterStatus;
 pub use receive::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S};
+pub use restore::RestorationFault;
 pub use totals::TotalsStatus;
 pub(crate) use treasury::label_of;
 pub use wallet::WalletView;
 #[cfg(all(test, not(feature = "node")))]
 pub(crate) use wallet::tests::phoenixd_at;
+pub use words::{WantedWords, WordsFault};
 
 use crate::access::Access;
 use crate::backup::Backups;
@@ -36,7 +40,7 @@ use crate::domain::money::Msat;
 use crate::domain::window::Period;
 use crate::engine::{QuestionSnapshot, Snapshot, WalletSnapshot};
 use crate::history::History;
-use crate::latest::{Latest, STOP_BUTTON, Table, Value};
+use crate::latest::{Latest, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::settings::Settings;
 use crate::store::{BitcoinPrice, PaymentSummary, Statement};
@@ -59,6 +63,9 @@ pub struct Status {
     pub uptime_ms: u64,
     /// Why automatic payments are locked, if they are.
     pub lock: Option<String>,
+    /// It is not certain that no other Kilosat runs with this state; the owner has to say so.
+    #[serde(default)]
+    pub doubtful: bool,
     /// The owner stopped automatic payments.
     #[serde(default)]
     pub stopped: bool,
@@ -114,15 +121,6 @@ pub struct Status {
     pub open_payments: usize,
     /// Entries of the journal.
     pub journal_entries: u64,
-}
-
-/// The stop button.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StopButtonStatus {
-    /// `ready`, `pressed` or `missing`; `pressed` also when the wire of a normally closed button is broken.
-    pub state: String,
-    /// Why it does not work, in one sentence.
-    pub fault: Option<String>,
 }
 
 /// One agreement.
@@ -258,6 +256,7 @@ impl Status {
             .extend(self.stopped.then(|| "AUTOMATIC PAYMENTS ARE STOPPED BY YOU. To go on: kilosat resume".to_owned()));
         lines.extend(self.stop_button.as_ref().map(StopButtonStatus::as_text));
         lines.extend(self.lock.iter().map(|lock| format!("AUTOMATIC PAYMENTS ARE LOCKED: {lock}")));
+        lines.extend(self.doubtful.then(|| "If no other one runs: kilosat take-over --only-one".to_owned()));
         lines.extend(self.settings_fault.clone());
         lines.extend(self.wallet_fault.iter().map(|fault| format!("Wallet: {fault}")));
         lines.extend(self.wallet_as_text());
@@ -301,30 +300,6 @@ impl Status {
     }
 }
 
-impl StopButtonStatus {
-    fn new(latest: &Table) -> StopButtonStatus {
-        let fault = latest.health.get(STOP_BUTTON).and_then(|health| health.fault.clone());
-        let pressed = latest.points.get(&format!("{STOP_BUTTON}.pressed")).is_some_and(|value| value.milli > 0);
-        let state = match (&fault, pressed) {
-            (Some(_), _) => "missing",
-            (None, true) => "pressed",
-            (None, false) => "ready",
-        };
-        StopButtonStatus { state: state.to_owned(), fault }
-    }
-
-    fn as_text(&self) -> String {
-        match (&self.fault, self.state.as_str()) {
-            (Some(fault), _) => format!("THE STOP BUTTON DOES NOT WORK, so nothing is paid until it does: {fault}"),
-            (None, "pressed") => {
-                "Stop button: pressed, or its wire is broken. Payments stay stopped until it is released and you go on"
-                    .to_owned()
-            }
-            (None, state) => format!("Stop button: {state}"),
-        }
-    }
-}
-
 /// Leaves out what the wallet does not say.
 fn wallet_line(wallet: &Balance, age_ms: u64) -> String {
     let block = (wallet.block_height > 0).then(|| format!("block {}", wallet.block_height));
@@ -364,6 +339,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         now_ms: now.wall.0,
         uptime_ms: now.monotonic,
         lock: snapshot.lock,
+        doubtful: snapshot.doubtful,
         stopped: snapshot.stopped,
         questions: snapshot.questions,
         ledger: snapshot.wallet,

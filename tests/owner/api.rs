@@ -11,19 +11,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-const WEB: &str = "[web]\nlisten = \"127.0.0.1:0\"\n";
-const PASSWORD: &str = "three nice words";
+pub const WEB: &str = "[web]\nlisten = \"127.0.0.1:0\"\n";
+pub const PASSWORD: &str = "three nice words";
 
 /// The page of a house that was claimed, and a program with a token.
-struct Door {
+pub struct Door {
     address: SocketAddr,
-    cookie: String,
-    token: String,
+    pub cookie: String,
+    pub token: String,
 }
 
 impl Door {
     /// Claims the house and gives a program every permission, as the owner does it on the page.
-    async fn open(hub: &Hub, house: &House) -> Door {
+    pub async fn open(hub: &Hub, house: &House) -> Door {
         let log = hub.log();
         let address = log.split("the page is at http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
         let mut door = Door { address: address.parse().unwrap(), cookie: String::new(), token: String::new() };
@@ -43,17 +43,17 @@ impl Door {
         door
     }
 
-    async fn send(&self, path: &str, form: &str) -> (u16, String) {
+    pub async fn send(&self, path: &str, form: &str) -> (u16, String) {
         let kind = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
         self.say(&format!("POST {path}"), &format!("Cookie: {}\r\n{kind}", self.cookie), form).await
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub async fn get(&self, path: &str) -> (u16, String) {
         self.say(&format!("GET {path}"), &format!("Cookie: {}\r\n", self.cookie), "").await
     }
 
     /// What a program is told.
-    async fn ask(&self, request: &str, sent: &str) -> (u16, Value) {
+    pub async fn ask(&self, request: &str, sent: &str) -> (u16, Value) {
         let headers = format!(
             "Authorization: Bearer {}\r\nContent-Type: application/json\r\nIdempotency-Key: {request}\r\n",
             self.token

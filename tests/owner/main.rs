@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests may panic and write files")]
 
 mod api;
+mod canary;
 
 use kilosat::status::Status;
 use serde_json::Value;

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use kilosat::clock::Clock;
 use kilosat::demo::ChainChoice;
+use kilosat::demo::miner::Miner;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::wait;
 
@@ -41,6 +45,10 @@ impl Bitcoind {
             listens.then_some(())
         };
         wait::answer(ready).await.expect("bitcoind answers within a minute");
+        // It listens before it is done with its blocks.
+        let miner = Miner::start(&bitcoind.choice(), None, Clock::real(), &mut JoinSet::new()).await.unwrap();
+        let warm = async || miner.call("getblockcount", json!([])).await.ok();
+        wait::answer(warm).await.expect("bitcoind has its blocks within a minute");
         bitcoind
     }
 

@@ -1,7 +1,7 @@
 //! A house with a meter, a utility, a simulated phoenixd, GPIO chips, and the real `kilosat` binary that pays.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{Query, State};
@@ -93,9 +93,14 @@ per_month_msat = 100000000
 
     /// Starts `kilosat run`.
     pub fn start(&self) -> Hub {
+        self.start_logging("info")
+    }
+
+    /// The same; it logs this much.
+    pub fn start_logging(&self, level: &str) -> Hub {
         // Lines that tell of the stop button are errors and warnings; what surrounds the test may want less.
-        let environment = self.gpio.environment().into_iter().chain([(OsString::from("RUST_LOG"), "info".into())]);
-        Hub::start_in(&self.config(), &self.folder.path().join("state"), environment)
+        let environment = self.gpio.environment().into_iter().chain([(OsString::from("RUST_LOG"), level.into())]);
+        Hub::start_in(&self.config(), &self.state(), environment)
     }
 
     /// What `kilosat` prints when it is called with these arguments on this house.
@@ -132,6 +137,16 @@ per_month_msat = 100000000
     /// What lies behind the wallet.
     pub fn wallet(&self) -> &Ledger {
         &self.wallet.ledger
+    }
+
+    /// Where everything of it is that is on the disk.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its state directory.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
     }
 
     fn config(&self) -> PathBuf {

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "node")]
 pub mod bitcoind;
+#[cfg(feature = "node")]
+pub mod electrumx;
 pub mod fuzzing;
 pub mod gpio;
 pub mod house;

@@ -45,8 +45,8 @@ pub enum BackupFault {
     },
     /// The copy would take room that payments need.
     #[error(
-        "the disk that Kilosat is on has too little room for a copy of {0} MiB. Nothing was backed up, and payments go on; \
-         make room on it"
+        "the disk that Kilosat is on has too little room for {0} MiB. Nothing was written, and payments go on; make room on \
+         it"
     )]
     NoRoom(u64),
     /// What is to be in it cannot be read.

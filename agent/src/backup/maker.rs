@@ -131,8 +131,11 @@ fn keys(state: &Path, known: Option<String>) -> Result<(Recipient, Option<Identi
     Ok((identity.to_public(), Some(identity)))
 }
 
-/// Payments need what is left.
-fn require_room(state: &Path, bytes: u64) -> Result<(), BackupFault> {
+/// That twice so many bytes leave room on the disk that `state` is on: payments need what is left.
+///
+/// # Errors
+/// [`BackupFault`].
+pub(crate) fn require_room(state: &Path, bytes: u64) -> Result<(), BackupFault> {
     let unread = |error: rustix::io::Errno| read_fault(state, error.into());
     let disk = statvfs(state).map_err(unread)?;
     let floor_bytes = FREE_MIN_BYTES.min(disk.f_blocks.saturating_mul(disk.f_frsize) / 20);
@@ -155,7 +158,9 @@ pub(super) fn scratch(state: &Path) -> Result<TempDir, BackupFault> {
 pub(super) fn clear(state: &Path) {
     let entries = read_dir(state).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SCRATCH)) {
-        if let Err(error) = remove_dir_all(entry.path()) {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let removed = if is_folder { remove_dir_all(entry.path()) } else { remove_file(entry.path()) };
+        if let Err(error) = removed {
             tracing::warn!(%error, "what was left of a backup could not be removed");
         }
     }
@@ -272,7 +277,8 @@ fn read_fault(path: &Path, source: io::Error) -> BackupFault {
     BackupFault::Read { what: path.display().to_string(), source }
 }
 
-const SCRATCH: &str = ".backup-";
+/// What the names of files begin with that are gone after a crash.
+pub(crate) const SCRATCH: &str = ".backup-";
 /// What payments may need: `reliability-security`, rule 6.6.
 const FREE_MIN_BYTES: u64 = 200 << 20;
 const PROFILE_BYTES_MAX: u64 = 1 << 20;

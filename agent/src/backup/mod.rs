@@ -22,6 +22,8 @@ use tempfile::TempDir;
 
 pub use self::archive::{Manifest, OpenFault, Part};
 pub use self::fault::BackupFault;
+pub(crate) use self::maker::{SCRATCH, require_room};
+pub(crate) use self::restore::{CONFIG_RESTORED, PROFILES_RESTORED};
 pub use self::restore::{RECOVERY, RestoreFault, Restored, restore};
 pub use self::schedule::run;
 use crate::clock::Now;

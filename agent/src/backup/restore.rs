@@ -5,6 +5,7 @@ use std::fs::{self, File, read_dir, remove_dir_all, remove_file, rename};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use bitcoin::Network;
 use bitcoin::hex::DisplayHex as _;
 use serde::Serialize;
 
@@ -79,6 +80,14 @@ pub enum RestoreFault {
         /// What the system said.
         source: io::Error,
     },
+    /// For another network.
+    #[error("the backup is for the {found} network, and this Kilosat is set to {wanted}. Nothing was restored")]
+    OtherNetwork {
+        /// The backup's.
+        found: String,
+        /// The one that is wanted.
+        wanted: String,
+    },
     /// The money database in it is not sound.
     #[error("the money database in the backup is damaged ({0}). Nothing was restored; try another backup")]
     Damaged(String),
@@ -90,18 +99,25 @@ pub enum RestoreFault {
     Keys(#[from] KeyError),
 }
 
-/// Restores `file` with these words into `directory`, which is empty or does not exist.
+/// Restores `file` with these words into `directory`, which is empty or does not exist; with `network`, only a backup of that
+/// one.
 ///
 /// # Errors
 /// [`RestoreFault`]; what was written is removed again.
-pub fn restore(file: &Path, words: &str, directory: &Path, now: UnixMillis) -> Result<Restored, RestoreFault> {
+pub fn restore(
+    file: &Path,
+    words: &str,
+    directory: &Path,
+    network: Option<Network>,
+    now: UnixMillis,
+) -> Result<Restored, RestoreFault> {
     let seed = Seed::from_words(words).ok_or(RestoreFault::Words)?;
     require_empty(directory)?;
     let input = File::open(file).map_err(|source| RestoreFault::Unreadable { file: shown(file), source })?;
     let is_new = !directory.exists();
     let lock = lock_state(directory).map_err(in_use)?;
     let place = directory.join(PLACE);
-    let restored = restore_into(BufReader::new(input), file, &seed, directory, now);
+    let restored = restore_into((BufReader::new(input), file), &seed, directory, network, now);
     let _ = remove_dir_all(&place);
     if restored.is_err() {
         clear(directory);
@@ -116,16 +132,20 @@ pub fn restore(file: &Path, words: &str, directory: &Path, now: UnixMillis) -> R
 /// Each is sound before the first of them is where Kilosat looks for it; the locked database comes first and the words
 /// last, so that what a power cut leaves of this pays nothing and is refused next time.
 fn restore_into(
-    input: BufReader<File>,
-    file: &Path,
+    (input, file): (BufReader<File>, &Path),
     seed: &Seed,
     directory: &Path,
+    network: Option<Network>,
     now: UnixMillis,
 ) -> Result<Restored, RestoreFault> {
     let place = directory.join(PLACE);
     fs::create_dir(&place).map_err(unwritten(&place))?;
     let manifest = unpack(input, &key::identity(seed), Some(&place))
         .map_err(|fault| RestoreFault::Open { file: shown(file), fault })?;
+    let wanted = network.map_or_else(|| manifest.network.clone(), |network| network.to_string());
+    if manifest.network != wanted {
+        return Err(RestoreFault::OtherNetwork { found: manifest.network, wanted });
+    }
     let lock = lock_sentence(&manifest);
     let money = place.join(MONEY);
     check(&money)?;
@@ -176,8 +196,9 @@ fn lock_money(money: &Path, manifest: &Manifest, reason: &str, now: UnixMillis) 
 
 fn lock_sentence(manifest: &Manifest) -> String {
     format!(
-        "This state comes from a backup of {}. What was paid after that is not in it, so nothing is paid by itself until \
-         you have compared the wallet's history with what is shown here.",
+        "This state comes from a backup of {}. What was paid after that is not in it, and the device that it was made on may \
+         still run. Nothing is paid, and the built-in Lightning node stays off, until you say that no other one runs and \
+         have compared the wallet's history with what is shown here.",
         when(manifest.made_ms)
     )
 }
@@ -246,11 +267,12 @@ impl Restored {
         }
         lines.push(
             "All of it must belong to the user that runs Kilosat. Set a new password on the page with the setup code from the \
-             log; a wallet outside Kilosat needs its credential again. Never run the old device and this one at once."
+             log; a wallet outside Kilosat needs its credential again."
                 .to_owned(),
         );
         lines.push(
-            "When Kilosat runs and the wallet was compared: kilosat unlock --compared. What is owed for a payment that is not \
+            "When Kilosat runs here and nowhere else: kilosat take-over --only-one. When the wallet was compared then: \
+             kilosat unlock --compared. What is owed for a payment that is not \
              in the backup: kilosat credit"
                 .to_owned(),
         );
@@ -267,5 +289,5 @@ because an old state of one can lose all of its money. The provider at the other
 on the chain, under keys that follow from the words; this version does not collect it by itself, so keep the words. The \
 balance of a wallet outside Kilosat is that wallet's business.";
 const PLACE: &str = ".restoring";
-const CONFIG_RESTORED: &str = "kilosat.toml.restored";
-const PROFILES_RESTORED: &str = "profiles.restored";
+pub(crate) const CONFIG_RESTORED: &str = "kilosat.toml.restored";
+pub(crate) const PROFILES_RESTORED: &str = "profiles.restored";

@@ -73,7 +73,7 @@ impl House {
 fn restored(made: &Made, words: &str) -> (Result<Restored, RestoreFault>, TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("new");
-    (restore(Path::new(&made.file), words, &state, NOW), folder, state)
+    (restore(Path::new(&made.file), words, &state, None, NOW), folder, state)
 }
 
 #[tokio::test]
@@ -110,9 +110,13 @@ async fn what_was_backed_up_comes_back_and_payments_are_locked() {
     let entries = tx.journal_after(made.journal_seq, 9).unwrap();
     let events: Vec<_> = entries.iter().map(|entry| entry.entry.as_ref().unwrap()["event"].clone()).collect();
     assert_eq!(events, ["restored", "locked"]);
-    for words in
-        [done.lock.as_str(), RECOVERY, "kilosat unlock --compared", "kilosat.toml.restored", "Never run the old device"]
-    {
+    for words in [
+        done.lock.as_str(),
+        RECOVERY,
+        "kilosat unlock --compared",
+        "kilosat.toml.restored",
+        "kilosat take-over --only-one",
+    ] {
         assert!(done.as_text().contains(words), "{}", done.as_text());
     }
 }
@@ -153,18 +157,18 @@ async fn nothing_is_restored_over_something() {
     let made = house.back_up().await;
     let folder = tempfile::tempdir().unwrap();
     replace(&folder.path().join("seed"), b"mine").unwrap();
-    let fault = restore(Path::new(&made.file), &house.words(), folder.path(), NOW).unwrap_err();
+    let fault = restore(Path::new(&made.file), &house.words(), folder.path(), None, NOW).unwrap_err();
     assert!(matches!(fault, RestoreFault::NotEmpty(_)), "{fault}");
     assert_eq!(std::fs::read(folder.path().join("seed")).unwrap(), b"mine");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     // The folder of a Kilosat that runs.
     let empty = tempfile::tempdir().unwrap();
     let lock = crate::agent::lock_state(empty.path()).unwrap();
-    let fault = restore(Path::new(&made.file), &house.words(), empty.path(), NOW).unwrap_err().to_string();
+    let fault = restore(Path::new(&made.file), &house.words(), empty.path(), None, NOW).unwrap_err().to_string();
     assert!(fault.contains("a Kilosat runs on") && fault.contains("Nothing was restored"), "{fault}");
     drop(lock);
     std::fs::create_dir(empty.path().join("lost+found")).unwrap();
-    restore(Path::new(&made.file), &house.words(), empty.path(), NOW).unwrap();
+    restore(Path::new(&made.file), &house.words(), empty.path(), None, NOW).unwrap();
 }
 
 #[tokio::test]

@@ -41,10 +41,10 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     limits.finish();
     require_room(&limits, house, fees);
     let lightning = root.section("lightning");
-    let service = lightning.parsed("service", Means("node"), read_service);
-    let wallet = read_wallet(&lightning, service);
     // After a mistake in `network`, the chain sources are still checked for other mistakes.
     let chain = network.unwrap_or(Network::Bitcoin);
+    let service = lightning.parsed("service", Means("node"), |text| read_service(text, chain));
+    let wallet = read_wallet(&lightning, service);
     let node = read_node(&lightning.section("node"), chain);
     lightning.finish();
     let treasury = read_treasury(&root.section("treasury"), chain, node.as_ref());
@@ -149,9 +149,12 @@ fn read_network(text: &str) -> Result<Network, String> {
     match text {
         "bitcoin" => Ok(Network::Bitcoin),
         "testnet" => Ok(Network::Testnet),
+        "testnet4" => Ok(Network::Testnet4),
         "signet" => Ok(Network::Signet),
         "regtest" => Ok(Network::Regtest),
-        other => Err(format!("{other:?} is not a network; write \"bitcoin\", \"testnet\", \"signet\" or \"regtest\"")),
+        other => Err(format!(
+            "{other:?} is not a network; write \"bitcoin\", \"testnet\", \"testnet4\", \"signet\" or \"regtest\""
+        )),
     }
 }
 
@@ -187,7 +190,10 @@ fn read_language(text: &str) -> Result<Option<Language>, String> {
     }
 }
 
-fn read_service(text: &str) -> Result<ServiceKind, String> {
+fn read_service(text: &str, network: Network) -> Result<ServiceKind, String> {
+    if text == ServiceKind::Node.name() && network == Network::Testnet4 {
+        return Err("the built-in node does not know testnet4; use a wallet outside, or another network".to_owned());
+    }
     let known = ServiceKind::ALL.into_iter().find(|kind| kind.name() == text);
     known.ok_or_else(|| {
         let names = ServiceKind::ALL.map(|kind| format!("{:?}", kind.name())).join(", ");
@@ -287,6 +293,7 @@ pub(super) fn read_chain(section: &Section<'_>, network: Network) -> Option<Chai
     let (url, rpc_port) = match network {
         Network::Bitcoin => (Means("https://mempool.space/api"), 8_332),
         Network::Testnet => (Means("https://mempool.space/testnet/api"), 18_332),
+        Network::Testnet4 => (Means("https://mempool.space/testnet4/api"), 48_332),
         Network::Signet => (Means("https://mempool.space/signet/api"), 38_332),
         _ => (IsWrong("http://127.0.0.1:3002"), 18_443),
     };

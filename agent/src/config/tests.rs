@@ -244,6 +244,8 @@ fn the_chain_source_follows_the_network() {
     case("regtest", "url = \"http://127.0.0.1:3002/\"", esplora("http://127.0.0.1:3002"));
     case("signet", "source = \"bitcoind\"\ncookie_file = \"c\"", bitcoind(38_332));
     case("regtest", "source = \"bitcoind\"\ncookie_file = \"c\"", bitcoind(18_443));
+    let node = problems("network = \"testnet4\"\n");
+    assert!(node.len() == 1 && node[0].contains("the built-in node does not know testnet4"), "{node:?}");
     let missing = problems("network = \"regtest\"\n");
     assert_eq!(missing, ["line 1: lightning.node.chain.url: is missing; write url = \"http://127.0.0.1:3002\""]);
 }

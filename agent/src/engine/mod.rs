@@ -10,6 +10,7 @@ mod by_hand;
 mod energy;
 mod event;
 mod feeds;
+mod instance;
 mod jobs;
 mod judge;
 mod lived;
@@ -39,6 +40,7 @@ use crate::store::{Copier, Store, StoreError, Tx};
 pub use account::RuleAccount;
 pub use by_hand::ByHand;
 pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
+pub use instance::{Belonging, Instance, belongs};
 use jobs::Jobs;
 use lived::Lived;
 pub use owner::{Order, Verdict};
@@ -46,7 +48,7 @@ pub use restored::lock_restored;
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
 pub use treasury::{Keep, Kept, Spend};
 use wallet::Standing;
-pub use wallet::{Comparison, Direction, Listed, Mark};
+pub use wallet::{Comparison, Direction, Listed, Mark, forget_empty_node};
 
 /// What the owner allowed; taken from the configuration, replaced as a whole.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::bills::signed;
 use super::jobs::Job;
 use super::outcomes::{NOT_FOUND_MIN, expense};
-use super::{ByHand, Effect, Engine, EngineError, LOCK, STOPPED, Step};
+use super::{ByHand, Effect, Engine, EngineError, LOCK, STOPPED, Step, instance};
 use crate::clock::Now;
 use crate::domain::invoice::{PaymentHash, hex32};
 use crate::domain::money::Msat;
@@ -23,6 +23,8 @@ pub enum Order {
     Resume,
     /// The owner compared the wallet with the ledger: the lock is lifted, and what was settled out of turn counts.
     Unlock,
+    /// No other Kilosat runs with this state: it goes on here from its next start. A lock stays.
+    TakeOver,
     /// The payment that this question is about may be made.
     Approve(i64),
     /// It may not.
@@ -61,6 +63,7 @@ impl Engine {
                 Order::Stop => step.stop()?,
                 Order::Resume => step.resume()?,
                 Order::Unlock => step.unlock()?,
+                Order::TakeOver => step.take_over()?,
                 Order::Approve(question) => step.approve(question)?,
                 Order::Decline(question) => step.decline(question)?,
                 Order::Credit { agreement, amount_msat } => step.credit_stray(&agreement, Msat(amount_msat))?,
@@ -114,6 +117,9 @@ impl Step<'_> {
         let Some(lock) = self.tx.meta(LOCK)? else {
             return Ok(done("Automatic payments were not locked."));
         };
+        if instance::is_doubtful(self.tx)? {
+            return Ok(Verdict::Refused(DOUBTFUL.to_owned()));
+        }
         let open = self.tx.open_payments()?;
         let ours = |payment: &&PaymentRow| payment.state.may_be_moving() && payment.service == self.rules.service;
         if let Some(moving) = open.iter().find(ours) {
@@ -130,6 +136,18 @@ impl Step<'_> {
         self.record(json!({"event": "unlocked", "reason": lock}))?;
         self.go_on()?;
         Ok(done("The lock is lifted. What was settled out of turn now counts as paid, and automatic payments go on."))
+    }
+
+    fn take_over(&mut self) -> Result<Verdict, StoreError> {
+        if !instance::is_doubtful(self.tx)? {
+            return Ok(Verdict::Refused("This state is at home here already. Nothing was changed.".to_owned()));
+        }
+        instance::begin_anew(self.tx)?;
+        self.record(json!({"event": "taken_over"}))?;
+        Ok(done(
+            "This device goes on with the state and starts anew with it. Payments stay locked until you have compared the \
+             wallet: kilosat unlock --compared",
+        ))
     }
 
     /// Every frozen purchase has a proven settlement: the payee has the money, so nothing more is owed for it.
@@ -239,6 +257,8 @@ impl Step<'_> {
     }
 }
 
+const DOUBTFUL: &str =
+    "Say first that no other Kilosat runs with this state: kilosat take-over --only-one. Nothing was changed.";
 /// A payment can stick in the network for as long as its invoice lives and somewhat longer.
 const WRITE_OFF_AFTER_MS: u64 = 86_400_000;
 /// No payment sticks for longer than two weeks, whatever its wallet says or does not say.

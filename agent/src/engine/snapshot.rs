@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Engine, EngineError, LOCK, STOPPED};
+use super::{Engine, EngineError, LOCK, STOPPED, instance};
 use crate::domain::money::Msat;
 use crate::store::{PaymentSummary, Posting, QuestionRow, QuestionState, StoreError, Totals};
 
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub feed_notices: BTreeMap<String, Vec<String>>,
     /// Why automatic payments are locked, if they are.
     pub lock: Option<String>,
+    /// It is not certain that no other Kilosat runs with this state.
+    pub doubtful: bool,
     /// The owner stopped automatic payments.
     pub stopped: bool,
     /// Payments that wait for the owner's word, and those the owner refused and may still approve; oldest first.
@@ -177,6 +179,7 @@ impl Engine {
                 .map(|feed| Ok((feed.id.clone(), notices_of(&feed.id)?)))
                 .collect::<Result<_, StoreError>>()?,
             lock: tx.meta(LOCK)?,
+            doubtful: instance::is_doubtful(&tx)?,
             stopped: tx.meta(STOPPED)?.is_some(),
             questions: tx.open_questions()?.into_iter().map(QuestionSnapshot::from).collect(),
             wallet: WalletSnapshot {

@@ -71,6 +71,22 @@ impl Engine {
         })
     }
 
+    /// Whether no money is or was under the words of this device: in an on-chain wallet, or in the built-in node.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn words_hold_nothing(&mut self) -> Result<bool, EngineError> {
+        Ok(!self.store.begin()?.has_past(false)?)
+    }
+
+    /// Whether nothing was paid or received here yet.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn has_no_past(&mut self) -> Result<bool, EngineError> {
+        Ok(!self.store.begin()?.has_past(true)?)
+    }
+
     /// Puts one change in the place of many.
     ///
     /// # Errors
@@ -316,5 +332,5 @@ const NOT_COUNTED: &str = "The wallet holds another transaction for the newer on
 const IMPOSSIBLE: &str = "a chain source tells of more bitcoin in your savings than there can be. Nothing of it was booked; use \
     another source.";
 const SUPPLY_SAT: u64 = 2_100_000_000_000_000;
-/// Key in the table `meta`, followed by a wallet's id.
-const SEARCHED: &str = "treasury_searched";
+/// Key in the table `meta`, followed by a colon and a wallet's id.
+pub(super) const SEARCHED: &str = "treasury_searched";

@@ -11,7 +11,7 @@ use super::{Engine, EngineError, PayOutcome, Rules, Step};
 use crate::clock::Now;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
-use crate::store::{Posting, StoreError};
+use crate::store::{Posting, Store, StoreError};
 
 /// Which way money went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -279,6 +279,20 @@ impl Step<'_> {
             item.amount, item.hash
         ))
     }
+}
+
+/// Forgets whose the built-in node was, as long as nothing was ever in it: other words make it another one.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn forget_empty_node(store: &mut Store) -> Result<(), StoreError> {
+    let tx = store.begin()?;
+    if !tx.has_past(false)? {
+        for begun in [NODE_ID, OPENED, LISTED_TO, OPENING] {
+            tx.clear_meta(&format!("{begun}:{NODE}"))?;
+        }
+    }
+    tx.commit()
 }
 
 /// What cannot be true is not booked: the ledger would never get rid of it.

@@ -55,6 +55,7 @@ enum Command {
     Buckets(Key, Level, Range, Answer<Vec<Bucket>>),
     Values(Key, Range, Answer<Vec<Timed>>),
     Extent(oneshot::Sender<Extent>),
+    End(oneshot::Sender<()>),
 }
 
 impl History {
@@ -65,7 +66,12 @@ impl History {
         let every = (settings.write_every / clock.speed().max(1)).max(WRITE_EVERY_MIN);
         let (directory, kept) = (directory.to_owned(), settings.clone());
         let thread = std::thread::Builder::new().name("history".to_owned());
-        let served = thread.spawn(move || Served::open(directory, kept, clock).serve(receiver));
+        let served = thread.spawn(move || {
+            // Nobody may be waiting for its end.
+            if let Some(ended) = Served::open(directory, kept, clock).serve(receiver) {
+                let _ = ended.send(());
+            }
+        });
         served.expect("a thread can be started");
         History { commands, recorder, settings, every }
     }
@@ -95,6 +101,14 @@ impl History {
             tracing::warn!(lost, "values came faster than the history could be written; these are not in it");
         }
         self.ask(|answer| Command::Write(batch, answer)).await
+    }
+
+    /// Closes the database, whoever still has a handle; returns once that is done.
+    ///
+    /// # Errors
+    /// [`HistoryGone::Stopped`]: it was closed already.
+    pub async fn end(&self) -> Result<(), HistoryGone> {
+        self.ask(Command::End).await
     }
 
     /// Every point there is or was.
@@ -164,7 +178,8 @@ impl Served {
         served
     }
 
-    fn serve(mut self, mut commands: mpsc::Receiver<Command>) {
+    /// Until nobody can ask any more, or somebody ends it, who is told once all of this is closed.
+    fn serve(mut self, mut commands: mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
         while let Some(command) = commands.blocking_recv() {
             // Whoever asked may be gone, which is as well.
             match command {
@@ -180,8 +195,10 @@ impl Served {
                     drop(answer.send(self.read(|keeper| keeper.values(&key, range))));
                 }
                 Command::Extent(answer) => drop(answer.send(self.extent())),
+                Command::End(ended) => return Some(ended),
             }
         }
+        None
     }
 
     fn write(&mut self, batch: Batch) {

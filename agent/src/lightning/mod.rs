@@ -47,6 +47,8 @@ pub enum LightningService {
     Cln(cln::Cln),
     /// Any wallet that speaks Nostr Wallet Connect.
     Nwc(nwc::Nwc),
+    /// The built-in node, which must not run: it is not certain that its state is the newest.
+    Held,
     /// This build has no node and none is configured: meters are read, nothing is paid.
     Absent,
 }
@@ -67,7 +69,7 @@ macro_rules! each {
             LightningService::Lnd($service) => $call,
             LightningService::Cln($service) => $call,
             LightningService::Nwc($service) => $call,
-            LightningService::Absent => $absent,
+            LightningService::Held | LightningService::Absent => $absent,
         }
     };
 }
@@ -93,6 +95,7 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Starting(_) => Some(ServiceKind::Node),
+            LightningService::Held => Some(ServiceKind::Node),
             _ => each!(self, service => Some(service.kind()), absent => None),
         }
     }
@@ -126,6 +129,7 @@ impl LightningService {
             LightningService::Lnd(wallet) => wallet.identity(),
             LightningService::Cln(wallet) => wallet.identity(),
             LightningService::Nwc(wallet) => wallet.identity(),
+            LightningService::Held => ServiceKind::Node.name().to_owned(),
             LightningService::Absent => "absent".to_owned(),
         }
     }
@@ -289,6 +293,7 @@ impl LightningService {
         match self {
             #[cfg(feature = "node")]
             LightningService::Starting(starting) => starting.fault(),
+            LightningService::Held => ServiceFault::new(ServiceKind::Node, Trouble::Held),
             _ => ServiceFault::new(ServiceKind::Node, Trouble::Unsupported("a Lightning wallet")),
         }
     }

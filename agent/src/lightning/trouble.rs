@@ -43,6 +43,8 @@ pub enum Trouble {
     },
     /// Locked, starting, or catching up with the chain.
     NotReady,
+    /// It stays off until the owner has said that no other Kilosat runs with its state.
+    Held,
     /// Too little to spend.
     Funds,
     /// No way to the recipient within the fee limit.
@@ -111,6 +113,7 @@ impl Trouble {
             Trouble::Permission => "{name} accepts {credential}, but it may not do this. Nothing was paid; make one with the permissions that the documentation lists.",
             Trouble::Network { .. } => "{name} is on the bitcoin network {found}, this house is on {expected}. Nothing was paid; connect a wallet of the right network.",
             Trouble::NotReady => "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat pays nothing new meanwhile and tries again; if it lasts, look at the wallet itself.",
+            Trouble::Held => "{name} stays off until you say that no other Kilosat runs with its state. Nothing is paid meanwhile.",
             Trouble::Funds => "The balance at {name} is too small for this payment and its fee. Nothing was paid; put money into the wallet.",
             Trouble::NoRoute => "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later.",
             Trouble::Limit => "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or wait until it renews.",

@@ -298,6 +298,14 @@ impl Settings {
         self.versions().list()
     }
 
+    /// Keeps `text` among the former versions.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep_version(&self, text: &str, what: &str, at: UnixMillis) -> io::Result<()> {
+        self.versions().keep(text, what, at)
+    }
+
     /// The text of a former version.
     ///
     /// # Errors

@@ -15,6 +15,13 @@ impl Settings {
         self.shared.wanted.send_modify(|count| *count += 1);
     }
 
+    /// Asks for a new start that changes no setting, or with the one that was asked for already.
+    pub fn ask_for_new_start_as_it_is(&self) {
+        let config = (*self.config()).clone();
+        self.lock().next.get_or_insert(config);
+        self.shared.wanted.send_modify(|count| *count += 1);
+    }
+
     /// Keeps what was done until the engine that is to record it runs.
     pub(crate) fn tell_later(&self, what: &str) {
         self.lock().untold.push(what.to_owned());
@@ -58,6 +65,11 @@ impl Settings {
     pub fn new_start_failed(&self, before: Arc<Config>, why: &str, at: UnixMillis) {
         self.shared.live.send_replace(before);
         let mut state = self.lock();
+        if state.text == state.proven {
+            state.fault =
+                Some(format!("Kilosat could not start anew at first: {why}. It runs with the same settings."));
+            return;
+        }
         let taken_back = self.path().map_or(Ok(()), |path| {
             self.versions().keep(&state.text, DID_NOT_START, at)?;
             disk::replace_like(path, state.proven.as_bytes())?;

@@ -2,8 +2,10 @@
 
 use super::StatusSource;
 use crate::agent::rules;
-use crate::engine::Event;
+use crate::engine::{Event, Order, Verdict};
+use crate::lightning::LightningService;
 use crate::settings::{Proposal, SettingsFault};
+use crate::tasks::EngineGone;
 
 /// What came of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,22 @@ impl StatusSource {
             source.take_up(proposal, &what).await
         });
         change.await.map_err(|error| SettingsFault::Disk(error.to_string()))?
+    }
+
+    /// Gives an order; taking over a state begins with a new start.
+    ///
+    /// # Errors
+    /// [`EngineGone`].
+    pub async fn obey(&self, order: Order) -> Result<Verdict, EngineGone> {
+        let starts_anew = order == Order::TakeOver;
+        let verdict = self.engine.obey(order).await?;
+        // Nothing is waited for in between: who gave the order may be gone.
+        // A node that is still held back was let go on before by somebody who did not wait for it.
+        let is_held = matches!(self.lightning, LightningService::Held);
+        if starts_anew && (is_held || matches!(verdict, Verdict::Done(_))) {
+            self.settings.ask_for_new_start_as_it_is();
+        }
+        Ok(verdict)
     }
 
     /// Looks once whether the file was changed by hand, and brings that into force.

@@ -1,4 +1,4 @@
-//! What the status shows of GPIO lines: pulse meters, inputs, relays.
+//! What the status shows of GPIO lines: pulse meters, inputs, relays, the stop button.
 
 use kilosat_drivers::gpio::relay::Contact;
 use kilosat_drivers::reading::Quantity;
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::meters::{MeterStatus, meter_status};
 use crate::config::{ContactInput, PulseMeter};
-use crate::latest::Table;
+use crate::latest::{STOP_BUTTON, Table};
 use crate::tasks::{ACTIVE, GpioHandle, LOST_EDGES, RelayView};
 
 /// One input.
@@ -125,3 +125,36 @@ fn note(meter: &PulseMeter, lost_edges: u64) -> String {
 /// How often a count is handed over.
 pub(super) const LOOK_MS: u64 = 1_000;
 const MWH_PER_KWH: u128 = 1_000_000;
+
+/// The stop button.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StopButtonStatus {
+    /// `ready`, `pressed` or `missing`; `pressed` also when the wire of a normally closed button is broken.
+    pub state: String,
+    /// Why it does not work, in one sentence.
+    pub fault: Option<String>,
+}
+
+impl StopButtonStatus {
+    pub(super) fn new(latest: &Table) -> StopButtonStatus {
+        let fault = latest.health.get(STOP_BUTTON).and_then(|health| health.fault.clone());
+        let pressed = latest.points.get(&format!("{STOP_BUTTON}.pressed")).is_some_and(|value| value.milli > 0);
+        let state = match (&fault, pressed) {
+            (Some(_), _) => "missing",
+            (None, true) => "pressed",
+            (None, false) => "ready",
+        };
+        StopButtonStatus { state: state.to_owned(), fault }
+    }
+
+    pub(super) fn as_text(&self) -> String {
+        match (&self.fault, self.state.as_str()) {
+            (Some(fault), _) => format!("THE STOP BUTTON DOES NOT WORK, so nothing is paid until it does: {fault}"),
+            (None, "pressed") => {
+                "Stop button: pressed, or its wire is broken. Payments stay stopped until it is released and you go on"
+                    .to_owned()
+            }
+            (None, state) => format!("Stop button: {state}"),
+        }
+    }
+}

@@ -79,6 +79,18 @@ pub fn check_database(path: &Path) -> Result<(), CopyFault> {
     Ok(())
 }
 
+/// Whether nothing was paid or received in the money database at `path`, which nobody uses, and no on-chain wallet has a past;
+/// of Lightning, with `all` in any wallet, else in the built-in node.
+///
+/// # Errors
+/// [`CopyFault`].
+pub fn is_without_past(path: &Path, all: bool) -> Result<bool, CopyFault> {
+    let reader = Connection::open_with_flags(path, READ_ONLY)?;
+    reader.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    let has_past: bool = reader.query_row(if all { HAS_PAST } else { WORDS_HOLD_SOME }, [], |row| row.get(0))?;
+    Ok(!has_past)
+}
+
 /// The newest entry of the journal in a copy of the money database, as `(seq, hash)`.
 ///
 /// # Errors
@@ -90,5 +102,12 @@ pub fn journal_head_in(path: &Path) -> Result<(u64, [u8; 32]), CopyFault> {
     Ok(head.map_err(|fault| CopyFault::Damaged(fault.to_string()))?.unwrap_or((0, GENESIS)))
 }
 
+/// Money is or was in an on-chain wallet, or in the built-in node.
+pub(super) const WORDS_HOLD_SOME: &str = "SELECT EXISTS (SELECT 1 FROM treasury_txs)
+    OR EXISTS (SELECT 1 FROM ledger WHERE account = 'wallet:node')";
+/// The same, or something was paid or received by another wallet. What that held before Kilosat came is no past of it.
+pub(super) const HAS_PAST: &str = "SELECT EXISTS (SELECT 1 FROM treasury_txs)
+    OR EXISTS (SELECT 1 FROM ledger WHERE account = 'wallet:node')
+    OR EXISTS (SELECT 1 FROM payments) OR EXISTS (SELECT 1 FROM received)";
 const READ_ONLY: OpenFlags =
     OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX).union(OpenFlags::SQLITE_OPEN_NOFOLLOW);

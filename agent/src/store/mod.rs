@@ -22,7 +22,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Transaction, TransactionB
 
 use crate::schema::{SchemaFault, migrate};
 
-pub use copy::{Copier, CopyFault, check_database, copy_database, journal_head_in};
+pub use copy::{Copier, CopyFault, check_database, copy_database, is_without_past, journal_head_in};
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
@@ -180,6 +180,15 @@ impl Tx<'_> {
     /// [`StoreError::Sqlite`].
     pub fn clear_meta(&self, key: &str) -> Result<(), StoreError> {
         self.prepared("DELETE FROM meta WHERE key = ?1")?.execute([key])?;
+        Ok(())
+    }
+
+    /// Forgets every value whose key begins with `start`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sqlite`].
+    pub fn clear_metas(&self, start: &str) -> Result<(), StoreError> {
+        self.prepared("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1")?.execute([start])?;
         Ok(())
     }
 }

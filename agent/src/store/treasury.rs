@@ -4,6 +4,7 @@ use bitcoin::Txid;
 use bitcoin::hashes::Hash as _;
 use rusqlite::{Row, params};
 
+use super::copy::{HAS_PAST, WORDS_HOLD_SOME};
 use super::{StoreError, Tx, optional};
 use crate::domain::money::UnixMillis;
 
@@ -72,6 +73,16 @@ impl Tx<'_> {
         let mut statement = self.prepared(sql)?;
         let rows = statement.query_map([wallet], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether money is or was in an on-chain wallet or in the built-in node; with `all`, whether anything was paid or
+    /// received at all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn has_past(&self, all: bool) -> Result<bool, StoreError> {
+        let sql = if all { HAS_PAST } else { WORDS_HOLD_SOME };
+        Ok(self.prepared(sql)?.query_row([], |row| row.get(0))?)
     }
 
     /// Keeps what changed.

@@ -251,7 +251,7 @@ impl Purse {
 
     /// Takes back a draft that was signed elsewhere, if it still is that draft.
     pub(super) fn take_back(&self, draft: &Draft, signed: &str) -> Result<Transaction, Refused> {
-        let signed: Psbt = signed.trim().parse().map_err(|error| Refused::OtherPsbt(format!("{error}")))?;
+        let signed = read_psbt(signed)?;
         if signed.unsigned_tx != draft.psbt.unsigned_tx {
             return Err(Refused::OtherPsbt("it spends or pays something else".to_owned()));
         }
@@ -342,6 +342,11 @@ impl Purse {
 /// What a replacement must cost at least: more than before by one satoshi for each of its own virtual bytes (BIP 125).
 fn least_bump(old_fee: Amount, weight: Weight) -> u64 {
     old_fee.to_sat().saturating_add(weight.to_vbytes_ceil())
+}
+
+/// A partially signed transaction as text (BIP 174).
+pub(super) fn read_psbt(text: &str) -> Result<Psbt, Refused> {
+    text.trim().parse().map_err(|error: bitcoin::psbt::PsbtParseError| Refused::OtherPsbt(error.to_string()))
 }
 
 fn fee_of(psbt: &Psbt) -> Result<Amount, Refused> {

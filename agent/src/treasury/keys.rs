@@ -53,6 +53,11 @@ impl Keys {
         Ok(Keys { external: public(external)?, internal: public(internal)?, signer: Some(master) })
     }
 
+    /// The descriptors of the addresses that are shown and of those for change; without anything secret.
+    pub fn public(&self) -> [ExtendedDescriptor; 2] {
+        [self.external.clone(), self.internal.clone()]
+    }
+
     /// Names this wallet in the ledger: the checksum of its descriptor (BIP 380).
     pub fn id(&self) -> String {
         let text = self.external.to_string();

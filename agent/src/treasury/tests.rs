@@ -4,6 +4,7 @@ use bdk_wallet::chain::Merge as _;
 use bdk_wallet::{ChangeSet, KeychainKind};
 use bitcoin::{Amount, Network};
 
+use super::draft::read_psbt;
 use super::guard::{Guard, read_address, read_rate};
 use super::*;
 use crate::config::TreasuryKind;
@@ -94,4 +95,20 @@ fn guards_hold_exactly_at_their_limits() {
     assert!(read_address(address, Network::Bitcoin).is_ok());
     assert!(matches!(read_address(address, Network::Testnet), Err(Refused::Network(_))));
     assert!(matches!(read_address("\u{202e}bc1q", Network::Bitcoin), Err(Refused::Address(text)) if text == "bc1q"));
+}
+
+#[test]
+fn psbts_are_read_as_bip_174_and_bip_371_have_them() {
+    let vectors = include_str!("../../../tests/vectors/psbt.txt");
+    let mut count = 0;
+    for vector in vectors.lines().filter(|line| !line.starts_with('#')) {
+        let [kind, bip, text] = vector.split(' ').collect::<Vec<_>>()[..] else { panic!("{vector}") };
+        match (kind, read_psbt(&format!(" {text}\n"))) {
+            ("valid", Ok(psbt)) => assert_eq!(read_psbt(&psbt.to_string()).unwrap(), psbt, "{bip} {text}"),
+            ("invalid", Err(Refused::OtherPsbt(_))) => {}
+            (_, read) => panic!("{kind} in BIP {bip}: {read:?} of {text}"),
+        }
+        count += 1;
+    }
+    assert_eq!(count, 26);
 }

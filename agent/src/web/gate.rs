@@ -115,7 +115,8 @@ pub(super) async fn own_forms_only(Extension(peer): Extension<Peer>, request: Re
         return next.run(request).await;
     }
     if has_token(&request) || is_from_our_page(&peer, request.headers()) {
-        let answered = timeout(FORM_WAIT, next.run(request)).await;
+        let wait = if request.uri().path() == RESTORE { UPLOAD_WAIT } else { FORM_WAIT };
+        let answered = timeout(wait, next.run(request)).await;
         return answered.unwrap_or_else(|_| (StatusCode::REQUEST_TIMEOUT, TOO_SLOW).into_response());
     }
     if is_api(request.uri().path()) {
@@ -277,6 +278,9 @@ fn local(next: &str) -> &str {
 const TOO_SLOW: &str = "This took too long. Look at the page before you try again.";
 /// Longer than a password takes to check behind fifteen others.
 const FORM_WAIT: Duration = Duration::from_secs(30);
+/// The one form with a file, over a slow wireless network; shorter than a connection lives.
+const UPLOAD_WAIT: Duration = Duration::from_secs(280);
+const RESTORE: &str = "/settings/backup/restore";
 
 #[cfg(test)]
 mod tests {

@@ -64,6 +64,7 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 fn router(source: StatusSource) -> Router {
     pages()
         .merge(savings_pages())
+        .merge(backup_pages())
         .merge(parts())
         .merge(api::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no such page. The start page is at /") })
@@ -94,6 +95,7 @@ fn pages() -> Router<StatusSource> {
         .route("/stop", post(orders::stop))
         .route("/resume", post(orders::resume))
         .route("/answer", post(orders::answer))
+        .route("/take-over", post(orders::take_over))
         .route("/unlock", post(orders::unlock))
         .route("/agreements", get(agreements::html))
         .route("/agreements/new", get(agreements::new_page).post(agreements::save))
@@ -119,6 +121,8 @@ fn pages() -> Router<StatusSource> {
         .route("/wallet/service", get(wallet::service_page).post(wallet::save_service))
         .route("/wallet/words", get(wallet::words_page).post(wallet::show_words))
         .route("/wallet/words/check", post(wallet::check_words))
+        .route("/wallet/words/new", post(wallet::make_new_words))
+        .route("/wallet/words/written", post(wallet::take_written_words))
         .route("/wallet/pay", get(wallet::pay_page).post(wallet::look_at_bill))
         .route("/wallet/pay/now", post(wallet::pay))
         .route("/wallet/receive", post(wallet::receive))
@@ -126,8 +130,6 @@ fn pages() -> Router<StatusSource> {
         .route("/settings", get(settings::html).post(settings::save_house))
         .route("/settings/password", post(settings::change_password))
         .route("/settings/sessions/{number}/end", post(settings::end_session))
-        .route("/settings/backup", get(settings::backup_page).post(settings::back_up))
-        .route("/settings/backup/download", post(settings::download_backup))
         .route("/settings/diagnostics.json", get(settings::diagnostics))
         .route("/settings/message", post(settings::send_message))
         .route("/settings/licences", get(settings::licences))
@@ -157,6 +159,17 @@ fn savings_pages() -> Router<StatusSource> {
         .route(
             "/wallet/savings/signed",
             get(savings::signed_page).post(savings::send_signed).layer(DefaultBodyLimit::max(SIGNED_BYTES_MAX)),
+        )
+}
+
+/// Pages about what a broken device leaves.
+fn backup_pages() -> Router<StatusSource> {
+    Router::new()
+        .route("/settings/backup", get(settings::backup_page).post(settings::back_up))
+        .route("/settings/backup/download", post(settings::download_backup))
+        .route(
+            "/settings/backup/restore",
+            post(settings::restore_backup).layer(DefaultBodyLimit::max(BACKUP_BYTES_MAX)),
         )
 }
 
@@ -258,7 +271,9 @@ const HTTPS_PORT: u16 = 443;
 const FILE_BYTES_MAX: usize = 3 << 20;
 /// Of a form that holds a signed transaction, which may bring along those that it spends.
 const SIGNED_BYTES_MAX: usize = 2 << 20;
-/// Of any other form; nobody uploads anything.
+/// Of a backup; a larger one is restored by the command line.
+const BACKUP_BYTES_MAX: usize = 64 << 20;
+/// Of any other form.
 const BODY_BYTES_MAX: usize = 64 * 1_024;
 
 #[cfg(test)]

@@ -64,8 +64,21 @@ pub(super) async fn unlock(
     obey(&source, &peer, t, Order::Unlock, "the lock was lifted").await
 }
 
+/// `POST /take-over`: the owner says that no other Kilosat runs with this state.
+pub(super) async fn take_over(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    t: Words,
+    Form(form): Form<Confirmation>,
+) -> Response {
+    if let Some((status, denied)) = confirmed(&source.access, peer.address, &form.password).await {
+        return Refused::because(status, t, denied, "/").into_response();
+    }
+    obey(&source, &peer, t, Order::TakeOver, "this device went on with the state").await
+}
+
 async fn obey(source: &StatusSource, peer: &Peer, t: Words, order: Order, done: &str) -> Response {
-    match source.engine.obey(order).await {
+    match source.obey(order).await {
         Ok(Verdict::Done(_)) => {
             audit(source, format!("{done} on the page, from {}", peer.address.ip())).await;
             Redirect::to("/").into_response()

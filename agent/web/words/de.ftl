@@ -343,6 +343,11 @@ backup-too-large = Das dauert für die Seite zu lange. Legen Sie unter [backup] 
 backup-worth = Was sie wert ist
 backup-holds = Was zurückkommt: Erspartes auf der Chain, aus den Wörtern; was geschuldet, bezahlt und aufgezeichnet war, bis zum Augenblick der Sicherung; die Einstellungen. Die Wörter öffnen jede Sicherung, und nichts sonst.
 backup-holds-not = Was nicht zurückkommt: was danach bezahlt wurde, und was in Lightning-Kanälen ist. Der Anbieter am anderen Ende schließt sie, und das Geld steht dann auf der Chain, unter Schlüsseln, die aus den Wörtern folgen; diese Version holt es nicht von selbst ab. Passwörter, Zugänge für Programme und der Zugang einer Wallet außerhalb von Kilosat sind auch in keiner Sicherung.
+backup-here = Hier eine zurückholen
+backup-here-note = Hier wurde noch nichts bezahlt oder empfangen, deshalb kann eine Sicherung den Zustand dieses Geräts ersetzen: Ihre Bücher kommen zurück, ihre Wörter werden die dieses Geräts, und Zahlungen bleiben gesperrt, bis Sie die Wallet verglichen haben. Ihre Einstellungen stehen bei den früheren Fassungen (Einstellungen). Was hier war, bleibt in einem Ordner daneben. Bis 64 MiB; eine größere holt die Befehlszeile zurück.
+backup-here-do = Zurückholen
+backup-no-file = Es wurde keine Datei gewählt. Nichts wurde zurückgeholt.
+backup-unread = Das Formular konnte nicht gelesen werden: { $why }. Nichts wurde zurückgeholt.
 backup-restore = Auf einer neuen Karte, bevor Kilosat dort zum ersten Mal läuft, als sein Benutzer eingeben:
 
 ## Home
@@ -358,6 +363,8 @@ payments-wait-note = Bei jedem Start vergleicht Kilosat zuerst den Verlauf der W
 locked = Automatische Zahlungen sind gesperrt.
 unlock-label = Wenn Sie die Wallet mit dieser Seite verglichen haben: Ihr Passwort
 unlock = Ich habe verglichen, entsperren
+take-over-label = Wenn kein anderes Kilosat mit diesem Zustand läuft oder laufen wird: Ihr Passwort
+take-over = Das ist das einzige, hier weitermachen
 questions = Wartet auf Ihr Wort
 question-refused = Sie haben abgelehnt, { $amount } an { $payee } zu zahlen. Was geschuldet ist, bleibt geschuldet.
 question-after-all = Doch: { $amount } zahlen
@@ -721,13 +728,20 @@ service-certificate = Nur dieses Zertifikat (SHA-256), wenn sie ihr eigenes gema
 service-certificate-note = Wie LND und Core Lightning: openssl x509 -in tls.cert -noout -fingerprint -sha256
 service-try = Versuchen
 words = Die Wörter der Wallet
-words-what = Zwölf Wörter enthalten die Schlüssel der Wallet in Kilosat und öffnen ihre Sicherungen. Wer sie hat, hat das Geld; ohne sie nimmt ein kaputtes Gerät es mit. Sie brauchen Stift und Papier und niemanden hinter sich.
+words-what = Diese Wörter enthalten die Schlüssel der Wallet in Kilosat und öffnen ihre Sicherungen. Wer sie hat, hat das Geld; ohne sie nimmt ein kaputtes Gerät es mit. Sie brauchen Stift und Papier und niemanden hinter sich.
 words-show = Wörter zeigen
 words-write = Schreiben Sie sie in dieser Reihenfolge auf Papier. Machen Sie kein Foto.
 words-check = Sind sie aufgeschrieben?
 words-number = Wort { $number }
 words-done = Prüfen
 words-wrong = Das sind nicht die Wörter, nach denen gefragt wurde. Sehen Sie auf Ihr Papier, lassen Sie sie noch einmal zeigen und versuchen Sie es erneut.
+words-other = Andere Wörter
+words-other-note = Unter diesen Wörtern liegt noch nichts, deshalb können Sie noch andere verwenden: die eines Geräts, das Sie vorher hatten, oder neue. Kilosat startet neu mit ihnen. Erspartes unter ihnen findet sich von selbst; was in Lightning-Kanälen des anderen Geräts war, nicht.
+words-written = Die Wörter von Ihrem Papier, in ihrer Reihenfolge
+words-backup = Mit einer Sicherung jenes Geräts kommen auch seine Bücher zurück:
+words-take = Diese Wörter verwenden
+words-count = Wie viele
+words-new = Neue Wörter machen
 words-elsewhere = Die Wallet, die bezahlt, ist außerhalb von Kilosat und hat eigene Wörter. Diese hier sind für Ersparnisse auf der Chain, und sie öffnen die Sicherungen.
 
 ## Doors

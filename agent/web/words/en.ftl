@@ -343,6 +343,11 @@ backup-too-large = This takes too long for the page. Set a folder under [backup]
 backup-worth = What it is worth
 backup-holds = What comes back: savings on the chain, from the words; what was owed, paid and recorded, up to the moment of the backup; the settings. The words open every backup, and nothing else does.
 backup-holds-not = What does not: what was paid after that moment, and what is in Lightning channels. The provider at the other end closes them, and the money then stands on the chain, under keys that follow from the words; this version does not collect it by itself. Passwords, access tokens and the credential of a wallet outside Kilosat are in no backup either.
+backup-here = Restore one here
+backup-here-note = Nothing was paid or received here yet, so a backup can take the place of this device's state: its books come back, its words become those of this device, and payments stay locked until you have compared the wallet. Its settings stand among the former versions (Settings). What was here is kept in a folder beside. Up to 64 MiB; a larger one is restored by the command line.
+backup-here-do = Restore
+backup-no-file = No file was chosen. Nothing was restored.
+backup-unread = The form could not be read: { $why }. Nothing was restored.
 backup-restore = On a new card, before Kilosat runs there for the first time, enter as its user:
 
 ## Home
@@ -358,6 +363,8 @@ payments-wait-note = At every start Kilosat first compares the wallet's history 
 locked = Automatic payments are locked.
 unlock-label = When you have compared the wallet with this page: your password
 unlock = I compared them, unlock
+take-over-label = When no other Kilosat runs with this state, nor will: your password
+take-over = This is the only one, go on here
 questions = Waits for your word
 question-refused = You refused to pay { $amount } to { $payee }. What is owed stays owed.
 question-after-all = I changed my mind: pay { $amount }
@@ -721,13 +728,20 @@ service-certificate = Only this certificate (SHA-256), if it made its own
 service-certificate-note = As LND and Core Lightning do: openssl x509 -in tls.cert -noout -fingerprint -sha256
 service-try = Try it
 words = The wallet's words
-words-what = Twelve words hold the keys of the wallet inside Kilosat and open its backups. Whoever has them has the money; without them, a broken device takes it along. You need pen and paper, and nobody behind you.
+words-what = These words hold the keys of the wallet inside Kilosat and open its backups. Whoever has them has the money; without them, a broken device takes it along. You need pen and paper, and nobody behind you.
 words-show = Show the words
 words-write = Write them down in this order, on paper. Do not take a picture.
 words-check = Are they written down?
 words-number = Word { $number }
 words-done = Check
 words-wrong = These are not the words that were asked for. Look at your paper, show them once more, and try again.
+words-other = Other words
+words-other-note = Nothing is under these words yet, so you can still use others: those of a device that you had before, or new ones. Kilosat starts anew with them. Savings under them are found by themselves; what was in Lightning channels of the other device is not.
+words-written = The words from your paper, in their order
+words-backup = With a backup of that device, its books come back, too:
+words-take = Use these words
+words-count = How many
+words-new = Make new words
 words-elsewhere = The wallet that pays is outside Kilosat and has words of its own. These are for savings on the chain, and they open the backups.
 
 ## Doors

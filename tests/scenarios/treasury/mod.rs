@@ -1,6 +1,8 @@
 //! Savings on the chain, against a real Bitcoin Core: whatever happens, what the wallet holds and what the ledger says agree
 //! to the satoshi.
 
+mod restored;
+mod sources;
 mod stories;
 
 use std::path::{Path, PathBuf};
@@ -85,9 +87,7 @@ impl Saver {
 
     /// The plug is pulled, and it starts again.
     pub fn lose_power(self) -> Saver {
-        let Saver { hub, config, state } = self;
-        hub.kill();
-        Saver { hub: Hub::start(&config, &state), config, state }
+        self.lose_power_while(|_| {})
     }
 
     pub async fn ask(&mut self, question: TreasuryQuestion) -> Result<TreasuryAnswer, ControlError> {
@@ -97,11 +97,17 @@ impl Saver {
 
     /// What it holds and what happened, after it asked the chain. Its account in the ledger agrees, or payments are locked.
     pub async fn look(&mut self) -> (TreasuryView, Vec<TxView>) {
+        let shown = self.look_while_locked().await;
+        let status = self.hub.status().await;
+        assert_eq!(status.lock, None, "{}", self.hub.log());
+        shown
+    }
+
+    /// The same where payments are locked.
+    pub async fn look_while_locked(&mut self) -> (TreasuryView, Vec<TxView>) {
         let answer =
             self.ask(TreasuryQuestion::Show(true)).await.unwrap_or_else(|error| panic!("{error}\n{}", self.hub.log()));
         let TreasuryAnswer::Shown(view, history) = answer else { panic!("{answer:?}") };
-        let status = self.hub.status().await;
-        assert_eq!(status.lock, None, "{}", self.hub.log());
         let booked: i64 = history.iter().map(|tx| tx.net_sat).sum();
         let holds = view.spendable_sat + view.incoming_sat + view.immature_sat;
         assert_eq!(booked, i64::try_from(holds).unwrap(), "{view:?} {history:#?}");
@@ -151,6 +157,22 @@ impl Saver {
 
     pub fn state(&self) -> &Path {
         &self.state
+    }
+
+    /// What `kilosat` says when it is called with these arguments on this hub's configuration.
+    pub fn kilosat(&self, arguments: &[&str]) -> Result<String, String> {
+        let config = self.config.to_str().unwrap();
+        let done = sim::hub::kilosat(&[arguments, &["--config", config]].concat());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if done.status.success() { Ok(text(done.stdout)) } else { Err(text(done.stderr)) }
+    }
+
+    /// The power goes, and somebody does something to its disk.
+    pub fn lose_power_while(self, done: impl FnOnce(&Path)) -> Saver {
+        let Saver { hub, config, state } = self;
+        hub.kill();
+        done(&state);
+        Saver { hub: Hub::start(&config, &state), config, state }
     }
 }
 

@@ -1,17 +1,18 @@
 use bitcoin::Psbt;
 use bitcoin::bip32::{DerivationPath, Xpub};
 use bitcoin::secp256k1::Secp256k1;
-use kilosat::control::{TreasuryAnswer, TreasuryQuestion};
+use kilosat::control::{TreasuryAnswer, TreasuryQuestion, use_words};
 use kilosat::demo::town::burn_address;
+use kilosat::status::Status;
 use kilosat::treasury::Sum;
 use sim::wait;
 
 use super::{Chain, Saver, find};
 
-const COIN_SAT: u64 = 5_000_000_000;
+pub const COIN_SAT: u64 = 5_000_000_000;
 
 /// A saver with one coin that can be spent.
-async fn with_a_coin(chain: &Chain, folder: &std::path::Path, treasury: &str) -> Saver {
+pub async fn with_a_coin(chain: &Chain, folder: &std::path::Path, treasury: &str) -> Saver {
     let mut saver = Saver::start(chain, folder, treasury);
     let address = saver.address().await;
     chain.mine_to(1, &address).await;
@@ -166,10 +167,18 @@ async fn a_watched_wallet_is_signed_elsewhere_and_the_words_find_everything_agai
     );
 
     // A new card, and nothing but the words.
-    std::fs::create_dir_all(folders[2].path().join("state")).unwrap();
-    std::fs::copy(owner.state().join("seed"), folders[2].path().join("state/seed")).unwrap();
     let mut restored = Saver::start(&chain, folders[2].path(), "wallet = \"segwit\"");
+    restored.look().await;
+    let socket = kilosat::control::socket_path(restored.state());
+    let wrong = use_words(&socket, "abandon ".repeat(12)).await.unwrap_err().to_string();
+    assert!(wrong.contains("compare them with your paper"), "{wrong}");
+    let words = std::fs::read_to_string(owner.state().join("seed")).unwrap();
+    assert!(use_words(&socket, words.to_uppercase()).await.unwrap().contains("starts anew"));
+    let is_found = |status: &Status| status.treasury.as_ref().is_some_and(|treasury| treasury.spendable_sat > 0);
+    restored.hub.until("they are found", is_found).await;
     let (found, story) = restored.look().await;
+    let used = use_words(&socket, "abandon ".repeat(11) + "about").await.unwrap_err().to_string();
+    assert!(used.contains("money is or was under the words"), "{used}");
     assert_eq!((found.spendable_sat, story.len()), (owned.spendable_sat, history.len()));
     assert!(story.iter().all(|tx| tx.purpose == "opening"), "{story:#?}");
     assert_ne!(restored.address().await, spread, "no address is given twice");

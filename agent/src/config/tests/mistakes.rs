@@ -97,7 +97,7 @@ limits = { per_payment_msat = 100, per_month_msat = 1_000_000 }
 
 const MANY_FOUND: [&str; 23] = [
     "line 1: nmae: there is no such key; did you mean name?",
-    "line 2: network: \"mainnet\" is not a network; write \"bitcoin\", \"testnet\", \"signet\" or \"regtest\"",
+    "line 2: network: \"mainnet\" is not a network; write \"bitcoin\", \"testnet\", \"testnet4\", \"signet\" or \"regtest\"",
     "line 3: state_directory: is empty; write for example state_directory = \"/var/lib/kilosat\"",
     "line 6: web.listen: \"everywhere\" is not an address and port such as \"0.0.0.0:8380\"; \"\" switches the page off",
     "line 9: limits.per_payment_msat: expected a whole number from 1 to 2_100_000_000_000_000_000, found 2500.5 (a number with a decimal point). Amounts are whole msat; 1000 msat are 1 sat",

@@ -67,6 +67,9 @@ fn a_restored_state_looks_up_what_was_open_and_pays_nothing_new_until_it_is_unlo
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Send { .. })));
     assert_eq!(engine.snapshot().unwrap().lock.as_deref(), Some("restored; look first"));
     let (verdict, _) = engine.obey(world.now, Order::Unlock).unwrap();
+    assert!(matches!(verdict, Verdict::Refused(why) if why.contains("no other Kilosat runs")));
+    assert!(matches!(engine.obey(world.now, Order::TakeOver).unwrap().0, Verdict::Done(_)));
+    let (verdict, _) = engine.obey(world.now, Order::Unlock).unwrap();
     assert!(matches!(verdict, Verdict::Refused(why) if why.contains("not final yet")), "one is still looked up");
 }
 

@@ -11,6 +11,7 @@ mod copies;
 mod crashes;
 mod ending;
 mod failures;
+mod instances;
 mod limits;
 mod misbehaviour;
 mod months;

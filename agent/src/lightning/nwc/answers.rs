@@ -308,6 +308,7 @@ fn network(word: &str) -> Option<Network> {
     Some(match word {
         "mainnet" | "bitcoin" => Network::Bitcoin,
         "testnet" => Network::Testnet,
+        "testnet4" => Network::Testnet4,
         "signet" => Network::Signet,
         "regtest" => Network::Regtest,
         _ => return None,

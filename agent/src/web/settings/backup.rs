@@ -32,6 +32,8 @@ struct BackupPage {
     backup: BackupStatus,
     /// One is being made.
     is_busy: bool,
+    /// A backup may take the place of what is here.
+    is_fresh: bool,
     /// The owner has proven that they are written down.
     words_are_safe: bool,
     fault: Option<String>,
@@ -48,7 +50,7 @@ pub(in super::super) async fn html(State(source): State<StatusSource>, t: Words)
     shown(&source, t, None).await
 }
 
-async fn shown(source: &StatusSource, t: Words, fault: Option<String>) -> Answer {
+pub(super) async fn shown(source: &StatusSource, t: Words, fault: Option<String>) -> Answer {
     let (config, now) = (source.config(), source.clock.now());
     Ok(page(&BackupPage {
         frame: Frame::of(source, t, "settings").await?,
@@ -57,6 +59,7 @@ async fn shown(source: &StatusSource, t: Words, fault: Option<String>) -> Answer
         zone: config.zone.clone(),
         backup: source.backups.status(&config.backup, now).unwrap_or_default(),
         is_busy: source.backups.is_busy(),
+        is_fresh: source.has_no_past().await.map_err(Refused::gone(t))?,
         words_are_safe: wallet::words_are_checked(source),
         fault,
     }))

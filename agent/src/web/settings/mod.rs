@@ -7,6 +7,7 @@ mod file;
 mod house;
 mod licences;
 mod messages;
+mod restore;
 mod tokens;
 
 use askama::Template;
@@ -21,6 +22,7 @@ use self::house::Entries;
 pub(super) use self::house::save as save_house;
 pub(super) use self::licences::html as licences;
 pub(super) use self::messages::try_out as send_message;
+pub(super) use self::restore::restore as restore_backup;
 pub(super) use self::tokens::{end as end_token, html as tokens_page, make as make_token};
 use super::answers::{Answer, Refused};
 use super::door::Peer;

@@ -302,6 +302,31 @@ async fn the_words_are_shown_with_the_password_only_and_checked_once_written_dow
 }
 
 #[tokio::test]
+async fn other_words_are_taken_while_nothing_is_under_those_of_the_device() {
+    let (served, source) = house().await;
+    let place = source.config().state_directory.clone();
+    let page = read(&served, "/wallet/words").await;
+    assert!(page.contains("Use these words") && page.contains("Make new words"), "{page}");
+    let paper = format!("{}about", "Abandon+".repeat(11));
+    for (path, form, status, says) in [
+        ("written", format!("words={paper}&password=wrong"), 403, "This is not the password."),
+        ("new", "count=24&password=wrong".to_owned(), 403, "This is not the password."),
+        ("written", format!("words={paper}+about&password={PASSWORD}"), 422, "compare them with your paper"),
+        ("written", format!("words={paper}&password={PASSWORD}"), 303, ""),
+    ] {
+        let (got, answer) = served.send(&format!("/wallet/words/{path}"), &form).await;
+        assert!(got == status && answer.contains(says), "{got}: {answer}");
+    }
+    let waits = |name: &str| std::fs::read_to_string(place.join("next").join(name)).ok();
+    assert_eq!(waits("seed"), Some(format!("{}about\n", "abandon ".repeat(11))));
+    assert!(waits("words-checked").is_some() && source.settings.waits_for_new_start());
+    // Whoever changes their mind before the new start has begun gets what was wanted last.
+    let (status, _) = served.send("/wallet/words/new", &format!("count=24&password={PASSWORD}")).await;
+    assert_eq!((status, waits("seed").unwrap().split_whitespace().count()), (303, 24));
+    assert_eq!(waits("words-checked"), None);
+}
+
+#[tokio::test]
 async fn a_wallet_is_tried_before_it_is_taken() {
     let (served, source) = house().await;
     let before = source.settings.text();

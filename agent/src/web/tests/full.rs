@@ -29,6 +29,7 @@ pub(super) fn full() -> Status {
         now_ms: 1_700_000_000_000,
         uptime_ms: 3 * 86_400_000,
         lock: Some(format!("The ledger does not add up. {HOSTILE}")),
+        doubtful: true,
         stopped: true,
         questions: vec![question(41, false), question(42, true)],
         ledger: WalletSnapshot {

@@ -1,7 +1,7 @@
 //! What the page answers to.
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-pub(super) const ROUTES: [(&str, &str); 90] = [
+pub(super) const ROUTES: [(&str, &str); 94] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -25,6 +25,8 @@ pub(super) const ROUTES: [(&str, &str); 90] = [
     ("GET", "/wallet/words"),
     ("POST", "/wallet/words"),
     ("POST", "/wallet/words/check"),
+    ("POST", "/wallet/words/new"),
+    ("POST", "/wallet/words/written"),
     ("GET", "/wallet/pay"),
     ("POST", "/wallet/pay"),
     ("POST", "/wallet/pay/now"),
@@ -66,6 +68,7 @@ pub(super) const ROUTES: [(&str, &str); 90] = [
     ("GET", "/settings/backup"),
     ("POST", "/settings/backup"),
     ("POST", "/settings/backup/download"),
+    ("POST", "/settings/backup/restore"),
     ("GET", "/settings/diagnostics.json"),
     ("POST", "/settings/message"),
     ("GET", "/settings/licences"),
@@ -84,6 +87,7 @@ pub(super) const ROUTES: [(&str, &str); 90] = [
     ("POST", "/stop"),
     ("POST", "/resume"),
     ("POST", "/answer"),
+    ("POST", "/take-over"),
     ("POST", "/unlock"),
     ("POST", "/logout"),
     ("GET", "/claim"),

@@ -18,7 +18,8 @@ pub(super) use self::code::QrCode;
 pub(super) use self::pay::{form as pay_page, look as look_at_bill, pay};
 pub(super) use self::service::{form as service_page, save as save_service};
 pub(super) use self::words::{
-    are_checked as words_are_checked, check as check_words, form as words_page, show as show_words,
+    are_checked as words_are_checked, check as check_words, form as words_page, make_new as make_new_words,
+    show as show_words, take_written as take_written_words,
 };
 use super::answers::{Answer, Refused};
 use super::entry::amount;

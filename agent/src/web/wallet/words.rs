@@ -11,9 +11,10 @@ use super::super::answers::{Answer, Refused};
 use super::super::door::Peer;
 use super::super::gate::{audit, confirmed};
 use super::super::{Frame, Words, page};
+use crate::agent::WORDS_CHECKED;
 use crate::disk;
-use crate::keys::Seed;
-use crate::status::StatusSource;
+use crate::keys::{Seed, WordCount};
+use crate::status::{StatusSource, WantedWords, WordsFault};
 
 #[derive(Template)]
 #[template(path = "wallet_words.html")]
@@ -22,6 +23,8 @@ struct WordsPage {
     t: Words,
     /// The wallet that pays has words of its own; these are those of the savings on the chain.
     pays_elsewhere: bool,
+    /// Nothing is under them yet, so that they may be replaced.
+    are_unused: bool,
     /// Empty while the password has not been given.
     words: Vec<&'static str>,
     /// Which are asked for, counted from 1.
@@ -32,6 +35,20 @@ struct WordsPage {
 /// The password.
 #[derive(Deserialize)]
 pub(in super::super) struct Password {
+    password: String,
+}
+
+/// Words that somebody wrote down, and the password.
+#[derive(Deserialize)]
+pub(in super::super) struct Written {
+    words: String,
+    password: String,
+}
+
+/// How many new words, and the password.
+#[derive(Deserialize)]
+pub(in super::super) struct Fresh {
+    count: String,
     password: String,
 }
 
@@ -56,7 +73,43 @@ async fn shown(source: &StatusSource, t: Words, words: Vec<&'static str>, fault:
     let pays_elsewhere = source.config().wallet.is_some();
     let [first, second, third] = three_of(words.len());
     let asked = [("first", first), ("second", second), ("third", third)];
-    Ok(page(&WordsPage { frame, t, pays_elsewhere, words, asked, fault }))
+    let are_unused = source.words_hold_nothing().await.map_err(Refused::gone(t))?;
+    Ok(page(&WordsPage { frame, t, pays_elsewhere, are_unused, words, asked, fault }))
+}
+
+/// `POST /wallet/words/written`: those on paper take the place of those here.
+pub(in super::super) async fn take_written(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    t: Words,
+    Form(form): Form<Written>,
+) -> Answer {
+    replace(&source, &peer, t, &form.password, WantedWords::These(form.words)).await
+}
+
+/// `POST /wallet/words/new`
+pub(in super::super) async fn make_new(
+    State(source): State<StatusSource>,
+    Extension(peer): Extension<Peer>,
+    t: Words,
+    Form(form): Form<Fresh>,
+) -> Answer {
+    let count = if form.count == "24" { WordCount::TwentyFour } else { WordCount::Twelve };
+    replace(&source, &peer, t, &form.password, WantedWords::New(count)).await
+}
+
+async fn replace(source: &StatusSource, peer: &Peer, t: Words, password: &str, wanted: WantedWords) -> Answer {
+    if let Some((status, denied)) = confirmed(&source.access, peer.address, password).await {
+        return Ok((status, shown(source, t, Vec::new(), Some(denied)).await?).into_response());
+    }
+    match source.replace_words(wanted, &format!("on the page, from {}", peer.address.ip())).await {
+        Ok(()) => Ok(Redirect::to("/").into_response()),
+        Err(WordsFault::Gone(gone)) => Err(Refused::gone(t)(gone)),
+        Err(fault) => {
+            let page = shown(source, t, Vec::new(), Some(fault.to_string())).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
 }
 
 /// `POST /wallet/words`: shows them.
@@ -94,7 +147,7 @@ pub(in super::super) async fn check(
         let page = shown(&source, t, Vec::new(), Some(t.say("words-wrong"))).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    let marker = source.config().state_directory.join(CHECKED);
+    let marker = source.config().state_directory.join(WORDS_CHECKED);
     disk::replace(&marker, b"")
         .map_err(|error| Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, error.to_string(), "/wallet/words"))?;
     audit(&source, format!("the wallet's words were checked on the page, from {}", peer.address.ip())).await;
@@ -103,7 +156,7 @@ pub(in super::super) async fn check(
 
 /// Whether the owner has proven once that the words are written down.
 pub(in super::super) fn are_checked(source: &StatusSource) -> bool {
-    source.config().state_directory.join(CHECKED).exists()
+    source.config().state_directory.join(WORDS_CHECKED).exists()
 }
 
 fn words(source: &StatusSource, t: Words) -> Result<Vec<&'static str>, Refused> {
@@ -121,8 +174,6 @@ fn three_of(words: usize) -> [usize; 3] {
     let pick = |part: usize, byte: u8| part * third + usize::from(byte) % third + 1;
     [pick(0, random[0]), pick(1, random[1]), pick(2, random[2])]
 }
-
-const CHECKED: &str = "words-checked";
 
 #[cfg(test)]
 mod tests {
