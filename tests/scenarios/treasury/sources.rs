@@ -87,8 +87,10 @@ fn saver(mirror: &Mirror, folder: &Path, sources: &[String]) -> Saver {
     Saver::start(&mirror.core, folder, &format!("wallet = \"taproot\"{sources}"))
 }
 
-/// What the source has no say in.
-fn story(history: &[TxView]) -> Vec<(String, i64, u32)> {
+/// A transaction's id, what it adds in satoshis, and its confirmations: what a source has no say in.
+type Told = (String, i64, u32);
+
+fn story(history: &[TxView]) -> Vec<Told> {
     let mut story: Vec<_> =
         history.iter().map(|tx| (tx.txid.clone(), tx.net_sat, tx.confirmations)).filter(|tx| tx.1 != 0).collect();
     story.sort();
@@ -118,7 +120,7 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
 
     let burn = burn_address().to_string();
     for round in 0..6 {
-        let mut told: Option<(u64, Vec<(String, i64, u32)>)> = None;
+        let mut told: Option<(u64, Vec<Told>)> = None;
         for (saver, name) in savers.iter_mut().zip(names) {
             let (view, history) = saver.look().await;
             assert!(view.source.as_deref().is_some_and(|source| source != "http://127.0.0.1:9"), "{view:?}");
