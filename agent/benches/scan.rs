@@ -2,7 +2,7 @@
 //! beside a plain loop of `bdk_esplora` on the same chain in the same run.
 //!
 //! `cargo bench --package kilosat --bench scan`
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
