@@ -121,13 +121,14 @@ const SEED: &str = "seed";
 const MONEY: &str = "money.db";
 /// The words come last.
 const OF_THE_WORDS: [&str; 5] = ["node.db-wal", "node.db-shm", "node.db", WORDS_CHECKED, SEED];
-const OF_THE_MONEY: [&str; 10] = [
+const OF_THE_MONEY: [&str; 11] = [
     "money.db-wal",
     "money.db-shm",
     MONEY,
     "history.db-wal",
     "history.db-shm",
     "history.db",
+    "history.journal",
     "instance.json",
     "backup.json",
     CONFIG_RESTORED,
