@@ -23,7 +23,7 @@ impl ElectrumX {
     /// When there is none: `tests/run` installs it.
     pub async fn start(bitcoind: &Bitcoind) -> ElectrumX {
         let python = std::env::var_os("KILOSAT_ELECTRUMX").expect("tests/run installs ElectrumX");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/electrumx.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/electrum_server.py");
         let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
         let login = std::fs::read_to_string(bitcoind.cookie_file()).unwrap();
         let child = Command::new(python)

@@ -87,13 +87,16 @@ async fn a_card_in_another_device_and_an_older_copy_run_no_node_and_pay_nothing_
     assert_eq!(view.spendable_sat, COIN_SAT);
     let burn = burn_address().to_string();
     for (says, happens) in [
-        ("the built-in Lightning node stays off", (|state: &Path, _: &Path| move_elsewhere(state)) as fn(&Path, &Path)),
-        ("older than it was", |state, image| {
-            for log in ["money.db-wal", "money.db-shm"] {
-                let _ = std::fs::remove_file(state.join(log));
-            }
-            std::fs::copy(image, state.join("money.db")).unwrap();
-        }),
+        (
+            "older than it was",
+            (|state: &Path, image: &Path| {
+                for log in ["money.db-wal", "money.db-shm"] {
+                    let _ = std::fs::remove_file(state.join(log));
+                }
+                std::fs::copy(image, state.join("money.db")).unwrap();
+            }) as fn(&Path, &Path),
+        ),
+        ("the built-in Lightning node stays off", |state, _| move_elsewhere(state)),
     ] {
         saver = saver.lose_power_while(|state| happens(state, &image));
         saver.look_while_locked().await;
