@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bdk_electrum::BdkElectrumClient;
-use bdk_electrum::electrum_client::{Client, ConfigBuilder, ElectrumApi as _, Error};
+use bdk_electrum::electrum_client::{Client, ConfigBuilder, ElectrumApi as _, Error, Param};
 use bdk_wallet::Update;
 use bitcoin::Transaction;
 use tokio::sync::mpsc;
@@ -58,6 +58,9 @@ impl ElectrumClient {
                 None => {
                     let config = ConfigBuilder::new().timeout(Some(wait_s)).retry(1).build();
                     let client = Client::from_config(&url, config).map_err(|error| error.to_string())?;
+                    // Newer servers answer nothing before they were told who asks and in which version of the protocol.
+                    let hello = [NAME, PROTOCOL].map(|text| Param::String(text.to_owned()));
+                    client.raw_call("server.version", hello).map_err(|error| error.to_string())?;
                     Arc::new(BdkElectrumClient::new(client))
                 }
             };
@@ -80,6 +83,9 @@ fn look(client: &BdkElectrumClient<Client>, scripts: Scripts, manner: Manner) ->
     Ok((Answer { tip_s: u64::from(tip.header.time), fees: FeeRates::of(estimate) }, update))
 }
 
+const NAME: &str = "kilosat";
+/// The one that all servers in use speak (Electrum protocol, `server.version`).
+const PROTOCOL: &str = "1.4";
 /// Of one bitcoin for a thousand virtual bytes.
 const SAT_PER_VB: f64 = 100_000.0;
 /// Requests in one message.
