@@ -58,10 +58,7 @@ pub(super) async fn unlock(
     t: Words,
     Form(form): Form<Confirmation>,
 ) -> Response {
-    if let Some((status, denied)) = confirmed(&source.access, peer.address, &form.password).await {
-        return Refused::because(status, t, denied, "/").into_response();
-    }
-    obey(&source, &peer, t, Order::Unlock, "the lock was lifted").await
+    obey_once_confirmed(&source, &peer, t, &form, Order::Unlock, "the lock was lifted").await
 }
 
 /// `POST /take-over`: the owner says that no other Kilosat runs with this state.
@@ -71,10 +68,21 @@ pub(super) async fn take_over(
     t: Words,
     Form(form): Form<Confirmation>,
 ) -> Response {
+    obey_once_confirmed(&source, &peer, t, &form, Order::TakeOver, "this device went on with the state").await
+}
+
+async fn obey_once_confirmed(
+    source: &StatusSource,
+    peer: &Peer,
+    t: Words,
+    form: &Confirmation,
+    order: Order,
+    done: &str,
+) -> Response {
     if let Some((status, denied)) = confirmed(&source.access, peer.address, &form.password).await {
         return Refused::because(status, t, denied, "/").into_response();
     }
-    obey(&source, &peer, t, Order::TakeOver, "this device went on with the state").await
+    obey(source, peer, t, order, done).await
 }
 
 async fn obey(source: &StatusSource, peer: &Peer, t: Words, order: Order, done: &str) -> Response {
