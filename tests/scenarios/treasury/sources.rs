@@ -113,7 +113,11 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
     let names = ["esplora", "bitcoind", "electrum"];
     let mut savers: Vec<_> =
         sources.iter().zip(&folders).map(|(sources, folder)| saver(&mirror, folder.path(), sources)).collect();
-    let address: Address<_> = savers[0].address().await.parse().unwrap();
+    let shown = savers[0].address().await;
+    for saver in &mut savers {
+        assert_eq!(saver.address().await, shown, "the same words");
+    }
+    let address: Address<_> = shown.parse().unwrap();
     let address = address.assume_checked();
     mirror.mine(2, &address).await;
     mirror.mine(101, &burn_address()).await;
