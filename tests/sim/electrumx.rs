@@ -36,6 +36,11 @@ impl ElectrumX {
             .env("PEER_DISCOVERY", "off")
             .env("COST_SOFT_LIMIT", "0")
             .env("COST_HARD_LIMIT", "0")
+            // A public server takes its time with each; nobody else asks this one.
+            .env("REQUEST_SLEEP", "0")
+            .env("INITIAL_CONCURRENT", "100")
+            .env("DAEMON_POLL_INTERVAL_BLOCKS", "250")
+            .env("DAEMON_POLL_INTERVAL_MEMPOOL", "250")
             .env("ALLOW_ROOT", "1")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
