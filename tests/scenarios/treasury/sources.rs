@@ -121,7 +121,8 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
     let address: Address<_> = shown.parse().unwrap();
     let address = address.assume_checked();
     mirror.mine(2, &address).await;
-    mirror.mine(101, &burn_address()).await;
+    // So many that its coins are old enough on every branch to come.
+    mirror.mine(120, &burn_address()).await;
 
     let burn = burn_address().to_string();
     for round in 0..6 {
