@@ -167,6 +167,7 @@ fn rules(agreements: usize) -> Rules {
         agreement
     };
     Rules {
+        refill: None,
         network: Network::Regtest,
         service: "node".to_owned(),
         service_refuses_duplicates: true,

@@ -114,6 +114,7 @@ fn rules() -> Rules {
     let text = "network = \"regtest\"\n[lightning.node.chain]\nurl = \"http://127.0.0.1:9\"\n";
     let config = Config::parse(text).unwrap();
     Rules {
+        refill: None,
         network: Network::Regtest,
         service: "node".to_owned(),
         service_refuses_duplicates: true,

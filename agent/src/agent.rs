@@ -24,7 +24,7 @@ use self::renewal::Lasting;
 pub use self::renewal::Turn;
 pub(crate) use self::successor::{NEXT, NothingWaits, WORDS_CHECKED, let_words_wait};
 pub use self::wallets::wallet;
-use self::wallets::{start_node, start_treasury};
+use self::wallets::{start_mover, start_node, start_treasury};
 use crate::access::Access;
 use crate::backup::{self, Backups};
 use crate::clock::Clock;
@@ -88,8 +88,7 @@ impl Agent {
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
         let (memory, recorder) = (Memory::load(&config.state_directory), Recorder::default());
-        let lines = lines(&config.meters, &memory)?;
-        let rules = rules(&config, wallet.as_ref());
+        let (lines, rules) = (lines(&config.meters, &memory)?, rules(&config, wallet.as_ref()));
         let latest = Latest::recorded(recorder.clone(), clock.clone());
         let history = History::start(&config.state_directory, config.history.clone(), clock.clone(), recorder);
         let mut engine = Engine::new(store, rules);
@@ -109,7 +108,7 @@ impl Agent {
             None if is_doubtful => LightningService::Held,
             None => start_node(&config, lasting.tries_node_once).await?,
         };
-        let (wallet, gpio_handle) = (WalletView::new(lightning.clone(), clock.clone()), gpio.handle());
+        let refills = start_mover(&settings, &engine, &lightning, treasury.clone(), &clock, &mut servers);
         let parts = StatusSource {
             backups: Backups::going_on(lasting.backups.filter(|_| !is_another), &config.state_directory),
             payees: Payees::new(&config)?,
@@ -120,11 +119,12 @@ impl Agent {
             access: lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone())),
             page,
             memory: lasting.memory,
+            wallet: WalletView::new(lightning.clone(), clock.clone()),
             lightning,
-            wallet,
             treasury,
+            refills,
             clock,
-            gpio: gpio_handle,
+            gpio: gpio.handle(),
             devices,
             rates: RateView::default(),
         };
@@ -251,6 +251,7 @@ pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules
             .and_then(LightningService::kind)
             .is_none_or(|kind| !matches!(kind, ServiceKind::Lnd | ServiceKind::Cln)),
         compare_first: true,
+        refill: config.refill.clone(),
         agreements: config.agreements.clone(),
         feeds: config.feeds.clone(),
     }

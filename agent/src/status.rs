@@ -6,6 +6,7 @@ mod changes;
 mod flow;
 mod gpio;
 mod meters;
+mod moves;
 mod receive;
 mod restore;
 mod totals;
@@ -14,6 +15,7 @@ mod wallet;
 mod words;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 pub use backup::BackupStatus;
@@ -23,6 +25,7 @@ pub(crate) use flow::is_measured;
 pub use flow::{Flow, FlowPart};
 pub use gpio::{InputStatus, RelayStatus, StopButtonStatus};
 pub use meters::MeterStatus;
+pub use moves::{MovePartView, MoveView, RefillStatus};
 pub use receive::{DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S};
 pub use restore::RestorationFault;
 pub use totals::TotalsStatus;
@@ -44,7 +47,7 @@ use crate::latest::{Latest, Table, Value};
 use crate::lightning::{Balance, LightningService};
 use crate::settings::Settings;
 use crate::store::{BitcoinPrice, PaymentSummary, Statement};
-use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, RateView, Unanswered};
+use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, RateView, RefillView, Unanswered};
 use crate::treasury::{Treasury, TreasuryView};
 use crate::web::{PageIdentity, PageMemory};
 
@@ -95,6 +98,12 @@ pub struct Status {
     /// The on-chain wallet, if there is one.
     #[serde(default)]
     pub treasury: Option<TreasuryView>,
+    /// How spending money is kept between its marks, if the owner set some.
+    #[serde(default)]
+    pub refill: Option<RefillStatus>,
+    /// The move between savings and spending money that has not ended.
+    #[serde(default)]
+    pub open_move: Option<MoveView>,
     /// What a bitcoin costs in the owner's currency, if one is named and that is known.
     #[serde(default)]
     pub rate: Option<BitcoinPrice>,
@@ -192,6 +201,8 @@ pub struct StatusSource {
     pub wallet: WalletView,
     /// The on-chain wallet, if the owner wants one.
     pub treasury: Option<Treasury>,
+    /// What is known of moves between savings and spending money.
+    pub refills: watch::Receiver<RefillView>,
     /// Time.
     pub clock: Clock,
     /// Relays, and meters whose counter the owner may set.
@@ -217,7 +228,7 @@ impl StatusSource {
         let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
         let (settings_fault, rate) = (self.settings.fault(), self.rate());
         let treasury = self.treasury.as_ref().map(Treasury::view);
-        let status = Status { treasury, backup, relays, ..status };
+        let status = Status { treasury, backup, relays, refill: self.refill(), ..status };
         Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, ..status })
     }
 
@@ -261,9 +272,9 @@ impl Status {
         lines.extend(self.wallet_fault.iter().map(|fault| format!("Wallet: {fault}")));
         lines.extend(self.wallet_as_text());
         lines.push(format!("Ledger: {}", self.ledger.sentence(self.now_ms)));
-        for question in &self.questions {
-            lines.push(question.sentence());
-        }
+        lines.extend(self.questions.iter().map(QuestionSnapshot::sentence));
+        lines.extend(self.refill.iter().map(RefillStatus::as_text));
+        lines.extend(self.open_move.iter().map(MoveView::as_text));
         for meter in &self.meters {
             let power = meter.power_mw.map_or_else(|| ", no value yet".to_owned(), |mw| format!(", {} W", mw / 1_000));
             let power = if meter.has_power { power } else { String::new() };
@@ -349,6 +360,8 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         wallet_fault: None,
         wallet_age_ms: None,
         treasury: None,
+        refill: None,
+        open_move: snapshot.open_move.map(MoveView::from),
         lightning,
         rate: None,
         flow: flow::flow(config, latest, now.monotonic),

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use bitcoin::Txid;
 use clap::{Args, Subcommand};
 use kilosat::config::ConfigError;
-use kilosat::control::{ControlError, TreasuryAnswer, TreasuryQuestion, ask_treasury};
+use kilosat::control::{ControlError, TreasuryAnswer, TreasuryQuestion, ask_treasury, give_order};
 use kilosat::disk;
+use kilosat::engine::Order;
+use kilosat::status::{MoveView, RefillStatus};
 use kilosat::treasury::{DraftView, Sum, TreasuryView, TxView, Wish};
 
 use crate::cli::ConfigFile;
@@ -78,6 +80,20 @@ enum What {
         #[arg(value_name = "TEXT")]
         text: String,
     },
+    /// Show what was moved between savings and spending money, and what is open.
+    Moves,
+    /// Let a move begin that Kilosat asks about.
+    Agree {
+        /// Its number.
+        #[arg(value_name = "MOVE")]
+        number: i64,
+    },
+    /// Call a move off, or have what the node holds for it sent back to the savings.
+    Undo {
+        /// Its number.
+        #[arg(value_name = "MOVE")]
+        number: i64,
+    },
 }
 
 #[derive(Args)]
@@ -122,6 +138,11 @@ impl TreasuryCommand {
             Some(What::Address { new }) => ask(TreasuryQuestion::Address(new)).await?,
             Some(What::Coins) => ask(TreasuryQuestion::Coins).await?,
             Some(What::Search) => ask(TreasuryQuestion::Search).await?,
+            Some(What::Moves) => ask(TreasuryQuestion::Moves).await?,
+            Some(What::Agree { number }) => {
+                TreasuryAnswer::Done(give_order(&socket, Order::AgreeToMove(number)).await?)
+            }
+            Some(What::Undo { number }) => TreasuryAnswer::Done(give_order(&socket, Order::UndoMove(number)).await?),
             Some(What::Label { txid, text }) => ask(TreasuryQuestion::Label(txid, text)).await?,
             Some(What::Send { to, sum, coin, way }) => {
                 let sat_per_vb = rate(&socket, &way).await?;
@@ -209,6 +230,11 @@ fn as_text(answer: &TreasuryAnswer) -> String {
             coins.iter().map(line).collect::<Vec<_>>().join("\n")
         }
         TreasuryAnswer::Draft(draft) => told(draft),
+        TreasuryAnswer::Moves(refill, moves) => {
+            let mut lines = vec![refill.as_ref().as_ref().map_or_else(|| NO_MARKS.to_owned(), RefillStatus::as_text)];
+            lines.extend(moves.iter().map(MoveView::as_text));
+            lines.join("\n")
+        }
         TreasuryAnswer::Done(text) => text.clone(),
     }
 }
@@ -254,5 +280,6 @@ fn read_sum(text: &str) -> Result<Sum, String> {
     }
 }
 
+const NO_MARKS: &str = "No marks are set: write low_sat and high_sat in the section [refill] of kilosat.toml.";
 /// The rest is in the JSON.
 const LINES_MAX: usize = 50;

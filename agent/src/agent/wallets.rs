@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bitcoin::hex::DisplayHex as _;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::AgentError;
@@ -11,7 +12,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys;
 use crate::lightning::{LightningService, Remote, Waits};
-use crate::tasks::EngineHandle;
+use crate::settings::Settings;
+use crate::tasks::{EngineHandle, Mover, RefillView};
 use crate::treasury::{Keeper, Keys, Treasury};
 
 /// The wallet outside this process, if the configuration names one; opens no connection.
@@ -52,6 +54,20 @@ pub(super) async fn start_treasury(
     let (keeper, treasury, asked) = opened.map_err(|_| AgentError::EngineLost)??;
     tasks.spawn(keeper.run(asked));
     Ok(Some(treasury))
+}
+
+/// Lets the task run that moves money between savings and spending money; what is known of that comes from the receiver.
+pub(super) fn start_mover(
+    settings: &Settings,
+    engine: &EngineHandle,
+    lightning: &LightningService,
+    treasury: Option<Treasury>,
+    clock: &Clock,
+    tasks: &mut JoinSet<()>,
+) -> watch::Receiver<RefillView> {
+    let (mover, refills) = Mover::new(settings.clone(), engine.clone(), lightning.clone(), treasury, clock.clone());
+    tasks.spawn(mover.run());
+    refills
 }
 
 /// Starts the built-in node. When it cannot run yet, it is tried again while everything else goes on; with `once` that is

@@ -10,6 +10,7 @@ mod measured;
 mod meter;
 mod profiles;
 mod reader;
+mod refill;
 mod sections;
 mod stop_button;
 mod syntax;
@@ -45,6 +46,7 @@ use syntax::read_document;
 use crate::domain::money::{Msat, MsatPerKwh};
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::domain::rate::Currency;
+use crate::domain::refill::RefillRule;
 use crate::history::Settings;
 use crate::http::{Fingerprint, Reach};
 use crate::language::Language;
@@ -94,6 +96,8 @@ pub struct Config {
     pub wallet: Option<WalletConfig>,
     /// The on-chain wallet, if the owner wants one.
     pub treasury: Option<TreasuryConfig>,
+    /// When money moves between savings and spending money, if it does.
+    pub refill: Option<RefillRule>,
     /// Meters to read over Modbus.
     pub meters: Vec<Meter>,
     /// Meters whose pulses are counted.

@@ -15,6 +15,7 @@ use super::lists::{read_agreement, read_feed, read_payee_limits};
 use super::meter::read_meter;
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
+use super::refill::read_refill;
 use super::stop_button::read_stop_button;
 use super::treasury::read_treasury;
 use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
@@ -27,8 +28,8 @@ use crate::notify::Notify;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
 pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Config> {
-    let name = root.text("name", Means("My house"));
-    let network = root.parsed("network", Means("bitcoin"), read_network);
+    let (name, network) =
+        (root.text("name", Means("My house")), root.parsed("network", Means("bitcoin"), read_network));
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
     let zone = root.parsed("time_zone", Means("system"), read_zone);
     let currency = root.parsed("currency", Means(""), read_currency);
@@ -48,14 +49,14 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let node = read_node(&lightning.section("node"), chain);
     lightning.finish();
     let treasury = read_treasury(&root.section("treasury"), chain, node.as_ref());
+    let refill = read_refill(&root.section("refill"), chain);
     let (pulse_meters, meters): (Vec<_>, Vec<_>) = root.list("meter").into_iter().partition(is_pulse_meter);
     let meters: Vec<_> = meters.iter().map(|section| read_meter(section, profiles)).collect();
     let pulse_meters: Vec<_> = pulse_meters.iter().map(read_pulse_meter).collect();
-    let inputs: Vec<_> = root.list("input").iter().map(read_input).collect();
-    let relays: Vec<_> = root.list("relay").iter().map(read_relay).collect();
-    let agreements: Vec<_> = root.list("agreement").iter().map(|section| read_agreement(section, fees)).collect();
-    let feeds: Vec<_> = root.list("feed").iter().map(|section| read_feed(section, fees)).collect();
-    let payees: Vec<_> = root.list("payee").iter().map(|section| read_payee_limits(section, fees)).collect();
+    let (inputs, relays) = (all(root, "input", read_input), all(root, "relay", read_relay));
+    let agreements = all(root, "agreement", |section| read_agreement(section, fees));
+    let feeds = all(root, "feed", |section| read_feed(section, fees));
+    let payees = all(root, "payee", |section| read_payee_limits(section, fees));
     let (stop_button, (web_listen, web_names, language)) = (read_stop_button(root), web?);
     Some(Config {
         name: name?,
@@ -75,6 +76,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         payees: payees.into_iter().collect::<Option<_>>()?,
         listed_payees_only: listed_payees_only?,
         treasury: treasury?,
+        refill: refill?,
         node: node?,
         wallet: wallet?,
         meters: meters.into_iter().collect::<Option<_>>()?,
@@ -143,6 +145,11 @@ fn read_currency(text: &str) -> Result<Option<Currency>, String> {
         let codes: Vec<_> = Currency::ALL.into_iter().map(Currency::code).collect();
         format!("{text:?} is not a currency that is known here; write one of {}, or \"\" for none", codes.join(", "))
     })
+}
+
+/// Every section of a list.
+fn all<T>(root: &Section<'_>, list: &'static str, read: impl Fn(&Section<'_>) -> T) -> Vec<T> {
+    root.list(list).iter().map(read).collect()
 }
 
 fn read_network(text: &str) -> Result<Network, String> {

@@ -6,7 +6,7 @@ use bitcoin::Txid;
 use serde::{Deserialize, Serialize};
 
 use super::{ANSWER_WAIT, Answer, ControlError, Question, ask};
-use crate::status::{StatusSource, label_of};
+use crate::status::{MoveView, RefillStatus, StatusSource, label_of};
 use crate::tasks::Unanswered;
 use crate::treasury::{AddressView, Asked, Coin, DraftView, Order, TreasuryView, TxView, Wish};
 
@@ -37,6 +37,8 @@ pub enum TreasuryQuestion {
     Search,
     /// Write this beside a transaction.
     Label(Txid, String),
+    /// What was moved between savings and spending money, and what is open.
+    Moves,
 }
 
 /// An answer about it.
@@ -51,6 +53,8 @@ pub enum TreasuryAnswer {
     Coins(Vec<Coin>),
     /// A draft and its cost.
     Draft(Box<DraftView>),
+    /// The marks, if there are some, and moves, newest first.
+    Moves(Box<Option<RefillStatus>>, Vec<MoveView>),
     /// In one sentence.
     Done(String),
 }
@@ -71,7 +75,15 @@ pub async fn ask_treasury(path: &Path, question: TreasuryQuestion) -> Result<Tre
 }
 
 pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> Result<Answer, Unanswered> {
-    let Some(treasury) = &source.treasury else { return Ok(Answer::Refused(NONE.to_owned())) };
+    let treasury = match (&question, &source.treasury) {
+        // They may be there without savings, too.
+        (TreasuryQuestion::Moves, _) => {
+            let moves = TreasuryAnswer::Moves(Box::new(source.refill()), source.moves(MOVES_MAX).await?);
+            return Ok(Answer::Treasury(Box::new(moves)));
+        }
+        (_, Some(treasury)) => treasury,
+        (_, None) => return Ok(Answer::Refused(NONE.to_owned())),
+    };
     let answer = match question {
         TreasuryQuestion::Show(looks) => {
             if looks {
@@ -93,7 +105,7 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             Err(refused) => return Ok(Answer::Refused(refused.to_string())),
         },
         TreasuryQuestion::Send { draft, signed, label } => {
-            let order = Order { draft, signed, label: label_of(&label) };
+            let order = Order { draft, signed, label: label_of(&label), of_move: None };
             match treasury.ask(|answer| Asked::Send(order, answer)).await? {
                 Ok(sent) => TreasuryAnswer::Done(sent.to_string()),
                 Err(refused) => return Ok(Answer::Refused(refused.to_string())),
@@ -105,6 +117,7 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             tokio::spawn(async move { treasury.ask(|answer| Asked::Look(true, answer)).await });
             TreasuryAnswer::Done("All addresses are being searched. How far that is: kilosat treasury".to_owned())
         }
+        TreasuryQuestion::Moves => unreachable!("answered above"),
         TreasuryQuestion::Label(txid, label) => match source.label_onchain(txid, &label).await? {
             true => TreasuryAnswer::Done("Written beside it.".to_owned()),
             false => return Ok(Answer::Refused("there is no such transaction here. Nothing was changed".to_owned())),
@@ -116,3 +129,4 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
 const NONE: &str = "this Kilosat has no on-chain wallet. Write wallet = \"segwit\" in the section [treasury] of kilosat.toml, or \
     open one on the page";
 const HISTORY_MAX: u32 = 1_000;
+const MOVES_MAX: u32 = 100;

@@ -10,4 +10,5 @@ pub mod payment;
 pub mod policy;
 pub mod rate;
 pub mod reconcile;
+pub mod refill;
 pub mod window;

@@ -17,6 +17,9 @@ impl Step<'_> {
         if moving || self.tx.newest_entry()? != mark.entry {
             return Ok(()); // The wallet was asked before something changed; the next round will tell.
         }
+        if self.tx.open_move(&rules.service)?.is_some_and(|open| open.stirs_the_node()) {
+            return Ok(()); // What it holds is told when the move has ended.
+        }
         let account = Posting::wallet(&rules.service);
         let wallet = signed(balance)?;
         let opening_key = format!("{OPENING}:{}", rules.service);

@@ -1,5 +1,7 @@
 //! What the engine is told, and what it asks for: the words between it and the tasks.
 
+use bitcoin::Txid;
+
 use super::wallet::Comparison;
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::l402::{Challenge, Credential};
@@ -100,6 +102,18 @@ pub enum Event {
         hash: PaymentHash,
         /// What arrived, after the LSP's fee.
         amount: Msat,
+    },
+    /// The built-in node has agreed with a peer on the transaction that changes what a channel holds.
+    Spliced {
+        /// The channel.
+        channel: String,
+        /// The transaction.
+        txid: Txid,
+    },
+    /// It has not.
+    SpliceFailed {
+        /// The channel.
+        channel: String,
     },
     /// The wallet can pay again; whatever waited for that is tried now.
     WalletReady,

@@ -14,6 +14,7 @@ mod instance;
 mod jobs;
 mod judge;
 mod lived;
+mod moves;
 mod outcomes;
 mod owner;
 mod questions;
@@ -36,6 +37,7 @@ use crate::domain::meter::MeterState;
 use crate::domain::money::UnixMillis;
 use crate::domain::policy::{AskRule, Budget, FeeRule};
 use crate::domain::rate::Rate;
+use crate::domain::refill::RefillRule;
 use crate::store::{Copier, Store, StoreError, Tx};
 pub use account::RuleAccount;
 pub use by_hand::ByHand;
@@ -43,6 +45,7 @@ pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
 pub use instance::{Belonging, Instance, belongs};
 use jobs::Jobs;
 use lived::Lived;
+pub use moves::{MoveStep, MoveStory};
 pub use owner::{Order, Verdict};
 pub use restored::lock_restored;
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
@@ -75,6 +78,8 @@ pub struct Rules {
     pub balance_moves_only_by_payments: bool,
     /// Payments wait at start until the wallet's history was compared with the ledger.
     pub compare_first: bool,
+    /// When money moves between savings and spending money, if it does.
+    pub refill: Option<RefillRule>,
     /// Electricity bought.
     pub agreements: Vec<Agreement>,
     /// Data bought.
@@ -237,6 +242,8 @@ impl Step<'_> {
             Event::Found { hash, found } => self.on_found(hash, found),
             Event::Fetched { feed, answer } => self.on_fetched(&feed, answer),
             Event::Received { hash, amount } => self.on_received(&hash, amount),
+            Event::Spliced { channel, txid } => self.on_spliced(&channel, txid),
+            Event::SpliceFailed { channel } => self.on_splice_failed(&channel),
             Event::WalletReady => self.on_wallet_ready(),
             Event::Interlock(fault) => self.on_interlock(fault),
             Event::Compared(comparison) => self.on_compared(&comparison),

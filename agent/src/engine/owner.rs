@@ -29,6 +29,10 @@ pub enum Order {
     Approve(i64),
     /// It may not.
     Decline(i64),
+    /// This move between savings and spending money may begin.
+    AgreeToMove(i64),
+    /// It may not; or what the node holds for it goes back.
+    UndoMove(i64),
     /// Money that left without a payment of ours paid what this agreement owes.
     Credit {
         /// The agreement's id.
@@ -66,6 +70,8 @@ impl Engine {
                 Order::TakeOver => step.take_over()?,
                 Order::Approve(question) => step.approve(question)?,
                 Order::Decline(question) => step.decline(question)?,
+                Order::AgreeToMove(number) => step.agree_to_move(number)?,
+                Order::UndoMove(number) => step.undo_move(number)?,
                 Order::Credit { agreement, amount_msat } => step.credit_stray(&agreement, Msat(amount_msat))?,
                 Order::Pay(wanted) => step.pay_by_hand(&wanted)?,
                 Order::WriteOff(hash) => step.write_off(&hash)?,

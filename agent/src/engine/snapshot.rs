@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Engine, EngineError, LOCK, STOPPED, instance};
 use crate::domain::money::Msat;
-use crate::store::{PaymentSummary, Posting, QuestionRow, QuestionState, StoreError, Totals};
+use crate::store::{MoveRow, PaymentSummary, Posting, QuestionRow, QuestionState, StoreError, Totals};
 
 /// What the status shows of the engine.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub stopped: bool,
     /// Payments that wait for the owner's word, and those the owner refused and may still approve; oldest first.
     pub questions: Vec<QuestionSnapshot>,
+    /// The move between savings and spending money that has not ended.
+    pub open_move: Option<MoveRow>,
     /// The wallet in use, as the ledger has it.
     pub wallet: WalletSnapshot,
     /// Payments that are not final.
@@ -182,6 +184,7 @@ impl Engine {
             doubtful: instance::is_doubtful(&tx)?,
             stopped: tx.meta(STOPPED)?.is_some(),
             questions: tx.open_questions()?.into_iter().map(QuestionSnapshot::from).collect(),
+            open_move: tx.open_move(&rules.service)?,
             wallet: WalletSnapshot {
                 ledger_msat: tx.account(&Posting::wallet(&rules.service))?,
                 compared_ms: standing.compared.map(|(at, _)| at.0),

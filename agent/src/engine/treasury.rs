@@ -9,12 +9,8 @@ use serde_json::json;
 use super::{Engine, EngineError, Step};
 use crate::clock::Now;
 use crate::domain::money::{MSAT_PER_SAT, Msat};
-use crate::domain::policy::Committed;
-use crate::domain::policy::{Account, AskRule, Case, Decision, FeeRule, decide};
 use crate::store::{MadeHere, OnchainDraft, OnchainTx, Posting, StoreError};
 use crate::treasury::SeenTx;
-
-use super::by_hand::OWN_WORD;
 
 /// What is to be kept of an on-chain wallet, at once or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +51,8 @@ pub struct Spend {
     pub amount_sat: u64,
     /// What it costs.
     pub fee_sat: u64,
+    /// The move that it is the first part of.
+    pub of_move: Option<i64>,
 }
 
 impl Engine {
@@ -211,8 +209,17 @@ impl Step<'_> {
 
     fn spend(&mut self, keep: &Keep, spend: &Spend) -> Result<(), StoreError> {
         let (others, own): (Vec<_>, Vec<_>) = keep.seen.iter().cloned().partition(|seen| seen.txid != spend.txid);
+        let replaced = match &spend.made.replaces {
+            Some(txid) => self.tx.onchain_tx(&keep.wallet, txid)?,
+            None => None,
+        };
+        if let Some(replaced) = replaced.as_ref().filter(|replaced| replaced.of_move.is_some()) {
+            let fees = (replaced.fee_sat.unwrap_or(0), spend.fee_sat);
+            self.move_paid_anew(&replaced.txid, spend.txid, fees)?;
+        }
+        let of_move = spend.of_move.or(replaced.and_then(|replaced| replaced.of_move));
         for seen in &own {
-            self.book(&keep.wallet, seen, false, Some(&spend.made))?;
+            self.book(&keep.wallet, seen, false, Some((&spend.made, of_move)))?;
         }
         self.record(json!({
             "event": "onchain_sent", "txid": spend.txid.to_string(), "to": spend.made.address,
@@ -222,34 +229,29 @@ impl Step<'_> {
         self.keep(&Keep { seen: others, ..keep.clone() })
     }
 
-    /// The owner's own word, as for a payment by hand: stop and lock hold, the limits are those of what is paid unasked.
-    fn may_spend(&self, spend: &Spend) -> Result<Result<(), String>, StoreError> {
-        let own_word = Account { budget: OWN_WORD, committed: Committed::default() };
-        let amount = Msat(spend.amount_sat.saturating_mul(MSAT_PER_SAT));
-        let case = Case {
-            halt: self.halt()?,
-            rule: Some(own_word),
-            paused: false,
-            payee: None,
-            house: own_word,
-            listed: true,
-            price: None,
-            known: true,
-            approved: Some(amount),
-            declined: None,
-        };
-        let fees = FeeRule { base: Msat(spend.fee_sat.saturating_mul(MSAT_PER_SAT)), ppm: 0 };
-        let ask = AskRule { first: false, above: None, expires_ms: 0 };
-        Ok(match decide(&case, fees, ask, amount) {
-            Decision::Pay { .. } => Ok(()),
-            Decision::Ask(question) => Err(question.to_string()),
-            Decision::Refuse(refusal) => Err(super::by_hand::for_once(&refusal.to_string())),
-        })
+    /// The owner's own word, as for a payment by hand: stop and lock hold, the limits are those of what is paid unasked. A
+    /// move was judged when it was agreed to.
+    fn may_spend(&mut self, spend: &Spend) -> Result<Result<(), String>, StoreError> {
+        let msat = |sat: u64| Msat(sat.saturating_mul(MSAT_PER_SAT));
+        if let Err(why) = self.own_word(msat(spend.amount_sat), msat(spend.fee_sat))? {
+            return Ok(Err(why));
+        }
+        match spend.of_move {
+            Some(number) if !self.move_paid(number, spend.txid, spend.fee_sat)? => Ok(Err(NO_MOVE.to_owned())),
+            _ => Ok(Ok(())),
+        }
     }
 
     /// Books the difference between what a transaction adds now and what the ledger has of it.
-    fn book(&mut self, wallet: &str, seen: &SeenTx, opening: bool, made: Option<&MadeHere>) -> Result<(), StoreError> {
+    fn book(
+        &mut self,
+        wallet: &str,
+        seen: &SeenTx,
+        opening: bool,
+        made: Option<(&MadeHere, Option<i64>)>,
+    ) -> Result<(), StoreError> {
         let known = self.tx.onchain_tx(wallet, &seen.txid)?;
+        let (made, of_move) = made.map_or((None, None), |(made, of_move)| (Some(made), of_move));
         let purpose = match (&known, opening) {
             (Some(known), _) => known.purpose.clone(),
             (None, true) => "opening".to_owned(),
@@ -258,9 +260,11 @@ impl Step<'_> {
         };
         let account = Posting::treasury(wallet);
         let (was_net, was_fee) = known.as_ref().map_or((0, None), |known| (known.net_sat, known.fee_sat));
-        let was = sides(&purpose, was_net, was_fee);
+        let was_moved = known.as_ref().and_then(|known| known.of_move);
+        let was = sides(&purpose, was_moved.is_some(), was_net, was_fee);
+        let of_move = was_moved.or(of_move.filter(|_| known.is_none()));
         let mut postings = vec![Posting(&account, msat(seen.net_sat - was_net))];
-        for (side, before) in sides(&purpose, seen.net_sat, seen.fee_sat).into_iter().zip(was) {
+        for (side, before) in sides(&purpose, of_move.is_some(), seen.net_sat, seen.fee_sat).into_iter().zip(was) {
             postings.push(Posting(side.0, msat(side.1 - before.1)));
         }
         self.tx.post(self.now.wall, None, &postings)?;
@@ -278,6 +282,7 @@ impl Step<'_> {
             taken_at: None,
             fault: None,
             rate: rate.map(|rate| (rate.currency.code().to_owned(), rate.cents)),
+            of_move,
         };
         self.tx.put_onchain(wallet, &row, made)?;
         let gone = known.as_ref().is_some_and(|known| known.net_sat != 0 && seen.net_sat == 0);
@@ -304,10 +309,11 @@ impl Step<'_> {
 }
 
 /// Against which accounts a transaction is booked, in satoshis; together with what it adds they sum to zero.
-fn sides(purpose: &str, net_sat: i64, fee_sat: Option<u64>) -> [(&'static str, i64); 2] {
+pub(super) fn sides(purpose: &str, is_moved: bool, net_sat: i64, fee_sat: Option<u64>) -> [(&'static str, i64); 2] {
     // Only of what leaves a wallet is the fee ours.
     let fee = if net_sat < 0 { signed(fee_sat.unwrap_or(0)).min(-net_sat) } else { 0 };
     let other = match purpose {
+        _ if is_moved => Posting::MOVING_AT_SAVINGS,
         "opening" => Posting::SAVINGS_OPENING,
         "received" => Posting::SAVINGS_RECEIVED,
         _ => Posting::SAVINGS_SENT,
@@ -329,6 +335,7 @@ fn msat(sat: i64) -> i64 {
 
 const NOT_COUNTED: &str = "The wallet holds another transaction for the newer one. Nothing was sent; look at what happened, and \
     begin again.";
+const NO_MOVE: &str = "The move that this transaction belongs to has ended or has begun already. Nothing was sent.";
 const IMPOSSIBLE: &str = "a chain source tells of more bitcoin in your savings than there can be. Nothing of it was booked; use \
     another source.";
 const SUPPLY_SAT: u64 = 2_100_000_000_000_000;

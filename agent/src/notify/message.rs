@@ -20,6 +20,8 @@ impl Message {
         let entry = entry.entry.as_ref()?;
         let word = |key: &str| cleaned(entry.get(key).and_then(Value::as_str).unwrap_or_default(), WORDS_MAX);
         let sat = |key: &str| Msat(entry.get(key).and_then(Value::as_u64).unwrap_or_default());
+        let whole = |key: &str| Msat(entry.get(key).and_then(Value::as_u64).unwrap_or_default().saturating_mul(1_000));
+        let number = entry.get("move").and_then(Value::as_i64).unwrap_or_default();
         let event = entry.get("event").and_then(Value::as_str)?;
         let text = match event {
             "asked" => format!(
@@ -47,11 +49,32 @@ impl Message {
             }
             "stray" => format!("The wallet paid {} that it was never told to pay.", sat("amount_msat")),
             "unproven" => word("why"),
+            "move_asked" => format!(
+                "May {} be moved {}, for at most {}? Answer on the page, or: kilosat treasury agree {number}",
+                whole("amount_sat"),
+                way(&word("kind")),
+                whole("cost_max_sat"),
+            ),
+            "move_done" => {
+                format!("{} were moved {}, for {}.", whole("amount_sat"), way(&word("kind")), whole("cost_sat"))
+            }
+            "move_undone" => format!("Move {number} ended without moving anything. {}", word("why")),
+            "move_stuck" => format!("Move {number} does not go on: {}", word("why")),
+            "money_wanted" => format!(
+                "There is too little spending money: {}. Please bring {}; the page makes an invoice for it.",
+                whole("spending_sat"),
+                whole("wanted_sat")
+            ),
             "access" => sentence(&word("text")),
             _ => return None,
         };
         Some(Message { text, is_urgent: URGENT.contains(&event) })
     }
+}
+
+/// Where money is moved to and from.
+fn way(kind: &str) -> &'static str {
+    if kind == "refill" { "from your savings into spending money" } else { "out of your spending money" }
 }
 
 /// As one stands alone.
@@ -61,7 +84,8 @@ fn sentence(text: &str) -> String {
 }
 
 const WORDS_MAX: usize = 300;
-const URGENT: [&str; 6] = ["asked", "locked", "stop_button_lost", "fee_above_limit", "stray", "unproven"];
+const URGENT: [&str; 7] =
+    ["asked", "locked", "stop_button_lost", "fee_above_limit", "stray", "unproven", "money_wanted"];
 
 #[cfg(test)]
 mod tests {

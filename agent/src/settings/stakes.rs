@@ -10,7 +10,7 @@ pub fn raises_stakes(before: &Config, after: &Config) -> bool {
     let wallet =
         |config: &Config| (config.wallet.clone(), config.node.clone(), config.network, config.state_directory.clone());
     // Whose keys it has, where it learns what is unspent, its reserve and what it may cost.
-    let savings = |config: &Config| config.treasury.clone();
+    let savings = |config: &Config| (config.treasury.clone(), config.refill.clone());
     let doors = |config: &Config| (config.web_listen, config.web_names.clone(), config.notify.clone());
     let safety = |config: &Config| (config.relays.clone(), config.stop_button.clone());
     let payee_is_bound = |known: &PayeeLimits| {
@@ -39,6 +39,7 @@ pub fn needs_new_start(before: &Config, after: &Config) -> bool {
         name: after.name.clone(),
         language: after.language,
         backup: after.backup.clone(),
+        refill: after.refill.clone(),
         house: after.house,
         fees: after.fees,
         ask: after.ask,

@@ -51,6 +51,15 @@ impl Posting<'_> {
     /// What its transactions cost.
     pub const SAVINGS_FEES: &'static str = "savings:fees";
 
+    /// Between savings and the built-in node: what left or reached the savings, ...
+    pub const MOVING_AT_SAVINGS: &'static str = "savings:moving";
+    /// ... and what left or reached the node.
+    pub const MOVING_AT_NODE: &'static str = "moving:node";
+    /// Swept to an address of the owner's.
+    pub const MOVED_AWAY: &'static str = "moved:away";
+    /// What the node paid to the chain for its channels.
+    pub const CHANNELS: &'static str = "expense:channels";
+
     /// The account of the on-chain wallet with this id.
     pub fn treasury(id: &str) -> String {
         format!("treasury:{id}")

@@ -4,6 +4,7 @@ mod copy;
 mod journal;
 mod ledger;
 mod meters;
+mod moves;
 mod past;
 mod payments;
 mod proof;
@@ -26,6 +27,7 @@ pub use copy::{Copier, CopyFault, check_database, copy_database, is_without_past
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
+pub use moves::{MoveKind, MovePart, MoveRow, MoveState, NewMove};
 pub use past::{BitcoinPrice, PaymentSummary, Standing, Story, Wanted};
 pub use payments::{NewPayment, PaymentRow};
 pub use purchases::{BY_HAND, PurchaseKind, PurchaseRow};
@@ -202,13 +204,14 @@ fn optional<T>(result: rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
 }
 
 /// Never edited after release; a change is a new file.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../schema/0001_money.sql"),
     include_str!("../../schema/0002_owner.sql"),
     include_str!("../../schema/0003_totals.sql"),
     include_str!("../../schema/0004_meters.sql"),
     include_str!("../../schema/0005_by_hand.sql"),
     include_str!("../../schema/0006_treasury.sql"),
+    include_str!("../../schema/0007_moves.sql"),
 ];
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE

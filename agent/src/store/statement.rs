@@ -28,6 +28,12 @@ pub struct Statement {
     /// Of fees that were booked as high as they may have been, what was not paid after all.
     #[serde(default)]
     pub fees_returned_msat: i64,
+    /// Came from the savings (positive), or went to them or to an address of the owner's.
+    #[serde(default)]
+    pub moved_msat: i64,
+    /// Paid to the chain for channels.
+    #[serde(default)]
+    pub channels_msat: i64,
     /// What wallets rounded to their own advantage (positive) or to ours.
     #[serde(default)]
     pub rounding_msat: i64,
@@ -78,7 +84,7 @@ pub struct Change {
 
 impl Statement {
     /// Everything between what the wallets held when it began and when it ended, in the order to be read.
-    pub fn changes(&self) -> [Change; 9] {
+    pub fn changes(&self) -> [Change; 11] {
         let change = |name, what, msat, always| Change { name, what, msat, always };
         [
             change("brought", "Found in a new wallet", self.brought_msat, false),
@@ -86,6 +92,8 @@ impl Statement {
             change("paid", "Paid", -self.paid_msat, true),
             change("fees-paid", "Fees", -self.fees_msat, true),
             change("fees-returned", "Fees that were lower than booked", self.fees_returned_msat, false),
+            change("moved", "From the savings, less what went there", self.moved_msat, false),
+            change("channels", "Fees of the chain for channels", -self.channels_msat, false),
             change("rounding", "Roundings of the wallet", -self.rounding_msat, false),
             change("suspense", "Moved without a payment of ours", -self.suspense_msat, false),
             change("credited", "Credited to agreements", -self.credited_msat, false),
@@ -155,6 +163,8 @@ impl Tx<'_> {
             paid_msat: paid.saturating_sub(credited),
             fees_msat: within(Posting::FEES)?.saturating_sub(fees_alone),
             fees_returned_msat: fees_alone.saturating_neg(),
+            moved_msat: within(Posting::MOVING_AT_NODE)?.saturating_add(within(Posting::MOVED_AWAY)?).saturating_neg(),
+            channels_msat: within(Posting::CHANNELS)?,
             rounding_msat: within(Posting::ROUNDING)?,
             credited_msat: credited,
             suspense_msat: within(Posting::SUSPENSE)?,

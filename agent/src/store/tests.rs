@@ -185,7 +185,7 @@ fn a_newer_schema_and_another_network_are_refused() {
     let store = open(directory.path());
     store.connection.pragma_update(None, "user_version", 99).unwrap();
     drop(store);
-    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 6 })));
+    assert!(matches!(Store::open(&path, "regtest"), Err(StoreError::Newer { found: 99, known: 7 })));
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct OnchainTx {
     pub fault: Option<String>,
     /// What a bitcoin cost when it was first seen: the currency and hundredths of it.
     pub rate: Option<(String, u64)>,
+    /// The move between savings and spending money that it is part of.
+    pub of_move: Option<i64>,
 }
 
 /// A draft whose owner signs it elsewhere.
@@ -162,12 +164,12 @@ impl Tx<'_> {
     pub fn put_onchain(&self, wallet: &str, tx: &OnchainTx, made: Option<&MadeHere>) -> Result<(), StoreError> {
         let sql =
             "INSERT INTO treasury_txs (wallet, txid, net_sat, fee_sat, height, first_ms, purpose, label, address, raw,
-                       replaces, rate_currency, rate_cents)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                       replaces, rate_currency, rate_cents, move)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                    ON CONFLICT (wallet, txid) DO UPDATE SET net_sat = excluded.net_sat, fee_sat = excluded.fee_sat,
                        height = excluded.height, label = ifnull(excluded.label, label),
                        address = ifnull(excluded.address, address), raw = ifnull(excluded.raw, raw),
-                       replaces = ifnull(excluded.replaces, replaces)";
+                       replaces = ifnull(excluded.replaces, replaces), move = ifnull(excluded.move, move)";
         let rate = tx.rate.as_ref();
         self.prepared(sql)?.execute(params![
             wallet,
@@ -183,6 +185,7 @@ impl Tx<'_> {
             made.and_then(|made| made.replaces).or(tx.replaces).map(|txid| txid.to_byte_array()),
             rate.map(|(currency, _)| currency.as_str()),
             rate.map(|(_, cents)| *cents),
+            tx.of_move,
         ])?;
         Ok(())
     }
@@ -263,6 +266,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OnchainTx> {
         taken_at: row.get::<_, Option<_>>(8)?.map(UnixMillis),
         fault: row.get(9)?,
         rate,
+        of_move: row.get(13)?,
     })
 }
 
@@ -271,5 +275,5 @@ fn txid(bytes: [u8; 32]) -> Txid {
 }
 
 const COLUMNS: &str = "txid, net_sat, fee_sat, height, first_ms, purpose, label, address, taken_ms, fault, rate_currency, \
-    rate_cents, replaces";
+    rate_cents, replaces, move";
 const DRAFT_KEPT_MS: u64 = 90 * 86_400_000;

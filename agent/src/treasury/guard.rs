@@ -141,6 +141,17 @@ pub(super) fn read_address(text: &str, network: Network) -> Result<Address, Refu
     address.require_network(network).map_err(|_| Refused::Network(network))
 }
 
+/// Whether a text is an address of `network`; as it is written, if it is.
+///
+/// # Errors
+/// What is wrong with it, in a few words.
+pub fn check_address(text: &str, network: Network) -> Result<String, String> {
+    read_address(text, network).map(|address| address.to_string()).map_err(|refused| match refused {
+        Refused::Network(network) => format!("{text:?} is an address of another network than {network}"),
+        _ => format!("{text:?} is not a bitcoin address"),
+    })
+}
+
 /// A rate somebody can mean, in whole satoshis for a virtual byte.
 pub(super) fn read_rate(sat_per_vb: u64) -> Result<FeeRate, Refused> {
     match sat_per_vb {

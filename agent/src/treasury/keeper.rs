@@ -17,7 +17,7 @@ use super::chain::{Answer, ChainFault, FeeRates, News, Source};
 use super::draft::{Coin, Draft, DraftView, Wish};
 use super::guard::{Guard, Refused};
 use super::view::{AddressView, TreasuryView};
-use super::{Keys, Purse, SeenTx, TreasuryFault};
+use super::{Arrival, Keys, Purse, SeenTx, TreasuryFault};
 use crate::clock::Clock;
 use crate::config::{TreasuryConfig, TreasuryKind};
 use crate::tasks::{EngineGone, EngineHandle};
@@ -42,6 +42,8 @@ pub enum Asked {
     Faster(Txid, u64, oneshot::Sender<Result<DraftView, Refused>>),
     /// Sends a draft; with its signature where the owner signs elsewhere.
     Send(Order, oneshot::Sender<Result<Sent, Refused>>),
+    /// What was paid to an address.
+    PaidTo(String, oneshot::Sender<Result<Vec<Arrival>, Refused>>),
     /// Asks the chain now; answered when that is done. With true, for addresses that were never shown as well.
     Look(bool, oneshot::Sender<()>),
 }
@@ -55,6 +57,8 @@ pub struct Order {
     pub signed: Option<String>,
     /// What the owner writes beside it.
     pub label: Option<String>,
+    /// The move that it is the first part of.
+    pub of_move: Option<i64>,
 }
 
 /// A transaction that will not be forgotten any more.
@@ -244,6 +248,9 @@ impl Keeper {
             }
             Asked::Send(order, answer) => {
                 let _ = answer.send(self.send(order).await?);
+            }
+            Asked::PaidTo(address, answer) => {
+                let _ = answer.send(self.purse.paid_to(&address));
             }
             Asked::Look(all, answer) => {
                 self.waiting.push((all, answer));

@@ -9,6 +9,7 @@ use bitcoin::{Amount, Block, Network, OutPoint, Transaction, Txid};
 use serde::{Deserialize, Serialize};
 
 use super::TreasuryFault;
+use super::guard::{Refused, read_address};
 use super::keys::Keys;
 
 /// An on-chain wallet. What changes in it is to be written down before it counts: see [`Purse::staged`].
@@ -31,6 +32,17 @@ pub struct SeenTx {
     pub height: Option<u32>,
     /// The time that this block bears, in seconds since 1970.
     pub block_s: Option<u64>,
+}
+
+/// What one transaction paid to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its id.
+    pub txid: Txid,
+    /// How much.
+    pub sat: u64,
+    /// The block that confirms it.
+    pub height: Option<u32>,
 }
 
 /// How the wallet is asked about: what any kind of chain source needs.
@@ -120,6 +132,21 @@ impl Purse {
             }
         });
         all.collect()
+    }
+
+    /// What counts of all that was paid to an address.
+    ///
+    /// # Errors
+    /// [`Refused`]: it is none.
+    pub(super) fn paid_to(&self, address: &str) -> Result<Vec<Arrival>, Refused> {
+        let script = read_address(address, self.network)?.script_pubkey();
+        let all = self.wallet.transactions().filter_map(|known| {
+            let outputs = known.tx_node.tx.output.iter().filter(|output| output.script_pubkey == script);
+            let paid: Amount = outputs.map(|output| output.value).sum();
+            let height = known.chain_position.confirmation_height_upper_bound();
+            (paid > Amount::ZERO).then_some(Arrival { txid: known.tx_node.txid, sat: paid.to_sat(), height })
+        });
+        Ok(all.collect())
     }
 
     /// What a chain source is asked at `now_s`, in seconds since 1970; with `all`, also about addresses that were never

@@ -14,6 +14,7 @@ mod history;
 mod home;
 mod identity;
 mod live;
+mod moves;
 mod orders;
 mod payments;
 mod savings;
@@ -64,6 +65,7 @@ pub async fn serve(listener: TcpListener, source: StatusSource) {
 fn router(source: StatusSource) -> Router {
     pages()
         .merge(savings_pages())
+        .merge(moves_pages())
         .merge(backup_pages())
         .merge(parts())
         .merge(api::router())
@@ -160,6 +162,14 @@ fn savings_pages() -> Router<StatusSource> {
             "/wallet/savings/signed",
             get(savings::signed_page).post(savings::send_signed).layer(DefaultBodyLimit::max(SIGNED_BYTES_MAX)),
         )
+}
+
+/// The page of what moves between savings and spending money.
+fn moves_pages() -> Router<StatusSource> {
+    Router::new()
+        .route("/wallet/moves", get(moves::html))
+        .route("/wallet/moves/marks", post(moves::save_marks))
+        .route("/wallet/moves/answer", post(moves::answer))
 }
 
 /// Pages about what a broken device leaves.

@@ -86,12 +86,23 @@ async fn obey_once_confirmed(
 }
 
 async fn obey(source: &StatusSource, peer: &Peer, t: Words, order: Order, done: &str) -> Response {
+    obey_then(source, peer, t, (order, done), "/").await
+}
+
+/// Obeys an order and goes on at `then`.
+pub(super) async fn obey_then(
+    source: &StatusSource,
+    peer: &Peer,
+    t: Words,
+    (order, done): (Order, &str),
+    then: &str,
+) -> Response {
     match source.obey(order).await {
         Ok(Verdict::Done(_)) => {
             audit(source, format!("{done} on the page, from {}", peer.address.ip())).await;
-            Redirect::to("/").into_response()
+            Redirect::to(then).into_response()
         }
-        Ok(Verdict::Refused(why)) => Refused::because(StatusCode::CONFLICT, t, why, "/").into_response(),
+        Ok(Verdict::Refused(why)) => Refused::because(StatusCode::CONFLICT, t, why, then).into_response(),
         Err(gone) => Refused::gone(t)(gone).into_response(),
     }
 }

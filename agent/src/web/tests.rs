@@ -15,6 +15,8 @@ mod feeds;
 mod full;
 #[cfg(not(feature = "node"))]
 mod live;
+#[cfg(not(feature = "node"))]
+mod moves;
 mod parts;
 #[cfg(not(feature = "node"))]
 mod past;

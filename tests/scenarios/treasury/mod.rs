@@ -1,6 +1,7 @@
 //! Savings on the chain, against a real Bitcoin Core: whatever happens, what the wallet holds and what the ledger says agree
 //! to the satoshi.
 
+mod refill;
 mod restored;
 mod sources;
 mod stories;
@@ -28,7 +29,7 @@ pub struct Chain {
 /// One hub with savings.
 pub struct Saver {
     pub hub: Hub,
-    config: PathBuf,
+    pub config: PathBuf,
     state: PathBuf,
 }
 

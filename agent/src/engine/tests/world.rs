@@ -311,6 +311,7 @@ pub(super) fn bill_of(effects: &[Effect]) -> i64 {
 
 pub(super) fn rules() -> Rules {
     Rules {
+        refill: None,
         network: Network::Regtest,
         service: "node".to_owned(),
         service_refuses_duplicates: true,

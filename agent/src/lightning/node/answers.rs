@@ -100,6 +100,10 @@ pub(super) fn report(event: ldk_node::Event) -> Result<Event, String> {
         Ldk::PaymentReceived { payment_hash, amount_msat, .. } => {
             Ok(Event::Received { hash: PaymentHash(payment_hash.0), amount: Msat(amount_msat) })
         }
+        Ldk::SplicePending { user_channel_id, new_funding_txo, .. } => {
+            Ok(Event::Spliced { channel: user_channel_id.0.to_string(), txid: new_funding_txo.txid })
+        }
+        Ldk::SpliceFailed { user_channel_id, .. } => Ok(Event::SpliceFailed { channel: user_channel_id.0.to_string() }),
         Ldk::ChannelPending { channel_id, .. } => Err(format!("channel {} is being opened", channel_id.0.as_hex())),
         Ldk::ChannelReady { channel_id, .. } => Err(format!("channel {} is ready", channel_id.0.as_hex())),
         Ldk::ChannelClosed { channel_id, reason, .. } => {

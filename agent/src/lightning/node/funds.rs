@@ -1,6 +1,7 @@
 //! What the node holds.
 
-use ldk_node::{BalanceDetails, Node, PendingSweepBalance};
+use ldk_node::lightning::ln::types::ChannelId;
+use ldk_node::{BalanceDetails, ChannelDetails, LightningBalance, Node, PendingSweepBalance};
 
 use crate::lightning::answers::Balance;
 
@@ -11,7 +12,7 @@ pub(super) fn balance(node: &Node) -> Balance {
     let sum = |amounts: &mut dyn Iterator<Item = u64>| amounts.fold(0_u64, u64::saturating_add);
     Balance {
         node_id: node.node_id().to_string(),
-        balance_msat: all_of_it(&node.list_balances()).saturating_mul(1_000),
+        balance_msat: all_of_it(&node.list_balances(), &channels),
         spendable_msat: sum(&mut usable.clone().map(|channel| channel.outbound_capacity_msat)),
         receivable_msat: sum(&mut usable.clone().map(|channel| channel.inbound_capacity_msat)),
         channels: Some(channels.len()),
@@ -20,14 +21,42 @@ pub(super) fn balance(node: &Node) -> Balance {
     }
 }
 
-/// In satoshis: in channels, on the chain, and on the way between. What is swept already may be in the on-chain balance.
-fn all_of_it(balances: &BalanceDetails) -> u64 {
+/// In msat: in channels, on the chain, and on the way between. What is swept already may be in the on-chain balance.
+fn all_of_it(balances: &BalanceDetails, channels: &[ChannelDetails]) -> u64 {
+    let in_channels = channels.iter().map(ours_msat);
+    // A channel that works is counted above, to the msat.
+    let closing = balances.lightning_balances.iter().filter_map(|balance| match balance {
+        LightningBalance::ClaimableOnChannelClose { channel_id, amount_satoshis, .. } => {
+            (!is_among(channel_id, channels)).then_some(*amount_satoshis)
+        }
+        LightningBalance::ClaimableAwaitingConfirmations { amount_satoshis, .. }
+        | LightningBalance::ContentiousClaimable { amount_satoshis, .. }
+        | LightningBalance::CounterpartyRevokedOutputClaimable { amount_satoshis, .. } => Some(*amount_satoshis),
+        // Of payments that the other side can still take, or never takes.
+        LightningBalance::MaybeTimeoutClaimableHTLC { .. } | LightningBalance::MaybePreimageClaimableHTLC { .. } => {
+            None
+        }
+    });
     let swept_later = balances.pending_balances_from_channel_closures.iter().map(|sweep| match sweep {
         PendingSweepBalance::PendingBroadcast { amount_satoshis, .. } => *amount_satoshis,
         _ => 0,
     });
-    [balances.total_lightning_balance_sats, balances.total_onchain_balance_sats]
-        .into_iter()
-        .chain(swept_later)
-        .fold(0, u64::saturating_add)
+    let sat = closing.chain([balances.total_onchain_balance_sats]).chain(swept_later).fold(0, u64::saturating_add);
+    in_channels.fold(sat.saturating_mul(1_000), u64::saturating_add)
+}
+
+fn is_among(id: &ChannelId, channels: &[ChannelDetails]) -> bool {
+    channels.iter().any(|channel| channel.channel_id == *id)
+}
+
+/// What is ours in a channel. Either side may have less than its reserve, of which its capacity then tells nothing; both
+/// never do.
+fn ours_msat(channel: &ChannelDetails) -> u64 {
+    let value = channel.channel_value_sats.saturating_mul(1_000);
+    let reserve = channel.unspendable_punishment_reserve.unwrap_or(0).saturating_mul(1_000);
+    let their_reserve = channel.counterparty_unspendable_punishment_reserve.saturating_mul(1_000);
+    match (channel.outbound_capacity_msat, channel.inbound_capacity_msat) {
+        (0, receivable) => value.saturating_sub(receivable).saturating_sub(their_reserve),
+        (spendable, _) => spendable.saturating_add(reserve),
+    }
 }

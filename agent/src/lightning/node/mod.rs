@@ -4,6 +4,7 @@
 //! done is done; a payment it does not know may be handed to it again, because it refuses to pay a hash twice.
 
 mod answers;
+mod channels;
 mod funds;
 mod setup;
 
@@ -27,6 +28,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use answers::{fault, report, said};
+pub use channels::{Channel, NodeFunds, NodeTx};
 use setup::lsp_peer;
 pub(crate) use setup::{ToTracing, set_chain_source};
 
@@ -208,7 +210,7 @@ impl NodeService {
         sent.await.ok_or_else(stopped)
     }
 
-    pub(super) async fn deposit_address(&self) -> Result<String, ServiceFault> {
+    pub(crate) async fn deposit_address(&self) -> Result<String, ServiceFault> {
         let address = self.on_thread(|node| node.onchain_payment().new_address()).await.ok_or_else(stopped)?;
         address.map(|address| address.to_string()).map_err(|error| fault(&error))
     }

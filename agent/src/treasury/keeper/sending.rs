@@ -82,6 +82,7 @@ impl Keeper {
             },
             amount_sat: draft.amount.to_sat(),
             fee_sat: draft.fee.to_sat(),
+            of_move: order.of_move,
         };
         if let Err(why) = self.engine.work(move |engine, now| engine.spend(now, &keep, &spend)).await? {
             self.reload().await?;

@@ -95,7 +95,7 @@ pub(in super::super) async fn send(
     if let Some((status, denied)) = confirmed(&source.access, peer.address, &word.password).await {
         return Ok((status, shown(&source, t, kept, Some(denied)).await?).into_response());
     }
-    let order = Order { draft: txid_of(&id, t)?, signed: None, label: label_of(&kept.label) };
+    let order = Order { draft: txid_of(&id, t)?, signed: None, label: label_of(&kept.label), of_move: None };
     match ordered(&source, &peer, t, order).await? {
         Ok(()) => {
             drafts.forget(&id);

@@ -58,7 +58,7 @@ pub(in super::super) async fn send(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, shown(&source, t, entries, fault).await?).into_response());
     };
     let draft = psbt.unsigned_tx.compute_txid();
-    let order = Order { draft, signed: Some(text), label: label_of(&entries.label) };
+    let order = Order { draft, signed: Some(text), label: label_of(&entries.label), of_move: None };
     match ordered(&source, &peer, t, order).await? {
         Ok(()) => {
             drafts.forget(&draft.to_string());

@@ -1,6 +1,8 @@
 //! A status in which everything there can be is there, each number once.
 
 use super::*;
+use crate::status::RefillStatus;
+use crate::tasks::RefillView;
 use crate::treasury::{FeeRates, TreasuryView};
 
 /// A stranger's text, as hostile as it gets.
@@ -22,6 +24,13 @@ fn question(question: i64, declined: bool) -> QuestionSnapshot {
 /// A house in which every number is another one.
 pub(super) fn full() -> Status {
     Status {
+        refill: Some(RefillStatus {
+            low_sat: 50_000,
+            high_sat: 350_000,
+            target_sat: 200_000,
+            view: RefillView { spending_sat: Some(12_345), wanted_sat: Some(187_655), rests: None },
+        }),
+        open_move: None,
         settings_fault: Some(format!("kilosat.toml: {HOSTILE}")),
         name: "Mill & Barn".to_owned(),
         network: "regtest".to_owned(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::browser::{Tab, axe};
 use super::served::{EXAMPLE, Served, body, example_house, house_in};
 
+use super::moves::make_moves;
 use super::pay::euro;
 use super::savings::{move_savings, open_savings};
 use super::text_of;
@@ -55,6 +56,7 @@ async fn lived_in(days: u64) -> Served {
     let mut text = EXAMPLE.replace("state_directory = \"/var/lib/kilosat\"", &state);
     text = text.replace("#measures = \"grid\"", "measures = \"grid\"");
     text = text.replace("\nwallet = \"none\"", "\nwallet = \"segwit\"");
+    text = text.replace("\nlow_sat = 0", "\nlow_sat = 50000").replace("\nhigh_sat = 0", "\nhigh_sat = 350000");
     for (number, measures) in ["solar", "battery", "car"].iter().enumerate() {
         text += &format!(
             "[[meter]]\nid = \"{measures}\"\nmeasures = \"{measures}\"\nprofile = \"eastron-sdm630\"\nhost = \"192.168.1.{}\"\n\
@@ -67,6 +69,7 @@ async fn lived_in(days: u64) -> Served {
     live(&house.0, days).await;
     open_savings(&mut house.0).await;
     move_savings(&house.0).await;
+    make_moves(&house.0).await;
     for (meter, watts) in [("main", -1_480), ("solar", 5_230), ("battery", 900), ("car", 2_300)] {
         let at_ms = house.0.clock.elapsed_ms();
         house.0.latest.put(meter, "power", Reading { milli: watts * 1_000, unit: "W".to_owned(), at_ms });
@@ -172,6 +175,7 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("wallet-pay", "/wallet/pay"),
             ("wallet-service", "/wallet/service"),
             ("wallet-words", "/wallet/words"),
+            ("moves", "/wallet/moves"),
             ("savings", "/wallet/savings"),
             ("savings-receive", "/wallet/savings/receive"),
             ("savings-send", "/wallet/savings/send"),

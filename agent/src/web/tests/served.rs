@@ -23,7 +23,7 @@ use crate::settings::Settings;
 use crate::status::WalletView;
 use crate::status::phoenixd_at;
 use crate::store::Store;
-use crate::tasks::{Devices, EngineHandle, GpioHandle, Payees, RateView};
+use crate::tasks::{Devices, EngineHandle, GpioHandle, Payees, RateView, RefillView};
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -69,6 +69,7 @@ pub(crate) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         gpio: GpioHandle::default(),
         devices: Devices::default(),
         treasury: None,
+        refills: tokio::sync::watch::channel(RefillView::default()).1,
         rates: RateView::default(),
     };
     (source, folder)

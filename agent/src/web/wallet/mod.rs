@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect};
 use serde::Deserialize;
@@ -80,9 +80,9 @@ pub(super) struct Entries {
     text: String,
 }
 
-/// `GET /wallet`
-pub(super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer {
-    shown(&source, t, Entries::default(), None).await
+/// `GET /wallet`; an amount may be filled in already.
+pub(super) async fn html(State(source): State<StatusSource>, t: Words, Query(entries): Query<Entries>) -> Answer {
+    shown(&source, t, entries, None).await
 }
 
 async fn shown(source: &StatusSource, t: Words, entries: Entries, fault: Option<String>) -> Answer {

@@ -70,6 +70,8 @@ fn every_sentence_is_said_somewhere_and_every_one_that_is_said_exists() {
         "scope-",
         "measures-",
         "account-",
+        "moves-state-",
+        "moves-part-",
         "days",
         "months",
         "span-",

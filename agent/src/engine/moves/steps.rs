@@ -1,0 +1,232 @@
+//! How a move goes on: each step is written down and booked in one transaction, wherever the power goes.
+
+use bitcoin::Txid;
+use serde_json::json;
+
+use super::super::Step;
+use super::super::treasury::sides;
+use super::MoveStep;
+use crate::domain::money::MSAT_PER_SAT;
+use crate::store::{MoveKind, MovePart, MoveRow, MoveState, OnchainTx, Posting, StoreError};
+
+impl Step<'_> {
+    pub(super) fn go_on_with_move(&mut self, number: i64, went: &MoveStep) -> Result<bool, StoreError> {
+        let Some(row) = self.tx.open_move(&self.rules.service)?.filter(|row| row.number == number) else {
+            return Ok(false);
+        };
+        match (went, row.state) {
+            (MoveStep::Stuck(why), _) => self.note_stuck(row, why.clone()),
+            (
+                MoveStep::Undone(why),
+                MoveState::Asked | MoveState::Agreed | MoveState::Sweeping | MoveState::Confirming,
+            ) => {
+                self.end_move(MoveRow { fault: Some(why.clone()), ..row }, MoveState::Undone, "undone")?;
+                Ok(true)
+            }
+            _ => {
+                // What the owner reads of an earlier trouble is over.
+                let row = MoveRow { fault: None, ..row };
+                match row.kind {
+                    MoveKind::Refill => self.refill_went(row, went.clone()),
+                    MoveKind::Sweep => self.sweep_went(row, went.clone()),
+                }
+            }
+        }
+    }
+
+    fn refill_went(&mut self, row: MoveRow, went: MoveStep) -> Result<bool, StoreError> {
+        let (cost_sat, amount) = (row.cost_sat, row.amount_sat);
+        let with_cost = |row: MoveRow, fee_sat: u64| MoveRow { cost_sat: cost_sat.saturating_add(fee_sat), ..row };
+        match (went, row.state) {
+            (MoveStep::AtNode { channels }, MoveState::Paying | MoveState::Agreed)
+                if row.state == MoveState::Paying || row.deposit_sat == 0 =>
+            {
+                let (deposit, before) = (row.deposit_sat, Some(channels.join(" ")));
+                self.post_at_node(deposit, 0)?;
+                self.put(MoveRow { state: MoveState::Opening, before, ..row }, "at-node", Some(deposit), None)?;
+            }
+            (MoveStep::Topping { channel, before_sat }, MoveState::Opening) if row.splices => {
+                let (channel, before) = (Some(channel), Some(before_sat.to_string()));
+                self.put(MoveRow { channel, before, ..row }, "topping", Some(amount), None)?;
+            }
+            (MoveStep::NotTopped { channels }, MoveState::Opening) => {
+                let before = Some(channels.join(" "));
+                self.tx.put_move(&MoveRow { splices: false, channel: None, before, ..row }, self.now.wall)?;
+            }
+            (MoveStep::Grown { fee_sat }, MoveState::Confirming) if row.splices => {
+                self.post_at_node(0, fee_sat)?;
+                self.end_move(with_cost(row, fee_sat), MoveState::Done, "done")?;
+            }
+            (MoveStep::Opened { channel, txid, fee_sat }, MoveState::Opening | MoveState::Returning)
+                if !row.splices =>
+            {
+                self.post_at_node(0, fee_sat)?;
+                let row = MoveRow { state: MoveState::Confirming, channel: Some(channel), ..row };
+                self.put(with_cost(row, fee_sat), "opened", Some(fee_sat), Some(txid))?;
+            }
+            (MoveStep::Ready, MoveState::Confirming) if !row.splices => {
+                self.end_move(row, MoveState::Done, "done")?;
+            }
+            (MoveStep::SendingBack(address), MoveState::Returning) if row.address.is_none() => {
+                self.put(MoveRow { address: Some(address), ..row }, "sending-back", None, None)?;
+            }
+            (MoveStep::SentBack { txid, amount_sat, fee_sat }, MoveState::Returning) => {
+                self.post_from_node(&row, amount_sat, fee_sat)?;
+                self.add_part(row.number, "sent-back", Some(amount_sat), Some(txid))?;
+                self.end_move(with_cost(row, fee_sat), MoveState::Undone, "undone")?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn sweep_went(&mut self, row: MoveRow, went: MoveStep) -> Result<bool, StoreError> {
+        match (went, row.state) {
+            (MoveStep::Sweeping { channel, before_sat, address }, MoveState::Agreed) => {
+                let (before, amount) = (Some(before_sat.to_string()), row.amount_sat);
+                let state = MoveState::Sweeping;
+                let row = MoveRow { state, channel: Some(channel), before, address: Some(address), ..row };
+                self.put(row, "sweeping", Some(amount), None)?;
+            }
+            (MoveStep::Spliced(txid), MoveState::Sweeping) => {
+                self.put(MoveRow { state: MoveState::Arriving, txid: Some(txid), ..row }, "spliced", None, Some(txid))?;
+            }
+            (MoveStep::Taken { fee_sat }, MoveState::Arriving) => {
+                self.post_from_node(&row, row.amount_sat, fee_sat)?;
+                let cost_sat = row.cost_sat.saturating_add(fee_sat);
+                self.end_move(MoveRow { cost_sat, ..row }, MoveState::Done, "done")?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Told once for each trouble, not with every try.
+    fn note_stuck(&mut self, row: MoveRow, why: Option<String>) -> Result<bool, StoreError> {
+        if row.fault != why {
+            if let Some(why) = why.as_ref().filter(|_| row.fault.is_none()) {
+                self.record(json!({"event": "move_stuck", "move": row.number, "why": why}))?;
+            }
+            self.tx.put_move(&MoveRow { fault: why, ..row }, self.now.wall)?;
+        }
+        Ok(true)
+    }
+
+    /// The node says which transaction takes money out of a channel. It may say so after its move was given up.
+    pub(in super::super) fn on_spliced(&mut self, channel: &str, txid: Txid) -> Result<(), StoreError> {
+        let newest = self.tx.newest_move(&self.rules.service)?;
+        let waits = |row: &MoveRow| match row.kind {
+            MoveKind::Sweep => matches!(row.state, MoveState::Sweeping | MoveState::Undone),
+            MoveKind::Refill => row.splices && matches!(row.state, MoveState::Opening | MoveState::Returning),
+        };
+        let ours = newest.filter(|row| row.channel.as_deref() == Some(channel) && waits(row));
+        let Some(row) = ours else {
+            return self.record(json!({"event": "spliced", "channel": channel, "txid": txid.to_string()}));
+        };
+        let (state, what) = match row.kind {
+            MoveKind::Sweep => (MoveState::Arriving, "spliced"),
+            MoveKind::Refill => (MoveState::Confirming, "topped"),
+        };
+        self.put(MoveRow { state, txid: Some(txid), fault: None, ..row }, what, None, Some(txid))
+    }
+
+    /// A sweep ends; a refill opens a new channel, once it is known which ones are there.
+    pub(in super::super) fn on_splice_failed(&mut self, channel: &str) -> Result<(), StoreError> {
+        let open = self.tx.open_move(&self.rules.service)?;
+        let Some(row) = open.filter(|row| row.splices && row.channel.as_deref() == Some(channel)) else {
+            return Ok(());
+        };
+        match row.state {
+            MoveState::Sweeping => {
+                let fault = Some(NO_SPLICE.to_owned());
+                self.end_move(MoveRow { fault, ..row }, MoveState::Undone, "undone")
+            }
+            MoveState::Opening => {
+                self.tx.put_move(&MoveRow { splices: false, channel: None, before: None, ..row }, self.now.wall)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a transaction of the savings as part of a move: its other side is no longer somebody else.
+    pub(super) fn count_as_moved(&mut self, number: i64, txid: &Txid) -> Result<(), StoreError> {
+        let Some(row) = self.move_in(number, &[MoveState::Sweeping, MoveState::Arriving, MoveState::Returning])? else {
+            return Ok(());
+        };
+        let Some(known) = self.tx.onchain_tx(&row.wallet, txid)?.filter(|known| known.of_move.is_none()) else {
+            return Ok(());
+        };
+        let was = sides(&known.purpose, false, known.net_sat, known.fee_sat);
+        let is = sides(&known.purpose, true, known.net_sat, known.fee_sat);
+        let postings: Vec<_> = was.iter().map(|side| Posting(side.0, -signed(side.1))).collect();
+        let postings: Vec<_> =
+            postings.into_iter().chain(is.iter().map(|side| Posting(side.0, signed(side.1)))).collect();
+        self.tx.post(self.now.wall, None, &postings)?;
+        self.tx.put_onchain(&row.wallet, &OnchainTx { of_move: Some(number), ..known }, None)?;
+        self.add_part(number, "in-savings", None, Some(*txid))
+    }
+
+    /// So much more is at the node, and so much went to a channel's fee.
+    fn post_at_node(&self, came_sat: u64, fee_sat: u64) -> Result<(), StoreError> {
+        let (came, fee) = (signed_sat(came_sat), signed_sat(fee_sat));
+        let wallet = Posting::wallet(&self.rules.service);
+        let sides =
+            [Posting(&wallet, came - fee), Posting(Posting::MOVING_AT_NODE, -came), Posting(Posting::CHANNELS, fee)];
+        self.tx.post(self.now.wall, None, &sides)
+    }
+
+    fn post_from_node(&self, row: &MoveRow, left_sat: u64, fee_sat: u64) -> Result<(), StoreError> {
+        let (left, fee) = (signed_sat(left_sat), signed_sat(fee_sat));
+        let wallet = Posting::wallet(&self.rules.service);
+        let to = if row.wallet.is_empty() { Posting::MOVED_AWAY } else { Posting::MOVING_AT_NODE };
+        let sides = [Posting(&wallet, -left - fee), Posting(to, left), Posting(Posting::CHANNELS, fee)];
+        self.tx.post(self.now.wall, None, &sides)
+    }
+
+    pub(super) fn end_move(&mut self, row: MoveRow, state: MoveState, what: &str) -> Result<(), StoreError> {
+        let event = if state == MoveState::Done { "move_done" } else { "move_undone" };
+        self.record(json!({
+            "event": event, "move": row.number, "kind": row.kind.name(), "amount_sat": row.amount_sat,
+            "cost_sat": row.cost_sat, "why": row.fault,
+        }))?;
+        let cost = row.cost_sat;
+        self.put(MoveRow { state, ..row }, what, Some(cost), None)
+    }
+
+    pub(super) fn move_in(&self, number: i64, states: &[MoveState]) -> Result<Option<MoveRow>, StoreError> {
+        let open = self.tx.open_move(&self.rules.service)?;
+        Ok(open.filter(|row| row.number == number && states.contains(&row.state)))
+    }
+
+    pub(super) fn put(
+        &mut self,
+        row: MoveRow,
+        what: &str,
+        sat: Option<u64>,
+        txid: Option<Txid>,
+    ) -> Result<(), StoreError> {
+        self.tx.put_move(&row, self.now.wall)?;
+        self.add_part(row.number, what, sat, txid)
+    }
+
+    pub(super) fn add_part(
+        &self,
+        number: i64,
+        what: &str,
+        sat: Option<u64>,
+        txid: Option<Txid>,
+    ) -> Result<(), StoreError> {
+        let part = MovePart { at: self.now.wall, what: what.to_owned(), sat, txid };
+        self.tx.add_move_part(number, &part)
+    }
+}
+
+fn signed(sat: i64) -> i64 {
+    sat.saturating_mul(MSAT_PER_SAT.cast_signed())
+}
+
+fn signed_sat(sat: u64) -> i64 {
+    signed(i64::try_from(sat).unwrap_or(i64::MAX))
+}
+
+const NO_SPLICE: &str = "The provider did not agree to take money out of the channel. Nothing was moved.";

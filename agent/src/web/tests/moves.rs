@@ -1,0 +1,126 @@
+//! What moves between savings and spending money, as its page shows and orders it.
+
+use super::savings::open_savings;
+use super::served::{EXAMPLE, PASSWORD, Served, body, house_in};
+use super::{shows, text_of};
+use crate::engine::{Comparison, Event, MoveStep};
+use crate::lightning::LightningService;
+use crate::status::StatusSource;
+use crate::store::{MoveKind, NewMove};
+
+/// The wallet was compared; a move was made, one was refused, and one is asked about.
+pub(super) async fn make_moves(source: &StatusSource) {
+    let mark = source.engine.mark().await.unwrap();
+    let compared = Comparison { mark, node_id: None, listed: Some(Vec::new()), balance: None };
+    source.engine.submit(Event::Compared(compared)).await.unwrap();
+    let wallet = source.treasury.as_ref().unwrap().view().id;
+    let plan = |kind, amount_sat, deposit_sat| NewMove {
+        kind,
+        wallet: wallet.clone(),
+        amount_sat,
+        deposit_sat,
+        aside_sat: 25_000,
+        sat_per_vb: 4,
+        cost_max_sat: 3_156,
+        address: None,
+    };
+    let begin = async |new: NewMove| source.engine.work(move |engine, now| engine.plan_move(now, &new)).await.unwrap();
+    let order = async |order| source.engine.obey(order).await.unwrap();
+    let went = async |number, step: MoveStep| {
+        let goes = source.engine.work(move |engine, now| engine.go_on_with_move(now, number, &step)).await.unwrap();
+        assert!(goes);
+    };
+    begin(plan(MoveKind::Refill, 200_000, 0)).await.unwrap();
+    order(crate::engine::Order::AgreeToMove(1)).await;
+    went(1, MoveStep::AtNode { channels: Vec::new() }).await;
+    let txid = "5e1f2a4b6c8d0e1f2a4b6c8d0e1f2a4b6c8d0e1f2a4b6c8d0e1f2a4b6c8d0e1f".parse().unwrap();
+    went(1, MoveStep::Opened { channel: "1".to_owned(), txid, fee_sat: 612 }).await;
+    went(1, MoveStep::Ready).await;
+    begin(plan(MoveKind::Sweep, 57_000, 0)).await.unwrap();
+    order(crate::engine::Order::UndoMove(2)).await;
+    begin(plan(MoveKind::Refill, 187_655, 215_811)).await.unwrap();
+}
+
+/// The example's house with savings and these marks.
+pub(super) async fn marked(low: u64, high: u64) -> (StatusSource, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let state = format!("state_directory = {:?}", folder.path());
+    let text = EXAMPLE
+        .replace("state_directory = \"/var/lib/kilosat\"", &state)
+        .replace("\nwallet = \"none\"", "\nwallet = \"segwit\"")
+        .replace("\nlow_sat = 0", &format!("\nlow_sat = {low}"))
+        .replace("\nhigh_sat = 0", &format!("\nhigh_sat = {high}"));
+    crate::disk::replace(&folder.path().join("kilosat.toml"), text.as_bytes()).unwrap();
+    let mut house = house_in(folder, LightningService::Absent);
+    open_savings(&mut house.0).await;
+    house
+}
+
+async fn read(served: &Served, path: &str) -> String {
+    let (status, page) = served.get(path).await;
+    assert_eq!(status, 200, "{page}");
+    text_of(body(&page))
+}
+
+#[tokio::test]
+async fn a_move_is_shown_with_its_cost_agreed_to_or_called_off() {
+    let house = marked(50_000, 350_000).await;
+    make_moves(&house.0).await;
+    let served = Served::house(house).await;
+    shows(&read(&served, "/").await, &["May 187 655 sat be moved between savings and spending money?"]);
+    let page = read(&served, "/wallet/moves").await;
+    let said = [
+        "187 655 sat",
+        "from the savings into spending money",
+        "You are asked before it begins.",
+        "Costs at most 3 156 sat",
+        "Kept aside in the node 25 000 sat",
+        "Yes, move 187 655 sat",
+        "from spending money into the savings",
+        "Nothing was moved",
+        "Channel made; fee 612 sat",
+        "Done; cost in all 612 sat",
+    ];
+    shows(&page, &said);
+    for (form, status) in [("number=3&answer=perhaps", 400), ("number=99&answer=yes", 409), ("number=1&answer=no", 409)]
+    {
+        let (answered, page) = served.send("/wallet/moves/answer", form).await;
+        assert_eq!(answered, status, "{form}: {page}");
+    }
+    let (status, _) = served.send("/wallet/moves/answer", "number=3&answer=yes").await;
+    assert_eq!(status, 303);
+    shows(&read(&served, "/wallet/moves").await, &["It begins.", "Take it back"]);
+    let (status, _) = served.send("/wallet/moves/answer", "number=3&answer=no").await;
+    assert_eq!(status, 303);
+    let page = read(&served, "/wallet/moves").await;
+    assert!(!page.contains("Take it back") && page.contains("You said no"), "{page}");
+}
+
+#[tokio::test]
+async fn marks_are_set_with_the_password_and_must_be_apart() {
+    let house = marked(0, 0).await;
+    let source = house.0.clone();
+    let served = Served::house(house).await;
+    let page = read(&served, "/wallet/moves").await;
+    shows(&page, &["Nothing was moved yet.", "Spending money is brought to the middle"]);
+    for (form, says) in [
+        ("low=100000&high=120000&ask=on&sweep=savings", "too near to low_sat"),
+        ("low=lots&high=120000&ask=on&sweep=savings", "Low mark, in sat"),
+        ("low=1.5&high=120000&ask=on&sweep=savings", "Low mark, in sat"),
+        ("low=0&high=120000&ask=on&sweep=somewhere", "write \"savings\""),
+        ("low=0&high=120000&ask=on&sweep=tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", "address of another network"),
+    ] {
+        let (status, page) = served.send("/wallet/moves/marks", form).await;
+        assert!(status == 422 && text_of(body(&page)).contains(says), "{form}: {page}");
+    }
+    let (status, answer) = served.send("/wallet/moves/marks", "low=50+000&high=350000&sweep=nowhere").await;
+    let change = super::changes::location(&answer);
+    assert!(status == 303 && change.starts_with("/change/"), "{answer}");
+    let said =
+        ["+ low_sat = 50_000", "+ high_sat = 350_000", "+ ask = false", "+ sweep_to = \"nowhere\"", "your password"];
+    shows(&read(&served, &change).await, &said);
+    let (status, _) = served.send(&change, &format!("password={PASSWORD}")).await;
+    assert_eq!(status, 303);
+    let rule = source.config().refill.clone().unwrap();
+    assert_eq!((rule.low_sat, rule.high_sat, rule.asks), (50_000, 350_000, false));
+}
