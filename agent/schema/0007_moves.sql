@@ -31,10 +31,10 @@ CREATE TABLE moves (
 ) STRICT;
 
 CREATE UNIQUE INDEX one_open_move ON moves (service) WHERE state NOT IN ('done', 'undone');
-CREATE INDEX moves_by_time ON moves (asked_ms);
+CREATE INDEX moves_by_time ON moves (changed_ms);
 
 CREATE TRIGGER ended_moves_stay BEFORE UPDATE OF state ON moves
-WHEN OLD.state IN ('done', 'undone') AND NOT (OLD.kind = 'sweep' AND OLD.state = 'undone' AND NEW.state = 'arriving')
+WHEN OLD.state IN ('done', 'undone')
 BEGIN SELECT RAISE(ABORT, 'a move that ended does not change'); END;
 
 CREATE TRIGGER moves_are_kept BEFORE DELETE ON moves
@@ -53,3 +53,4 @@ CREATE INDEX move_parts_by_move ON move_parts (move);
 
 -- The transaction of the savings that is part of a move.
 ALTER TABLE treasury_txs ADD COLUMN move INTEGER REFERENCES moves (move);
+CREATE INDEX treasury_txs_by_move ON treasury_txs (move) WHERE move IS NOT NULL;

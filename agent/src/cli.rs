@@ -10,6 +10,7 @@ use kilosat::control::socket_path;
 
 use crate::access_commands::AccessCommand;
 use crate::backup_command::BackupCommand;
+use crate::channels_command::ChannelsCommand;
 use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
 use crate::pay_command::PayCommand;
@@ -151,6 +152,8 @@ pub enum Command {
     Pay(PayCommand),
     /// Your savings on the chain: what there is, addresses, sending. Without a command: what there is.
     Treasury(TreasuryCommand),
+    /// The built-in node's channels: what they can send and receive, closing one. Without a command: what there is.
+    Channels(ChannelsCommand),
     /// Commands about what is wired to this machine.
     #[command(flatten)]
     Gpio(GpioCommand),

@@ -1,6 +1,7 @@
 //! The CLI's socket: one line of JSON asks, one line of JSON answers. The CLI never opens the databases.
 
 mod backup;
+mod channels;
 mod treasury;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,11 +18,12 @@ use tokio::time::timeout;
 use crate::backup::Made;
 use crate::domain::money::Msat;
 use crate::engine::{Event, Order, Verdict};
-use crate::status::{Bill, Status, StatusSource};
+use crate::status::{Bill, ChannelsView, Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
 
 pub use self::backup::{ask_backup, use_words};
+pub use self::channels::{ChannelsQuestion, ask_channels, order_channels};
 pub use self::treasury::{TreasuryAnswer, TreasuryQuestion, ask_treasury};
 
 /// Why the running Kilosat could not be asked.
@@ -250,6 +252,7 @@ enum Question {
     Bill { what: String, amount_msat: Option<u64> },
     Pay(Box<Bill>),
     Treasury(Box<TreasuryQuestion>),
+    Channels(ChannelsQuestion),
     Backup { folder: Option<PathBuf> },
 }
 
@@ -265,6 +268,7 @@ enum Answer {
     Events(Vec<JournalEntry>),
     Bill(Box<Bill>),
     Treasury(Box<TreasuryAnswer>),
+    Channels(Box<ChannelsView>),
     Backup(Box<Made>),
 }
 
@@ -279,6 +283,7 @@ impl Answer {
             | Answer::Events(_)
             | Answer::Bill(_)
             | Answer::Treasury(_)
+            | Answer::Channels(_)
             | Answer::Backup(_) => ControlError::Unreadable,
         }
     }
@@ -361,6 +366,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Verdict::Done(text) => Answer::Done(format!("{text} What becomes of it: kilosat status")),
             Verdict::Refused(why) => Answer::Refused(why),
         },
+        Question::Channels(question) => channels::reply(question, source).await?,
         Question::Treasury(question) => treasury::reply(*question, source).await?,
         Question::Words { words } => backup::reply_about_words(words, source).await,
         Question::Backup { folder } => backup::reply(folder, source).await,

@@ -20,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 mod access_commands;
 mod backup_command;
+mod channels_command;
 mod cli;
 mod device_commands;
 mod gpio_commands;
@@ -107,6 +108,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Pay(command) => said(&command.perform().await?),
         Command::Treasury(command) => said(&command.perform().await?),
+        Command::Channels(command) => said(&command.perform().await?),
         Command::Gpio(command) => said(&command.perform().await?),
         Command::Backup(command) => said(&command.perform().await?),
         Command::Access(command) => said(&command.perform().await?),

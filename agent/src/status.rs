@@ -3,6 +3,7 @@
 mod backup;
 mod bill;
 mod changes;
+mod channels;
 mod flow;
 mod gpio;
 mod meters;
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 pub use backup::BackupStatus;
 pub use bill::{Bill, BillFault};
 pub use changes::Change;
+pub use channels::{ChannelFault, ChannelView, ChannelsView, ClosingView};
 pub(crate) use flow::is_measured;
 pub use flow::{Flow, FlowPart};
 pub use gpio::{InputStatus, RelayStatus, StopButtonStatus};

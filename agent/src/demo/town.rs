@@ -30,6 +30,13 @@ pub struct TownNode {
     address: SocketAddr,
 }
 
+/// What a node is there for.
+#[derive(Clone, Copy)]
+enum Role {
+    Lsp { anchors: bool },
+    Other,
+}
+
 /// Everyone but the house.
 pub struct Town {
     /// Sells channels and routes.
@@ -41,12 +48,14 @@ pub struct Town {
 }
 
 impl TownNode {
-    async fn start(name: &str, lsp: bool, directory: &Path, miner: &Miner) -> Result<TownNode, DemoError> {
+    async fn start(name: &str, role: Role, directory: &Path, miner: &Miner) -> Result<TownNode, DemoError> {
         let address = free_port()?;
         let mut ldk = LdkConfig { network: Network::Regtest, ..LdkConfig::default() };
         ldk.storage_dir_path = directory.join(name).display().to_string();
         // No on-chain reserve is needed on a chain where fees never rise.
-        ldk.anchor_channels_config = None;
+        if !matches!(role, Role::Lsp { anchors: true }) {
+            ldk.anchor_channels_config = None;
+        }
         let mut builder = Builder::from_config(ldk);
         builder.set_runtime(Handle::current()).set_gossip_source_p2p();
         builder.set_custom_logger(Arc::new(ToTracing));
@@ -55,7 +64,7 @@ impl TownNode {
         let fault = |error: &dyn std::fmt::Display| DemoError::Town(format!("{name}: {error}"));
         builder.set_node_alias(name.to_owned()).map_err(|error| fault(&error))?;
         builder.set_listening_addresses(vec![SocketAddress::from(address)]).map_err(|error| fault(&error))?;
-        if lsp {
+        if let Role::Lsp { .. } = role {
             builder.set_liquidity_provider_lsps2(LSP_TERMS);
         }
         let node = builder.build().map_err(|error| fault(&error))?;
@@ -135,9 +144,23 @@ impl Town {
         tasks: &mut JoinSet<()>,
         say: &(dyn Fn(&str) + Sync),
     ) -> Result<Town, DemoError> {
-        let lsp = TownNode::start("lsp", true, directory, miner).await?;
-        let utility = TownNode::start("utility", false, directory, miner).await?;
-        let neighbour = TownNode::start("neighbour", false, directory, miner).await?;
+        Town::open_with(false, directory, miner, tasks, say).await
+    }
+
+    /// The same with an LSP that wants anchors in its channels or does not, such as most want today.
+    ///
+    /// # Errors
+    /// [`DemoError`].
+    pub async fn open_with(
+        anchors: bool,
+        directory: &Path,
+        miner: &Miner,
+        tasks: &mut JoinSet<()>,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<Town, DemoError> {
+        let lsp = TownNode::start("lsp", Role::Lsp { anchors }, directory, miner).await?;
+        let utility = TownNode::start("utility", Role::Other, directory, miner).await?;
+        let neighbour = TownNode::start("neighbour", Role::Other, directory, miner).await?;
         let town = Town { lsp, utility, neighbour };
         for node in town.nodes() {
             tasks.spawn(acknowledge(Arc::clone(&node.node)));

@@ -128,6 +128,8 @@ pub const LEAST_SAT: u64 = 20_000;
 pub const OPENING_VB: u64 = 320;
 /// A transaction that takes money out of a channel: the channel before, the channel after, and an address.
 pub const SPLICE_VB: u64 = 200;
+/// A transaction that brings a few coins of the node's to one address.
+pub const SENDING_VB: u64 = 300;
 /// What the node takes where nobody tells it a rate.
 const NODE_LEAST_SAT_PER_VB: u64 = 5;
 const HOUR_MS: u64 = 3_600_000;

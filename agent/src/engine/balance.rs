@@ -20,6 +20,9 @@ impl Step<'_> {
         if self.tx.open_move(&rules.service)?.is_some_and(|open| open.stirs_the_node()) {
             return Ok(()); // What it holds is told when the move has ended.
         }
+        if self.channels_are_closing()? {
+            return Ok(());
+        }
         let account = Posting::wallet(&rules.service);
         let wallet = signed(balance)?;
         let opening_key = format!("{OPENING}:{}", rules.service);
@@ -30,6 +33,8 @@ impl Step<'_> {
             return self.correct(&account, Posting::OPENING, wallet.saturating_sub(ledger));
         }
         self.return_estimated_fees(&account, wallet)?;
+        let missing = self.in_the_ledger(&account)?.saturating_sub(wallet);
+        self.book_closing_costs(&account, missing)?;
         let ledger = self.in_the_ledger(&account)?;
         self.standing.compared = Some((self.now.wall, wallet.saturating_sub(ledger)));
         let before = std::mem::take(&mut self.standing.differed);
@@ -117,7 +122,7 @@ impl Step<'_> {
     }
 
     /// Lets the wallet's account follow the wallet.
-    fn correct(&mut self, account: &str, against: &'static str, difference: i64) -> Result<(), StoreError> {
+    pub(super) fn correct(&mut self, account: &str, against: &'static str, difference: i64) -> Result<(), StoreError> {
         self.tx.post(self.now.wall, None, &[Posting(account, difference), Posting(against, -difference)])?;
         self.record(json!({"event": "corrected", "account": account, "against": against, "amount_msat": difference}))
     }

@@ -115,6 +115,13 @@ pub enum Event {
         /// The channel.
         channel: String,
     },
+    /// A channel of the built-in node is closed or about to be; its money comes back later.
+    ChannelClosed {
+        /// The channel.
+        channel: String,
+        /// Why, in the node's words.
+        why: String,
+    },
     /// The wallet can pay again; whatever waited for that is tried now.
     WalletReady,
     /// The stop button cannot be read, which the text explains, or can be read again.

@@ -58,7 +58,7 @@ impl Message {
             "move_done" => {
                 format!("{} were moved {}, for {}.", whole("amount_sat"), way(&word("kind")), whole("cost_sat"))
             }
-            "move_undone" => format!("Move {number} ended without moving anything. {}", word("why")),
+            "move_undone" => format!("Move {number} was called off, for {}. {}", whole("cost_sat"), word("why")),
             "move_stuck" => format!("Move {number} does not go on: {}", word("why")),
             "money_wanted" => format!(
                 "There is too little spending money: {}. Please bring {}; the page makes an invoice for it.",

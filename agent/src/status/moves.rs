@@ -72,7 +72,7 @@ impl RefillStatus {
         let RefillStatus { low_sat, high_sat, view, .. } = self;
         let spending = view.spending_sat.map_or_else(|| "not known yet".to_owned(), |sat| format!("{sat} sat"));
         let mut lines = vec![format!("Spending money: {spending}, to be kept between {low_sat} and {high_sat} sat")];
-        lines.extend(view.wanted_sat.map(|sat| format!("Please bring {sat} sat; the page makes an invoice for that")));
+        lines.extend(view.wanted_sat.map(|sat| format!("Please bring {sat} sat: kilosat receive {sat}")));
         lines.extend(view.rests.clone());
         lines.join("\n")
     }

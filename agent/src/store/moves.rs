@@ -139,7 +139,7 @@ impl Tx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The newest move of `service`; with `begun` the newest that the owner did not refuse.
+    /// The newest move of `service`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -166,16 +166,27 @@ impl Tx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// When each move since `since` began that was not undone, and what it moved or moves with its cost, in satoshis.
+    /// The transactions of the savings that are part of a move, also those that were replaced.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn moved_since(&self, since: UnixMillis) -> Result<Vec<(UnixMillis, u64)>, StoreError> {
-        let sql = "SELECT asked_ms, iif(state = 'undone', 0, amount_sat)
+    pub fn move_txids(&self, number: i64) -> Result<Vec<Txid>, StoreError> {
+        let mut statement = self.prepared("SELECT txid FROM treasury_txs WHERE move = ?1")?;
+        let rows = statement.query_map([number], |row| row.get(0).map(Txid::from_byte_array))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// When each move that began, but for `except`, last went on since `since`, and what it moved or moves with its cost, in
+    /// satoshis; of one that was undone its cost.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn moved_since(&self, since: UnixMillis, except: Option<i64>) -> Result<Vec<(UnixMillis, u64)>, StoreError> {
+        let sql = "SELECT changed_ms, iif(state = 'undone', 0, amount_sat)
                         + iif(state IN ('done', 'undone'), cost_sat, max(cost_sat, cost_max_sat))
-                   FROM moves WHERE asked_ms > ?1 AND state <> 'asked'";
+                   FROM moves WHERE changed_ms > ?1 AND state <> 'asked' AND move IS NOT ?2";
         let mut statement = self.prepared(sql)?;
-        let rows = statement.query_map([since.0], |row| Ok((UnixMillis(row.get(0)?), row.get(1)?)))?;
+        let rows = statement.query_map(params![since.0, except], |row| Ok((UnixMillis(row.get(0)?), row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -270,11 +281,7 @@ impl MoveState {
 impl MoveRow {
     /// The balance of the node changes in a way that only shows once it is over.
     pub fn stirs_the_node(&self) -> bool {
-        match self.state {
-            MoveState::Sweeping | MoveState::Arriving | MoveState::Returning => true,
-            MoveState::Opening | MoveState::Confirming => self.splices,
-            _ => false,
-        }
+        !self.state.is_final() && !matches!(self.state, MoveState::Asked | MoveState::Agreed)
     }
 }
 

@@ -4,6 +4,7 @@ mod agreements;
 mod answers;
 mod api;
 mod change;
+mod channels;
 mod devices;
 mod door;
 mod entry;
@@ -164,12 +165,15 @@ fn savings_pages() -> Router<StatusSource> {
         )
 }
 
-/// The page of what moves between savings and spending money.
+/// Pages of what moves between savings and spending money, and of the channels.
 fn moves_pages() -> Router<StatusSource> {
     Router::new()
         .route("/wallet/moves", get(moves::html))
         .route("/wallet/moves/marks", post(moves::save_marks))
         .route("/wallet/moves/answer", post(moves::answer))
+        .route("/wallet/channels", get(channels::html))
+        .route("/wallet/channels/close", post(channels::close))
+        .route("/wallet/channels/back", post(channels::bring_back))
 }
 
 /// Pages about what a broken device leaves.

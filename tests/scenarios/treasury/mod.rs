@@ -1,10 +1,12 @@
 //! Savings on the chain, against a real Bitcoin Core: whatever happens, what the wallet holds and what the ledger says agree
 //! to the satoshi.
 
+mod channels;
 mod refill;
 mod restored;
 mod sources;
 mod stories;
+mod world;
 
 use std::path::{Path, PathBuf};
 

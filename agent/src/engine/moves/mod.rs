@@ -24,7 +24,11 @@ pub enum MoveStep {
     AtNode {
         /// Their ids.
         channels: Vec<String>,
+        /// What came there now.
+        came_sat: u64,
     },
+    /// The savings will pay to this address of the node's.
+    PayTo(String),
     /// The transaction that makes the channel exists.
     Opened {
         /// The channel.
@@ -135,14 +139,27 @@ impl Engine {
         Ok(planned)
     }
 
+    /// Begins to bring what the node holds beside its channels to the savings, on the owner's word. The sentence says why not.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn begin_return(&mut self, now: Now, new: &NewMove) -> Result<Result<(), String>, EngineError> {
+        let mut begun = Ok(());
+        self.transact(now, |step| {
+            begun = step.begin_return(new)?;
+            Ok(())
+        })?;
+        Ok(begun)
+    }
+
     /// Whether the open move may take its next step now; the sentence says why not.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn move_may_go_on(&mut self, now: Now) -> Result<Result<(), String>, EngineError> {
+    pub fn move_may_go_on(&mut self, now: Now, number: i64) -> Result<Result<(), String>, EngineError> {
         let mut may = Ok(());
         self.transact(now, |step| {
-            may = step.own_word(Msat::ZERO, Msat::ZERO)?;
+            may = step.move_may_go_on(number)?;
             Ok(())
         })?;
         Ok(may)
@@ -177,24 +194,37 @@ impl Engine {
         .map(drop)
     }
 
-    /// A transaction that the savings received is part of the open move.
+    /// A transaction that the savings received is part of the open move. False where the ledger does not know it yet.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn note_move_tx(&mut self, now: Now, number: i64, txid: &Txid) -> Result<(), EngineError> {
-        self.transact(now, |step| step.count_as_moved(number, txid)).map(drop)
+    pub fn note_move_tx(&mut self, now: Now, number: i64, txid: &Txid) -> Result<bool, EngineError> {
+        let mut counts = false;
+        self.transact(now, |step| {
+            counts = step.count_as_moved(number, txid)?;
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    /// The transactions of the savings that are part of a move.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn move_txids(&mut self, number: i64) -> Result<Vec<Txid>, EngineError> {
+        Ok(self.store.begin()?.move_txids(number)?)
     }
 }
 
 impl Step<'_> {
     fn plan_move(&mut self, new: &NewMove) -> Result<Result<(), String>, StoreError> {
         if self.tx.open_move(&self.rules.service)?.is_some() {
-            return Ok(Err("Another move has not ended. Nothing was moved.".to_owned()));
+            return Ok(Err(OTHER_MOVE.to_owned()));
         }
         if !self.standing.may_pay() {
             return Ok(Err("The wallet was not compared with the ledger yet; nothing is moved before.".to_owned()));
         }
-        let (state, event) = match self.judge_move(new.amount_sat, new.cost_max_sat, false)? {
+        let (state, event) = match self.judge_move(new.amount_sat, new.cost_max_sat, None)? {
             Decision::Pay { .. } => (MoveState::Agreed, "move_begun"),
             Decision::Ask(_) => (MoveState::Asked, "move_asked"),
             Decision::Refuse(refusal) => return Ok(Err(of_moves(&refusal.to_string()))),
@@ -208,11 +238,24 @@ impl Step<'_> {
         Ok(Ok(()))
     }
 
+    fn begin_return(&mut self, new: &NewMove) -> Result<Result<(), String>, StoreError> {
+        if self.tx.open_move(&self.rules.service)?.is_some() {
+            return Ok(Err(OTHER_MOVE.to_owned()));
+        }
+        if let Err(why) = self.own_word(sat(new.amount_sat), sat(new.cost_max_sat))? {
+            return Ok(Err(why));
+        }
+        let number = self.tx.begin_move(&self.rules.service, new, MoveState::Returning, self.now.wall)?;
+        self.record(json!({"event": "move_returns", "move": number, "amount_sat": new.amount_sat}))?;
+        self.add_part(number, "returning", Some(new.amount_sat), None)?;
+        Ok(Ok(()))
+    }
+
     /// The marks' owner set what one move and all of a month may be and cost; a yes lifts no limit.
-    fn judge_move(&self, amount_sat: u64, cost_sat: u64, agreed: bool) -> Result<Decision, StoreError> {
+    fn judge_move(&self, amount_sat: u64, cost_sat: u64, agreed: Option<i64>) -> Result<Decision, StoreError> {
         let rule = self.rules.refill.as_ref();
         let starts = Starts::at(self.now.wall, &self.rules.zone).after(self.lived.jump);
-        let moved = self.tx.moved_since(starts.oldest())?;
+        let moved = self.tx.moved_since(starts.oldest(), agreed)?;
         let moved = moved.into_iter().filter(|(at, _)| starts.meant(*at) > starts.month);
         let month = moved.fold(0_u64, |sum, (_, sat)| sum.saturating_add(sat));
         let budget = rule.map(|rule| Budget::of(sat(rule.per_move_sat), Msat::MAX, Msat::MAX, sat(rule.per_month_sat)));
@@ -220,7 +263,7 @@ impl Step<'_> {
         let case = Case {
             rule: budget.map(|budget| Account { budget, committed }),
             known: false,
-            approved: agreed.then(|| sat(amount_sat)),
+            approved: agreed.map(|_| sat(amount_sat)),
             ..self.own_case()?
         };
         let ask = AskRule { first: rule.is_none_or(|rule| rule.asks), above: None, expires_ms: 0 };
@@ -229,7 +272,7 @@ impl Step<'_> {
 
     pub(super) fn agree_to_move(&mut self, number: i64) -> Result<Verdict, StoreError> {
         let Some(row) = self.move_in(number, &[MoveState::Asked])? else { return Ok(refused(NOT_ASKED)) };
-        match self.judge_move(row.amount_sat, row.cost_max_sat, true)? {
+        match self.judge_move(row.amount_sat, row.cost_max_sat, Some(number))? {
             Decision::Pay { .. } => {}
             Decision::Ask(question) => return Ok(refused(&question.to_string())),
             Decision::Refuse(refusal) => return Ok(refused(&of_moves(&refusal.to_string()))),
@@ -237,6 +280,18 @@ impl Step<'_> {
         self.record(json!({"event": "move_begun", "move": number}))?;
         self.put(MoveRow { state: MoveState::Agreed, ..row }, "agreed", None, None)?;
         Ok(done("It begins."))
+    }
+
+    /// What has not begun to move passes the limits of now once more; what has goes on unless everything is halted.
+    fn move_may_go_on(&self, number: i64) -> Result<Result<(), String>, StoreError> {
+        let Some(row) = self.move_in(number, &[MoveState::Agreed])? else {
+            return self.own_word(Msat::ZERO, Msat::ZERO);
+        };
+        Ok(match self.judge_move(row.amount_sat, row.cost_max_sat, Some(number))? {
+            Decision::Pay { .. } => Ok(()),
+            Decision::Ask(question) => Err(question.to_string()),
+            Decision::Refuse(refusal) => Err(of_moves(&refusal.to_string())),
+        })
     }
 
     /// The owner wants none of it, or all of it back.
@@ -265,7 +320,7 @@ impl Step<'_> {
     pub(super) fn move_paid(&mut self, number: i64, txid: Txid, fee_sat: u64) -> Result<bool, StoreError> {
         let Some(row) = self.move_in(number, &[MoveState::Agreed])? else { return Ok(false) };
         let cost_sat = row.cost_sat.saturating_add(fee_sat);
-        let row = MoveRow { state: MoveState::Paying, txid: Some(txid), cost_sat, ..row };
+        let row = MoveRow { state: MoveState::Paying, txid: Some(txid), cost_sat, fault: None, ..row };
         self.put(row, "paid", Some(fee_sat), Some(txid))?;
         Ok(true)
     }
@@ -323,6 +378,7 @@ fn of_moves(why: &str) -> String {
 
 /// Key in the table `meta`: since when the owner has to bring money.
 const WANTED: &str = "money_wanted";
+const OTHER_MOVE: &str = "Another move has not ended. Nothing was moved.";
 const NOT_ASKED: &str = "Nobody asks about that move any more. Nothing was changed.";
 const ENDED: &str = "That move has ended. Nothing was changed.";
 const ON_ITS_WAY: &str = "It is on its way to the node and cannot be called back; once it has arrived there, it can be sent \

@@ -27,6 +27,9 @@ impl Step<'_> {
                 // What the owner reads of an earlier trouble is over.
                 let row = MoveRow { fault: None, ..row };
                 match row.kind {
+                    _ if row.state == MoveState::Returning && !matches!(went, MoveStep::Opened { .. }) => {
+                        self.return_went(row, went.clone())
+                    }
                     MoveKind::Refill => self.refill_went(row, went.clone()),
                     MoveKind::Sweep => self.sweep_went(row, went.clone()),
                 }
@@ -38,12 +41,15 @@ impl Step<'_> {
         let (cost_sat, amount) = (row.cost_sat, row.amount_sat);
         let with_cost = |row: MoveRow, fee_sat: u64| MoveRow { cost_sat: cost_sat.saturating_add(fee_sat), ..row };
         match (went, row.state) {
-            (MoveStep::AtNode { channels }, MoveState::Paying | MoveState::Agreed)
+            (MoveStep::PayTo(address), MoveState::Agreed) => {
+                self.tx.put_move(&MoveRow { address: Some(address), ..row }, self.now.wall)?;
+            }
+            (MoveStep::AtNode { channels, came_sat }, MoveState::Paying | MoveState::Agreed)
                 if row.state == MoveState::Paying || row.deposit_sat == 0 =>
             {
-                let (deposit, before) = (row.deposit_sat, Some(channels.join(" ")));
-                self.post_at_node(deposit, 0)?;
-                self.put(MoveRow { state: MoveState::Opening, before, ..row }, "at-node", Some(deposit), None)?;
+                self.post_at_node(came_sat, 0)?;
+                let before = Some(channels.join(" "));
+                self.put(MoveRow { state: MoveState::Opening, before, ..row }, "at-node", Some(came_sat), None)?;
             }
             (MoveStep::Topping { channel, before_sat }, MoveState::Opening) if row.splices => {
                 let (channel, before) = (Some(channel), Some(before_sat.to_string()));
@@ -67,13 +73,26 @@ impl Step<'_> {
             (MoveStep::Ready, MoveState::Confirming) if !row.splices => {
                 self.end_move(row, MoveState::Done, "done")?;
             }
-            (MoveStep::SendingBack(address), MoveState::Returning) if row.address.is_none() => {
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A refill that goes back ends undone; what its owner wanted brought back is done then.
+    fn return_went(&mut self, row: MoveRow, went: MoveStep) -> Result<bool, StoreError> {
+        match went {
+            MoveStep::SendingBack(address) if row.address.is_none() => {
                 self.put(MoveRow { address: Some(address), ..row }, "sending-back", None, None)?;
             }
-            (MoveStep::SentBack { txid, amount_sat, fee_sat }, MoveState::Returning) => {
+            MoveStep::SentBack { txid, amount_sat, fee_sat } => {
                 self.post_from_node(&row, amount_sat, fee_sat)?;
                 self.add_part(row.number, "sent-back", Some(amount_sat), Some(txid))?;
-                self.end_move(with_cost(row, fee_sat), MoveState::Undone, "undone")?;
+                let (state, what) = match row.kind {
+                    MoveKind::Refill => (MoveState::Undone, "undone"),
+                    MoveKind::Sweep => (MoveState::Done, "done"),
+                };
+                let cost_sat = row.cost_sat.saturating_add(fee_sat);
+                self.end_move(MoveRow { cost_sat, ..row }, state, what)?;
             }
             _ => return Ok(false),
         }
@@ -107,19 +126,21 @@ impl Step<'_> {
             if let Some(why) = why.as_ref().filter(|_| row.fault.is_none()) {
                 self.record(json!({"event": "move_stuck", "move": row.number, "why": why}))?;
             }
-            self.tx.put_move(&MoveRow { fault: why, ..row }, self.now.wall)?;
+            // It did not go on, so it is not younger.
+            let changed_at = row.changed_at;
+            self.tx.put_move(&MoveRow { fault: why, ..row }, changed_at)?;
         }
         Ok(true)
     }
 
-    /// The node says which transaction takes money out of a channel. It may say so after its move was given up.
+    /// The node says which transaction changes what a channel holds.
     pub(in super::super) fn on_spliced(&mut self, channel: &str, txid: Txid) -> Result<(), StoreError> {
-        let newest = self.tx.newest_move(&self.rules.service)?;
         let waits = |row: &MoveRow| match row.kind {
-            MoveKind::Sweep => matches!(row.state, MoveState::Sweeping | MoveState::Undone),
-            MoveKind::Refill => row.splices && matches!(row.state, MoveState::Opening | MoveState::Returning),
+            MoveKind::Sweep => row.state == MoveState::Sweeping,
+            MoveKind::Refill => row.splices && row.state == MoveState::Opening,
         };
-        let ours = newest.filter(|row| row.channel.as_deref() == Some(channel) && waits(row));
+        let open = self.tx.open_move(&self.rules.service)?;
+        let ours = open.filter(|row| row.channel.as_deref() == Some(channel) && waits(row));
         let Some(row) = ours else {
             return self.record(json!({"event": "spliced", "channel": channel, "txid": txid.to_string()}));
         };
@@ -148,14 +169,15 @@ impl Step<'_> {
         }
     }
 
-    /// Counts a transaction of the savings as part of a move: its other side is no longer somebody else.
-    pub(super) fn count_as_moved(&mut self, number: i64, txid: &Txid) -> Result<(), StoreError> {
-        let Some(row) = self.move_in(number, &[MoveState::Sweeping, MoveState::Arriving, MoveState::Returning])? else {
-            return Ok(());
-        };
-        let Some(known) = self.tx.onchain_tx(&row.wallet, txid)?.filter(|known| known.of_move.is_none()) else {
-            return Ok(());
-        };
+    /// Counts a transaction of the savings as part of a move: its other side is no longer somebody else. False where the ledger
+    /// does not know it yet.
+    pub(super) fn count_as_moved(&mut self, number: i64, txid: &Txid) -> Result<bool, StoreError> {
+        let waits = [MoveState::Sweeping, MoveState::Arriving, MoveState::Returning];
+        let Some(row) = self.move_in(number, &waits)? else { return Ok(false) };
+        let Some(known) = self.tx.onchain_tx(&row.wallet, txid)? else { return Ok(false) };
+        if known.of_move.is_some() {
+            return Ok(known.of_move == Some(number));
+        }
         let was = sides(&known.purpose, false, known.net_sat, known.fee_sat);
         let is = sides(&known.purpose, true, known.net_sat, known.fee_sat);
         let postings: Vec<_> = was.iter().map(|side| Posting(side.0, -signed(side.1))).collect();
@@ -163,7 +185,8 @@ impl Step<'_> {
             postings.into_iter().chain(is.iter().map(|side| Posting(side.0, signed(side.1)))).collect();
         self.tx.post(self.now.wall, None, &postings)?;
         self.tx.put_onchain(&row.wallet, &OnchainTx { of_move: Some(number), ..known }, None)?;
-        self.add_part(number, "in-savings", None, Some(*txid))
+        self.add_part(number, "in-savings", None, Some(*txid))?;
+        Ok(true)
     }
 
     /// So much more is at the node, and so much went to a channel's fee.

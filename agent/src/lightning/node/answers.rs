@@ -106,9 +106,10 @@ pub(super) fn report(event: ldk_node::Event) -> Result<Event, String> {
         Ldk::SpliceFailed { user_channel_id, .. } => Ok(Event::SpliceFailed { channel: user_channel_id.0.to_string() }),
         Ldk::ChannelPending { channel_id, .. } => Err(format!("channel {} is being opened", channel_id.0.as_hex())),
         Ldk::ChannelReady { channel_id, .. } => Err(format!("channel {} is ready", channel_id.0.as_hex())),
-        Ldk::ChannelClosed { channel_id, reason, .. } => {
-            Err(format!("channel {} was closed: {reason:?}", channel_id.0.as_hex()))
-        }
+        Ldk::ChannelClosed { user_channel_id, reason, .. } => Ok(Event::ChannelClosed {
+            channel: user_channel_id.0.to_string(),
+            why: reason.map_or_else(|| "no reason was given".to_owned(), |reason| reason.to_string()),
+        }),
         other => Err(format!("the node reports {other:?}")),
     }
 }

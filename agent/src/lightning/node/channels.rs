@@ -5,7 +5,7 @@ use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Address, Txid};
 use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::payment::{ConfirmationStatus, PaymentKind};
-use ldk_node::{Node, NodeError, UserChannelId};
+use ldk_node::{BalanceDetails, LightningBalance, Node, NodeError, PendingSweepBalance, UserChannelId};
 
 use super::answers::fault;
 use super::{NodeService, stopped};
@@ -22,6 +22,12 @@ pub struct NodeFunds {
     pub beside_sat: u64,
     /// What it wants to keep aside for each further channel.
     pub aside_sat: u64,
+    /// What it keeps aside now, of what is beside the channels.
+    pub reserved_sat: u64,
+    /// Money of channels that closed, which is not back yet.
+    pub closing: Vec<Closing>,
+    /// The newest block it knows.
+    pub height: u32,
 }
 
 /// One channel.
@@ -43,6 +49,21 @@ pub struct Channel {
     pub is_usable: bool,
     /// The transaction that made it.
     pub funding: Option<Txid>,
+    /// The node at its other end.
+    pub peer: String,
+    /// Blocks since it was made, and so many are needed.
+    pub confirmations: (u32, u32),
+}
+
+/// Money of a channel that closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// How much.
+    pub sat: u64,
+    /// The block with which it can be spent or collected, where that is known.
+    pub height: Option<u32>,
+    /// Somebody else could still take it.
+    pub is_contested: bool,
 }
 
 /// A transaction of the node's own on-chain wallet.
@@ -90,7 +111,7 @@ impl NodeService {
     /// [`ServiceFault`]: nothing was taken out.
     pub async fn splice_out(&self, channel: &str, address: &str, sat: u64) -> Result<(), ServiceFault> {
         let address = read(address)?;
-        self.splice(channel, move |node, id, peer| node.splice_out(id, peer, &address, sat)).await
+        self.with_channel(channel, move |node, id, peer| node.splice_out(id, peer, &address, sat)).await
     }
 
     /// Puts `sat` satoshis of what it holds beside its channels into one. What becomes of it is reported.
@@ -98,21 +119,29 @@ impl NodeService {
     /// # Errors
     /// [`ServiceFault`]: nothing was put in.
     pub async fn splice_in(&self, channel: &str, sat: u64) -> Result<(), ServiceFault> {
-        self.splice(channel, move |node, id, peer| node.splice_in(id, peer, sat)).await
+        self.with_channel(channel, move |node, id, peer| node.splice_in(id, peer, sat)).await
     }
 
-    async fn splice(
+    /// Agrees with the peer to close a channel. Its money comes to the node beside its channels.
+    ///
+    /// # Errors
+    /// [`ServiceFault`]: nothing was closed.
+    pub async fn close_channel(&self, channel: &str) -> Result<(), ServiceFault> {
+        self.with_channel(channel, |node, id, peer| node.close_channel(id, peer)).await
+    }
+
+    async fn with_channel(
         &self,
         channel: &str,
         call: impl FnOnce(&Node, &UserChannelId, PublicKey) -> Result<(), NodeError> + Send + 'static,
     ) -> Result<(), ServiceFault> {
         let gone = || ServiceFault::with(ServiceKind::Node, Trouble::Unclear, "the channel is not there any more");
         let id = channel.parse().map(UserChannelId).map_err(|_| gone())?;
-        let spliced = self.on_thread(move |node| {
+        let done = self.on_thread(move |node| {
             let known = node.list_channels().into_iter().find(|known| known.user_channel_id == id);
             known.map(|known| call(node, &id, known.counterparty_node_id))
         });
-        spliced.await.ok_or_else(stopped)?.ok_or_else(gone)?.map_err(|error| fault(&error))
+        done.await.ok_or_else(stopped)?.ok_or_else(gone)?.map_err(|error| fault(&error))
     }
 
     /// Sends what it holds beside its channels and need not keep aside to an address.
@@ -156,13 +185,52 @@ fn funds(node: &Node) -> NodeFunds {
         is_ready: channel.is_channel_ready,
         is_usable: channel.is_usable,
         funding: channel.funding_txo.map(|coin| coin.txid),
+        peer: channel.counterparty_node_id.to_string(),
+        confirmations: (channel.confirmations.unwrap_or(0), channel.confirmations_required.unwrap_or(0)),
     });
+    let channels: Vec<_> = channels.collect();
     NodeFunds {
-        channels: channels.collect(),
+        channels,
         free_sat: balances.spendable_onchain_balance_sats,
         beside_sat: balances.total_onchain_balance_sats,
         aside_sat: aside,
+        reserved_sat: balances.total_anchor_channels_reserve_sats,
+        closing: closing(&balances, node),
+        height: node.status().current_best_block.height,
     }
+}
+
+/// What comes back from channels that are not listed any more, and what is being collected from them.
+fn closing(balances: &BalanceDetails, node: &Node) -> Vec<Closing> {
+    let listed: Vec<_> = node.list_channels().into_iter().map(|channel| channel.channel_id).collect();
+    let closed = balances.lightning_balances.iter().filter_map(|balance| match balance {
+        LightningBalance::ClaimableOnChannelClose { channel_id, amount_satoshis, .. } => {
+            let is_closed = !listed.contains(channel_id);
+            is_closed.then_some(Closing { sat: *amount_satoshis, height: None, is_contested: false })
+        }
+        LightningBalance::ClaimableAwaitingConfirmations { amount_satoshis, confirmation_height, .. } => {
+            Some(Closing { sat: *amount_satoshis, height: Some(*confirmation_height), is_contested: false })
+        }
+        LightningBalance::ContentiousClaimable { amount_satoshis, timeout_height, .. } => {
+            Some(Closing { sat: *amount_satoshis, height: Some(*timeout_height), is_contested: true })
+        }
+        LightningBalance::MaybeTimeoutClaimableHTLC { amount_satoshis, claimable_height, .. } => {
+            Some(Closing { sat: *amount_satoshis, height: Some(*claimable_height), is_contested: true })
+        }
+        LightningBalance::CounterpartyRevokedOutputClaimable { amount_satoshis, .. } => {
+            Some(Closing { sat: *amount_satoshis, height: None, is_contested: true })
+        }
+        LightningBalance::MaybePreimageClaimableHTLC { .. } => None,
+    });
+    let collected = balances.pending_balances_from_channel_closures.iter().filter_map(|sweep| match sweep {
+        PendingSweepBalance::PendingBroadcast { amount_satoshis, .. }
+        | PendingSweepBalance::BroadcastAwaitingConfirmation { amount_satoshis, .. } => {
+            Some(Closing { sat: *amount_satoshis, height: None, is_contested: false })
+        }
+        // It is beside the channels.
+        PendingSweepBalance::AwaitingThresholdConfirmations { .. } => None,
+    });
+    closed.chain(collected).collect()
 }
 
 fn read(address: &str) -> Result<Address, ServiceFault> {

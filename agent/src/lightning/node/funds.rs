@@ -1,5 +1,6 @@
 //! What the node holds.
 
+use ldk_node::lightning::chain::channelmonitor::BalanceSource;
 use ldk_node::lightning::ln::types::ChannelId;
 use ldk_node::{BalanceDetails, ChannelDetails, LightningBalance, Node, PendingSweepBalance};
 
@@ -23,12 +24,14 @@ pub(super) fn balance(node: &Node) -> Balance {
 
 /// In msat: in channels, on the chain, and on the way between. What is swept already may be in the on-chain balance.
 fn all_of_it(balances: &BalanceDetails, channels: &[ChannelDetails]) -> u64 {
-    let in_channels = channels.iter().map(ours_msat);
+    let in_channels = channels.iter().map(|channel| ours_msat(channel, of_channel(channel, balances)));
     // A channel that works is counted above, to the msat.
     let closing = balances.lightning_balances.iter().filter_map(|balance| match balance {
         LightningBalance::ClaimableOnChannelClose { channel_id, amount_satoshis, .. } => {
             (!is_among(channel_id, channels)).then_some(*amount_satoshis)
         }
+        // The node's own wallet has it already.
+        LightningBalance::ClaimableAwaitingConfirmations { source: BalanceSource::CoopClose, .. } => None,
         LightningBalance::ClaimableAwaitingConfirmations { amount_satoshis, .. }
         | LightningBalance::ContentiousClaimable { amount_satoshis, .. }
         | LightningBalance::CounterpartyRevokedOutputClaimable { amount_satoshis, .. } => Some(*amount_satoshis),
@@ -49,14 +52,47 @@ fn is_among(id: &ChannelId, channels: &[ChannelDetails]) -> bool {
     channels.iter().any(|channel| channel.channel_id == *id)
 }
 
-/// What is ours in a channel. Either side may have less than its reserve, of which its capacity then tells nothing; both
-/// never do.
-fn ours_msat(channel: &ChannelDetails) -> u64 {
+/// What is ours if this channel closes, and what its transaction then takes from us, as its monitor has it.
+fn of_channel(channel: &ChannelDetails, balances: &BalanceDetails) -> Option<(u64, u64)> {
+    balances.lightning_balances.iter().find_map(|balance| match balance {
+        LightningBalance::ClaimableOnChannelClose { channel_id, amount_satoshis, transaction_fee_satoshis, .. }
+            if *channel_id == channel.channel_id =>
+        {
+            Some((*amount_satoshis, *transaction_fee_satoshis))
+        }
+        _ => None,
+    })
+}
+
+/// What is ours in a channel, to the msat. Either side may have less than its reserve, of which its capacity then tells
+/// nothing; both never do.
+///
+/// Whoever opened it pays for the two anchors of its transaction, if it has them, and LDK takes them off what that side can
+/// spend (`lightning` 0.2, `sign/tx_builder.rs`).
+fn ours_msat(channel: &ChannelDetails, monitored: Option<(u64, u64)>) -> u64 {
     let value = channel.channel_value_sats.saturating_mul(1_000);
     let reserve = channel.unspendable_punishment_reserve.unwrap_or(0).saturating_mul(1_000);
     let their_reserve = channel.counterparty_unspendable_punishment_reserve.saturating_mul(1_000);
-    match (channel.outbound_capacity_msat, channel.inbound_capacity_msat) {
-        (0, receivable) => value.saturating_sub(receivable).saturating_sub(their_reserve),
-        (spendable, _) => spendable.saturating_add(reserve),
+    let (spendable, receivable) = (channel.outbound_capacity_msat, channel.inbound_capacity_msat);
+    match (channel.is_outbound, monitored) {
+        (true, _) if receivable > 0 => value.saturating_sub(receivable).saturating_sub(their_reserve),
+        (true, monitored) => {
+            let fee_sat = monitored.map_or(0, |(_, fee_sat)| fee_sat);
+            let anchors = if has_anchors(channel, fee_sat) { ANCHORS_MSAT } else { 0 };
+            spendable.saturating_add(reserve).saturating_add(anchors)
+        }
+        (false, Some((sat, _))) if spendable == 0 => sat.saturating_mul(1_000),
+        (false, _) => spendable.saturating_add(reserve),
     }
 }
+
+/// Told from what its transaction costs: one with anchors is larger by 400 units of weight (BOLT 3, appendix A).
+fn has_anchors(channel: &ChannelDetails, fee_sat: u64) -> bool {
+    let halfway =
+        u64::from(channel.feerate_sat_per_1000_weight).saturating_mul((PLAIN_WEIGHT + ANCHORS_WEIGHT) / 2) / 1_000;
+    fee_sat > halfway
+}
+
+const PLAIN_WEIGHT: u64 = 724;
+const ANCHORS_WEIGHT: u64 = 1_124;
+const ANCHORS_MSAT: u64 = 660_000;

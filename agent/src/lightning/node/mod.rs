@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use answers::{fault, report, said};
-pub use channels::{Channel, NodeFunds, NodeTx};
+pub use channels::{Channel, Closing, NodeFunds, NodeTx};
 use setup::lsp_peer;
 pub(crate) use setup::{ToTracing, set_chain_source};
 

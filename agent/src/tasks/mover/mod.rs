@@ -8,6 +8,10 @@ mod node;
 #[cfg(feature = "node")]
 mod plan;
 #[cfg(feature = "node")]
+mod refill;
+#[cfg(feature = "node")]
+mod splice;
+#[cfg(feature = "node")]
 mod sweep;
 
 use std::time::Duration;
@@ -93,6 +97,8 @@ impl Mover {
 
     /// How long until the next one.
     async fn round(&mut self) -> Result<Duration, Unanswered> {
+        #[cfg(feature = "node")]
+        self.mind_closings().await?;
         #[cfg(feature = "node")]
         if let Some(pause) = self.go_on().await? {
             return Ok(pause);

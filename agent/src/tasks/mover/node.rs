@@ -1,34 +1,72 @@
-//! The steps of the open move: what is to be done follows from its row and from what node and savings show.
+//! The step of the open move that is due: it follows from its row and from what node and savings show.
 
 use std::time::Duration;
 
 use bitcoin::Txid;
 
 use super::Mover;
-use super::plan::widest;
-use crate::domain::refill::{OPENING_VB, node_fee_max_sat};
 use crate::engine::MoveStep;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
 use crate::store::{MoveKind, MoveRow, MoveState};
 use crate::tasks::Unanswered;
-use crate::treasury::{Arrival, Asked, Order, Sum, Treasury, Wish};
+use crate::treasury::{Arrival, Asked, Treasury};
 
-/// What is not tried again at once.
+/// What this program has done for the open move since it started.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tries {
+    /// The move, and where it was.
+    of: Option<(i64, MoveState)>,
     count: u32,
     /// In monotonic ms.
     next_at: u64,
     looked_at: u64,
-    /// This process told the node to take money out of a channel for this move.
-    pub(super) told: Option<i64>,
-    /// Since when the channel works, after another process told it so.
-    works_since: Option<u64>,
+    /// The node was told to change what a channel holds.
+    pub(super) told: bool,
+    /// It refused that after a restart, and since when the channel has worked.
+    pub(super) refused_at: Option<u64>,
+    /// The node was told to send back what it holds.
+    pub(super) sent_at: Option<u64>,
     /// The transaction of the savings that was counted as part of the move.
     counted: Option<Txid>,
 }
 
+/// What is known of a transaction that is waited for.
+#[derive(Clone, Copy)]
+pub(super) enum Expected<'a> {
+    /// So much arrives.
+    Sat(u64),
+    /// It comes from this node.
+    From(&'a NodeService),
+}
+
+impl Expected<'_> {
+    async fn is(self, arrival: &Arrival) -> bool {
+        match self {
+            Expected::Sat(sat) => arrival.sat == sat,
+            Expected::From(node) => matches!(node.onchain_tx(arrival.txid).await, Ok(Some(_))),
+        }
+    }
+}
+
+impl Tries {
+    /// The node is told for this move, which is at its next place by now.
+    pub(super) fn tell(&mut self, open: &MoveRow, state: MoveState) {
+        *self = Tries { of: Some((open.number, state)), told: true, ..*self };
+    }
+}
+
 impl Mover {
+    /// Says once that the money of channels that closed is back.
+    pub(super) async fn mind_closings(&self) -> Result<(), Unanswered> {
+        let Some(node) = self.lightning.node() else { return Ok(()) };
+        match self.engine.look(|engine| engine.has_closing_channels()).await? {
+            true if node.funds().await.is_ok_and(|funds| funds.closing.is_empty()) => {
+                Ok(self.engine.work(|engine, now| engine.note_channels_settled(now)).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How long until the next step of the open move; `None` where there is none.
     pub(super) async fn go_on(&mut self) -> Result<Option<Duration>, Unanswered> {
         let Some(open) = self.engine.look(|engine| engine.open_move()).await? else {
@@ -39,6 +77,9 @@ impl Mover {
         let Ok(funds) = node.funds().await else { return Ok(Some(PAUSE)) };
         let spending_sat = Some(funds.spending_sat());
         self.show(super::RefillView { spending_sat, ..super::RefillView::default() });
+        if self.tries.of != Some((open.number, open.state)) {
+            self.tries = Tries { of: Some((open.number, open.state)), ..Tries::default() };
+        }
         match (open.state, open.kind) {
             (MoveState::Asked, _) => self.wait_for_answer(&open).await?,
             (MoveState::Agreed, MoveKind::Refill) => self.pay(&open, &node, &funds).await?,
@@ -47,10 +88,11 @@ impl Mover {
             (MoveState::Confirming, _) => self.await_channel(&open, &node, &funds).await?,
             (MoveState::Returning, _) => self.send_back(&open, &node, &funds).await?,
             (MoveState::Agreed, MoveKind::Sweep) => self.sweep(&open, &node, &funds).await?,
-            (MoveState::Sweeping, _) => self.await_splice(&open, &funds).await?,
+            (MoveState::Sweeping, _) => self.await_splice(&open, &node, &funds).await?,
             (MoveState::Arriving, _) => self.await_arrival(&open, &funds).await?,
             (MoveState::Done | MoveState::Undone, _) => {}
         }
+        self.mind_the_chain(&open).await?;
         Ok(Some(PAUSE))
     }
 
@@ -62,199 +104,44 @@ impl Mover {
         }
     }
 
-    /// The savings pay to an address of the node's; the row is written with the transaction, before it leaves.
-    async fn pay(&mut self, open: &MoveRow, node: &NodeService, funds: &NodeFunds) -> Result<(), Unanswered> {
-        if open.deposit_sat == 0 {
-            return self.note(open, at_node(funds)).await;
-        }
-        let Some(savings) = self.savings(open) else { return self.stuck(open, OTHER_SAVINGS).await };
-        if !self.may_try() {
-            return Ok(());
-        }
-        let to = match node.deposit_address().await {
-            Ok(to) => to,
-            Err(fault) => return self.stuck(open, &fault.to_string()).await,
+    /// Says that the chain takes long, where it is the chain that is waited for.
+    async fn mind_the_chain(&self, open: &MoveRow) -> Result<(), Unanswered> {
+        let why = match open.state {
+            MoveState::Paying => SLOW_PAYING,
+            MoveState::Confirming | MoveState::Arriving | MoveState::Returning => SLOW,
+            _ => return Ok(()),
         };
-        let sat_per_vb = savings.view().fees.hour.max(1);
-        let wish = Wish { to, sum: Sum::Sat(open.deposit_sat), sat_per_vb, coins: Vec::new() };
-        let draft = match savings.ask(|answer| Asked::Draft(wish, answer)).await? {
-            Ok(draft) => draft,
-            Err(refused) => return self.stuck(open, &refused.to_string()).await,
-        };
-        let cost = draft.fee_sat.saturating_add(node_fee_max_sat(OPENING_VB, sat_per_vb));
-        if cost > open.cost_max_sat {
-            let why = format!("It would now cost up to {cost} sat, more than you were shown. Nothing was moved.");
-            return self.note(open, MoveStep::Undone(why)).await;
-        }
-        let Ok(draft) = draft.id.parse() else { return Ok(()) };
-        let order = Order { draft, signed: None, label: None, of_move: Some(open.number) };
-        match savings.ask(|answer| Asked::Send(order, answer)).await? {
-            Ok(_) => Ok(()),
-            Err(refused) => self.stuck(open, &refused.to_string()).await,
+        match open.fault.is_none() && self.clock.now().wall.since(open.changed_at) > SLOW_MS {
+            true => self.stuck(open, why).await,
+            false => Ok(()),
         }
     }
 
-    async fn await_deposit(&mut self, open: &MoveRow, node: &NodeService, funds: &NodeFunds) -> Result<(), Unanswered> {
-        let Some(txid) = open.txid else { return Ok(()) };
-        self.look(open).await?;
-        match node.onchain_tx(txid).await {
-            Ok(Some(tx)) if tx.is_confirmed => self.note(open, at_node(funds)).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Into the channel that works, if there is one and its peer agrees; else into a new one.
-    async fn open(&mut self, open: &MoveRow, node: &NodeService, funds: &NodeFunds) -> Result<(), Unanswered> {
-        match (open.splices, &open.channel, widest(funds)) {
-            (false, ..) => self.open_new(open, node, funds).await,
-            (true, Some(_), _) => match self.is_over(open, funds) {
-                true => self.note(open, not_topped(funds)).await,
-                false => Ok(()),
-            },
-            (true, None, Some(channel)) => self.top(open, node, channel, funds).await,
-            // The provider is away: the channel works again once it is back.
-            (true, None, None) if funds.channels.iter().any(|channel| channel.is_ready) => {
-                self.stuck(open, PROVIDER_AWAY).await
-            }
-            (true, None, None) => self.note(open, not_topped(funds)).await,
-        }
-    }
-
-    async fn top(
-        &mut self,
-        open: &MoveRow,
-        node: &NodeService,
-        channel: &Channel,
-        funds: &NodeFunds,
-    ) -> Result<(), Unanswered> {
-        if let Err(why) = self.may_go_on().await? {
-            return self.stuck(open, &why).await;
-        }
-        let (id, before_sat) = (channel.id.clone(), channel.value_sat);
-        // Written down before the node is told.
-        if !self.noted(open, MoveStep::Topping { channel: id.clone(), before_sat }).await? {
-            return Ok(());
-        }
-        self.tries.told = Some(open.number);
-        match node.splice_in(&id, open.amount_sat).await {
-            Ok(()) => Ok(()),
-            Err(fault) => {
-                tracing::warn!(%fault, "money was not put into a channel; a new one is opened");
-                self.note(open, not_topped(funds)).await
-            }
-        }
-    }
-
-    /// One channel at a time: one that was asked for is there at once, and gone again if nothing comes of it.
-    async fn open_new(&mut self, open: &MoveRow, node: &NodeService, funds: &NodeFunds) -> Result<(), Unanswered> {
-        if open.before.is_none() {
-            return self.note(open, not_topped(funds)).await;
-        }
-        if let Some(channel) = new_channel(open, funds) {
-            return self.note_opened(open, node, channel).await;
-        }
-        if !self.may_try() {
-            return Ok(());
-        }
-        if let Err(why) = self.may_go_on().await? {
-            return self.stuck(open, &why).await;
-        }
-        match node.open_channel(open.amount_sat).await {
-            Ok(()) => Ok(()),
-            Err(fault) => {
-                let why = format!("The channel was not opened; it is tried again. {fault}");
-                self.stuck(open, &why).await
-            }
-        }
-    }
-
-    async fn note_opened(&self, open: &MoveRow, node: &NodeService, channel: &Channel) -> Result<(), Unanswered> {
-        let Some(txid) = channel.funding else { return Ok(()) };
-        // What it cost is known once the node's wallet knows the transaction.
-        let Ok(Some(tx)) = node.onchain_tx(txid).await else { return Ok(()) };
-        self.note(open, MoveStep::Opened { channel: channel.id.clone(), txid, fee_sat: tx.fee_sat }).await
-    }
-
-    async fn await_channel(&self, open: &MoveRow, node: &NodeService, funds: &NodeFunds) -> Result<(), Unanswered> {
-        let channel = funds.channels.iter().find(|channel| Some(&channel.id) == open.channel.as_ref());
-        let Some(channel) = channel else { return self.note(open, MoveStep::Undone(CLOSED.to_owned())).await };
-        match (open.splices, open.txid) {
-            (false, _) if channel.is_ready => self.note(open, MoveStep::Ready).await,
-            (true, Some(txid)) if channel.value_sat >= before_sat(open).saturating_add(open.amount_sat) => {
-                let Ok(Some(tx)) = node.onchain_tx(txid).await else { return Ok(()) };
-                // The node's wallet does not know what the channel before was worth, so to it the fee is part of the amount.
-                let fee_sat = tx.amount_sat.saturating_add(tx.fee_sat).saturating_sub(open.amount_sat);
-                self.note(open, MoveStep::Grown { fee_sat }).await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Everything beside the channels goes back to an address that nothing else is paid to.
-    async fn send_back(&mut self, open: &MoveRow, node: &NodeService, funds: &NodeFunds) -> Result<(), Unanswered> {
-        // A channel that was asked for just before may have been quicker.
-        if let Some(channel) = new_channel(open, funds) {
-            return self.note_opened(open, node, channel).await;
-        }
-        let Some(savings) = self.savings(open) else { return self.stuck(open, OTHER_SAVINGS).await };
-        let Some(address) = &open.address else {
-            let fresh = savings.ask(|answer| Asked::Address(true, answer)).await?;
-            return match fresh {
-                Ok(fresh) => self.note(open, MoveStep::SendingBack(fresh.address)).await,
-                Err(refused) => self.stuck(open, &refused.to_string()).await,
-            };
-        };
-        self.look(open).await?;
-        if let Some(arrival) = self.arrived(open, &savings, address).await? {
-            return match node.onchain_tx(arrival.txid).await {
-                Ok(Some(tx)) if arrival.height.is_some() => {
-                    let (txid, amount_sat, fee_sat) = (arrival.txid, arrival.sat, tx.fee_sat);
-                    self.note(open, MoveStep::SentBack { txid, amount_sat, fee_sat }).await
-                }
-                _ => Ok(()),
-            };
-        }
-        if !self.may_try() {
-            return Ok(());
-        }
-        // All of it at once, so that a second such transaction could only take the place of the first.
-        match node.send_back(address).await {
-            Ok(_) => Ok(()),
-            Err(fault) => self.stuck(open, &fault.to_string()).await,
-        }
-    }
-
-    /// Whether nothing comes of what the peer was asked. A node that ended meanwhile goes on with it when it meets the peer
-    /// again, or has forgotten it.
-    pub(super) fn is_over(&mut self, open: &MoveRow, funds: &NodeFunds) -> bool {
-        if self.tries.told == Some(open.number) {
-            return self.clock.now().wall.since(open.changed_at) > SPLICE_MS;
-        }
-        let works =
-            funds.channels.iter().any(|channel| Some(&channel.id) == open.channel.as_ref() && channel.is_usable);
-        let now = self.clock.elapsed_ms();
-        self.tries.works_since = works.then(|| self.tries.works_since.unwrap_or(now));
-        self.tries.works_since.is_some_and(|since| now.saturating_sub(since) > RESUME_MS)
-    }
-
-    /// What came to an address of the savings that nothing else is paid to; it counts as part of the move from then on.
+    /// What came to an address of the savings, if this is the transaction that was waited for; it counts as part of the move
+    /// from then on.
     pub(super) async fn arrived(
         &mut self,
         open: &MoveRow,
         savings: &Treasury,
-        address: &str,
+        expected: Expected<'_>,
     ) -> Result<Option<Arrival>, Unanswered> {
-        let address = address.to_owned();
+        let Some(address) = open.address.clone() else { return Ok(None) };
         let Ok(arrivals) = savings.ask(|answer| Asked::PaidTo(address, answer)).await? else { return Ok(None) };
-        let Some(arrival) = arrivals.into_iter().max_by_key(|arrival| arrival.height.is_some()) else {
-            return Ok(None);
-        };
-        let (number, txid) = (open.number, arrival.txid);
-        if self.tries.counted != Some(txid) {
-            self.engine.work(move |engine, now| engine.note_move_tx(now, number, &txid)).await?;
-            self.tries.counted = Some(txid);
+        for arrival in arrivals {
+            if !expected.is(&arrival).await {
+                continue;
+            }
+            let (number, txid) = (open.number, arrival.txid);
+            if self.tries.counted != Some(txid) {
+                // The savings may have seen it without having told the ledger yet.
+                if !self.engine.work(move |engine, now| engine.note_move_tx(now, number, &txid)).await? {
+                    return Ok(None);
+                }
+                self.tries.counted = Some(txid);
+            }
+            return Ok(Some(arrival));
         }
-        Ok(Some(arrival))
+        Ok(None)
     }
 
     /// The savings that the move is about, unless they were exchanged.
@@ -262,22 +149,26 @@ impl Mover {
         self.treasury.clone().filter(|savings| savings.view().id == open.wallet)
     }
 
+    /// The fee rate of now, as far as the savings know it.
+    pub(super) fn sat_per_vb(&self) -> Option<u64> {
+        self.treasury.as_ref().map(|savings| savings.view().fees.hour.max(1))
+    }
+
     /// Has the savings ask the chain, not too often.
-    pub(super) async fn look(&mut self, open: &MoveRow) -> Result<(), Unanswered> {
+    pub(super) fn look(&mut self, open: &MoveRow) {
         let now = self.clock.elapsed_ms();
-        let Some(savings) = self.savings(open) else { return Ok(()) };
+        let Some(savings) = self.savings(open) else { return };
         if now.saturating_sub(self.tries.looked_at) >= LOOK_MS {
             self.tries.looked_at = now;
             // On its own: the chain may not answer for long.
             tokio::spawn(async move { savings.ask(|answer| Asked::Look(false, answer)).await });
         }
-        Ok(())
     }
 
-    /// Stop, lock and the stop button hold moves back as well.
-    pub(super) async fn may_go_on(&self) -> Result<Result<(), String>, Unanswered> {
-        let now = self.clock.now();
-        self.engine.look(move |engine| engine.move_may_go_on(now)).await
+    /// Stop, lock and the stop button hold moves back as well, and what begins passes the limits once more.
+    pub(super) async fn may_go_on(&self, open: &MoveRow) -> Result<Result<(), String>, Unanswered> {
+        let (now, number) = (self.clock.now(), open.number);
+        self.engine.look(move |engine| engine.move_may_go_on(now, number)).await
     }
 
     pub(super) async fn note(&self, open: &MoveRow, step: MoveStep) -> Result<(), Unanswered> {
@@ -298,7 +189,7 @@ impl Mover {
     }
 
     /// True at first, and then less and less often.
-    fn may_try(&mut self) -> bool {
+    pub(super) fn may_try(&mut self) -> bool {
         let now = self.clock.elapsed_ms();
         if now < self.tries.next_at {
             return false;
@@ -310,30 +201,14 @@ impl Mover {
     }
 }
 
-fn at_node(funds: &NodeFunds) -> MoveStep {
-    MoveStep::AtNode { channels: ids(funds) }
-}
-
-fn not_topped(funds: &NodeFunds) -> MoveStep {
-    MoveStep::NotTopped { channels: ids(funds) }
-}
-
-fn ids(funds: &NodeFunds) -> Vec<String> {
-    funds.channels.iter().map(|channel| channel.id.clone()).collect()
-}
-
 /// What was in the channel before, of both sides.
 pub(super) fn before_sat(open: &MoveRow) -> u64 {
     open.before.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// The channel that this move opened: of its size, by this node, and not there before.
-fn new_channel<'f>(open: &MoveRow, funds: &'f NodeFunds) -> Option<&'f Channel> {
-    let before: Vec<&str> = open.before.as_deref().unwrap_or_default().split_whitespace().collect();
-    let is_new = |channel: &&Channel| {
-        channel.is_ours && channel.value_sat == open.amount_sat && !before.contains(&channel.id.as_str())
-    };
-    funds.channels.iter().find(is_new)
+/// The channel of the move, while it is there.
+pub(super) fn channel_of<'f>(open: &MoveRow, funds: &'f NodeFunds) -> Option<&'f Channel> {
+    funds.channels.iter().find(|channel| Some(&channel.id) == open.channel.as_ref())
 }
 
 const PAUSE: Duration = Duration::from_secs(2);
@@ -341,13 +216,13 @@ const LOOK_MS: u64 = 60_000;
 /// The first wait between two tries, doubled so often at most.
 const TRY_MS: u64 = 10_000;
 const TRIES_DOUBLED: u32 = 8;
-/// A peer answers within seconds.
-const SPLICE_MS: u64 = 900_000;
-/// Right after it is met again, it says whether it goes on.
-const RESUME_MS: u64 = 30_000;
+/// Most often the chain takes an hour for what is waited for.
+const SLOW_MS: u64 = 6 * 3_600_000;
 const UNANSWERED: &str = "You did not answer in time. Nothing was moved; you are asked again.";
-pub(super) const PROVIDER_AWAY: &str = "The provider does not answer now; the move waits until it does.";
+const SLOW_PAYING: &str = "The chain has not confirmed it for six hours. You can make the transaction faster, on the page of your \
+    savings; if it never comes through, nothing is lost.";
+const SLOW: &str = "The chain has not confirmed it for six hours. It goes on by itself once it has; nothing is lost.";
 pub(super) const OTHER_SAVINGS: &str =
     "The savings that this move is about are not in the settings any more; put them back to let it end.";
-pub(super) const CLOSED: &str = "The channel was closed. What was in it comes back beside the channels.";
-pub(super) const NO_SPLICE: &str = "The provider did not agree to take money out of the channel. Nothing was moved.";
+pub(super) const PROVIDER_AWAY: &str = "The provider does not answer now; the move waits until it does.";
+pub(super) const DEARER: &str = "Network fees are higher now than what you agreed to; the move waits until they fall.";

@@ -20,7 +20,7 @@ impl Mover {
                 return Ok(SOON);
             }
             _ if funds.channels.iter().any(|channel| !channel.is_ready) => Err(PENDING.to_owned()),
-            Need::Refill(sat) => match self.savings_for(rule) {
+            Need::Refill(sat) => match self.savings_to_spend() {
                 Ok(savings) => self.plan_refill(&savings, &funds, sat).await?,
                 Err(why) => {
                     self.want(rule, spending_sat, why).await?;
@@ -33,12 +33,17 @@ impl Mover {
             Ok(new) => self.begin(rule, new).await?,
             Err(why) => Err(why),
         };
-        self.show(RefillView { spending_sat: Some(spending_sat), wanted_sat: None, rests: begun.err() });
-        Ok(RESTS)
+        let pause = if begun.is_ok() { BEGUN } else { RESTS };
+        match begun {
+            // Somebody has to bring money, or it runs dry.
+            Err(why) if spending_sat < rule.low_sat && why != PENDING => self.want(rule, spending_sat, &why).await?,
+            begun => self.show(RefillView { spending_sat: Some(spending_sat), wanted_sat: None, rests: begun.err() }),
+        }
+        Ok(pause)
     }
 
     /// The savings, if this device can spend them and there is somebody to open a channel to.
-    fn savings_for(&self, _rule: &RefillRule) -> Result<Treasury, &'static str> {
+    fn savings_to_spend(&self) -> Result<Treasury, &'static str> {
         let savings = self.treasury.clone().ok_or(NO_SAVINGS)?;
         match () {
             () if savings.view().kind == "watch-only" => Err(WATCHED),
@@ -93,7 +98,7 @@ impl Mover {
             (_, Some(savings)) => (savings.id.clone(), None),
             (_, None) => return Err(NO_SAVINGS.to_owned()),
         };
-        let sat_per_vb = savings.map_or(0, |savings| savings.fees.hour).max(1);
+        let sat_per_vb = self.sat_per_vb().ok_or_else(|| NO_RATE.to_owned())?;
         let cost_max_sat = node_fee_max_sat(SPLICE_VB, sat_per_vb);
         let widest = widest(funds).ok_or_else(|| NO_CHANNEL.to_owned())?;
         let amount_sat = wanted_sat.min(widest.spendable_sat.saturating_sub(cost_max_sat));
@@ -130,7 +135,10 @@ const PENDING: &str = "A channel is being made; nothing is moved until it works.
 const NO_SAVINGS: &str = "There are no savings on the chain here.";
 const WATCHED: &str = "The key of your savings is not on this device, so it cannot fill the spending money up.";
 const NO_LSP: &str = "The node has no LSP to open a channel to.";
+const NO_RATE: &str =
+    "Without savings on the chain Kilosat does not know what a transaction costs, so nothing is swept.";
 const NO_CHANNEL: &str = "No channel that works now holds enough to take something out of it.";
 /// Nobody can spend less.
 const DEPOSIT_LEAST_SAT: u64 = 1_000;
+const BEGUN: Duration = Duration::from_secs(1);
 const RESTS: Duration = Duration::from_secs(30);

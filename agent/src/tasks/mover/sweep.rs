@@ -1,11 +1,14 @@
 //! Out of a channel, to the savings or to an address of the owner's.
 
 use super::Mover;
-use super::node::{CLOSED, NO_SPLICE, OTHER_SAVINGS, PROVIDER_AWAY, before_sat};
+use super::node::{DEARER, Expected, OTHER_SAVINGS, PROVIDER_AWAY, before_sat, channel_of};
 use super::plan::widest;
+use super::splice::Splice;
+use crate::domain::refill::{SPLICE_VB, node_fee_max_sat};
 use crate::engine::MoveStep;
+use crate::lightning::Trouble;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
-use crate::store::MoveRow;
+use crate::store::{MoveRow, MoveState};
 use crate::tasks::Unanswered;
 use crate::treasury::Asked;
 
@@ -24,8 +27,12 @@ impl Mover {
                 false => self.note(open, MoveStep::Undone(NOT_ENOUGH.to_owned())).await,
             };
         };
-        if let Err(why) = self.may_go_on().await? {
+        if let Err(why) = self.may_go_on(open).await? {
             return self.stuck(open, &why).await;
+        }
+        // The node takes the fee rate of now.
+        if self.sat_per_vb().is_none_or(|rate| node_fee_max_sat(SPLICE_VB, rate) > open.cost_max_sat) {
+            return self.stuck(open, DEARER).await;
         }
         let address = match (&open.address, self.savings(open)) {
             (Some(address), _) => address.clone(),
@@ -41,40 +48,47 @@ impl Mover {
         if !self.noted(open, begun).await? {
             return Ok(());
         }
-        self.tries.told = Some(open.number);
+        self.tries.tell(open, MoveState::Sweeping);
         match node.splice_out(&id, &address, open.amount_sat).await {
             Ok(()) => Ok(()),
+            // The program is ending, so nobody knows.
+            Err(fault) if fault.trouble == Trouble::NotReady => Ok(()),
             Err(fault) => self.note(open, MoveStep::Undone(format!("{NO_SPLICE} {fault}"))).await,
         }
     }
 
     /// The node reports the transaction; the savings may see it first.
-    pub(super) async fn await_splice(&mut self, open: &MoveRow, funds: &NodeFunds) -> Result<(), Unanswered> {
-        self.look(open).await?;
-        if let (Some(savings), Some(address)) = (self.savings(open), &open.address)
-            && let Some(arrival) = self.arrived(open, &savings, address).await?
+    pub(super) async fn await_splice(
+        &mut self,
+        open: &MoveRow,
+        node: &NodeService,
+        funds: &NodeFunds,
+    ) -> Result<(), Unanswered> {
+        self.look(open);
+        if let Some(savings) = self.savings(open)
+            && let Some(arrival) = self.arrived(open, &savings, Expected::Sat(open.amount_sat)).await?
         {
             return self.note(open, MoveStep::Spliced(arrival.txid)).await;
         }
-        match self.is_over(open, funds) {
-            true => self.note(open, MoveStep::Undone(NO_SPLICE.to_owned())).await,
-            false => Ok(()),
+        match self.go_on_splicing(open, node, funds, Splice::Out).await? {
+            true => Ok(()),
+            false => self.note(open, MoveStep::Undone(NO_SPLICE.to_owned())).await,
         }
     }
 
     pub(super) async fn await_arrival(&mut self, open: &MoveRow, funds: &NodeFunds) -> Result<(), Unanswered> {
-        self.look(open).await?;
+        self.look(open);
         if !open.wallet.is_empty() {
-            let (Some(savings), Some(address)) = (self.savings(open), &open.address) else {
-                return self.stuck(open, OTHER_SAVINGS).await;
-            };
-            match self.arrived(open, &savings, address).await? {
+            let Some(savings) = self.savings(open) else { return self.stuck(open, OTHER_SAVINGS).await };
+            match self.arrived(open, &savings, Expected::Sat(open.amount_sat)).await? {
                 Some(arrival) if arrival.height.is_some() => {}
                 _ => return Ok(()),
             }
         }
-        let channel = funds.channels.iter().find(|channel| Some(&channel.id) == open.channel.as_ref());
-        let Some(channel) = channel else { return self.stuck(open, CLOSED).await };
+        let Some(channel) = channel_of(open, funds) else {
+            // It closed meanwhile; what the transaction cost is part of what that costs.
+            return self.note(open, MoveStep::Taken { fee_sat: 0 }).await;
+        };
         match before_sat(open).saturating_sub(channel.value_sat).checked_sub(open.amount_sat) {
             Some(fee_sat) => self.note(open, MoveStep::Taken { fee_sat }).await,
             None => Ok(()),
@@ -83,3 +97,4 @@ impl Mover {
 }
 
 const NOT_ENOUGH: &str = "No channel holds enough any more. Nothing was moved.";
+const NO_SPLICE: &str = "The provider did not agree to take money out of the channel. Nothing was moved.";

@@ -32,8 +32,9 @@ pub(super) async fn make_moves(source: &StatusSource) {
     };
     begin(plan(MoveKind::Refill, 200_000, 0)).await.unwrap();
     order(crate::engine::Order::AgreeToMove(1)).await;
-    went(1, MoveStep::AtNode { channels: Vec::new() }).await;
+    went(1, MoveStep::AtNode { channels: Vec::new(), came_sat: 0 }).await;
     let txid = "5e1f2a4b6c8d0e1f2a4b6c8d0e1f2a4b6c8d0e1f2a4b6c8d0e1f2a4b6c8d0e1f".parse().unwrap();
+    went(1, MoveStep::NotTopped { channels: Vec::new() }).await;
     went(1, MoveStep::Opened { channel: "1".to_owned(), txid, fee_sat: 612 }).await;
     went(1, MoveStep::Ready).await;
     begin(plan(MoveKind::Sweep, 57_000, 0)).await.unwrap();
@@ -77,7 +78,7 @@ async fn a_move_is_shown_with_its_cost_agreed_to_or_called_off() {
         "Kept aside in the node 25 000 sat",
         "Yes, move 187 655 sat",
         "from spending money into the savings",
-        "Nothing was moved",
+        "Called off",
         "Channel made; fee 612 sat",
         "Done; cost in all 612 sat",
     ];

@@ -176,6 +176,7 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
             ("wallet-service", "/wallet/service"),
             ("wallet-words", "/wallet/words"),
             ("moves", "/wallet/moves"),
+            ("channels", "/wallet/channels"),
             ("savings", "/wallet/savings"),
             ("savings-receive", "/wallet/savings/receive"),
             ("savings-send", "/wallet/savings/send"),

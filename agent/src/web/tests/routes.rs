@@ -1,7 +1,7 @@
 //! What the page answers to.
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-pub(super) const ROUTES: [(&str, &str); 97] = [
+pub(super) const ROUTES: [(&str, &str); 100] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -32,6 +32,9 @@ pub(super) const ROUTES: [(&str, &str); 97] = [
     ("POST", "/wallet/pay/now"),
     ("POST", "/wallet/receive"),
     ("GET", "/wallet/receive/{hash}"),
+    ("GET", "/wallet/channels"),
+    ("POST", "/wallet/channels/close"),
+    ("POST", "/wallet/channels/back"),
     ("GET", "/wallet/moves"),
     ("POST", "/wallet/moves/marks"),
     ("POST", "/wallet/moves/answer"),
