@@ -20,6 +20,7 @@ use super::stop_button::read_stop_button;
 use super::treasury::read_treasury;
 use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
 use crate::domain::money::Msat;
+use crate::domain::policy::{Budget, FeeRule};
 use crate::domain::rate::Currency;
 use crate::http::{Fingerprint, is_in_the_house};
 use crate::language::Language;
@@ -28,19 +29,15 @@ use crate::notify::Notify;
 
 /// Reads every section even after a mistake, so that all mistakes are found; `None` when a value could not be read.
 pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Config> {
-    let (name, network) =
-        (root.text("name", Means("My house")), root.parsed("network", Means("bitcoin"), read_network));
+    let name = root.text("name", Means("My house"));
+    let network = root.parsed("network", Means("bitcoin"), read_network);
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
     let zone = root.parsed("time_zone", Means("system"), read_zone);
     let currency = root.parsed("currency", Means(""), read_currency);
     let (ask, notify) = (read_ask(&root.section("ask")), read_notify(&root.section("notify")));
     let history = read_history(&root.section("history"), zone.clone());
     let (backup, web) = (read_backup(&root.section("backup")), read_web(&root.section("web")));
-    let limits = root.section("limits");
-    let (house, fees) = (read_budget(&limits, HOUSE_DEFAULTS), read_fees(&limits));
-    let listed_payees_only = limits.flag("listed_payees_only", false);
-    limits.finish();
-    require_room(&limits, house, fees);
+    let (house, fees, listed_payees_only) = read_limits(&root.section("limits"));
     let lightning = root.section("lightning");
     // After a mistake in `network`, the chain sources are still checked for other mistakes.
     let chain = network.unwrap_or(Network::Bitcoin);
@@ -145,6 +142,15 @@ fn read_currency(text: &str) -> Result<Option<Currency>, String> {
         let codes: Vec<_> = Currency::ALL.into_iter().map(Currency::code).collect();
         format!("{text:?} is not a currency that is known here; write one of {}, or \"\" for none", codes.join(", "))
     })
+}
+
+/// Limits of the whole house, what routing may cost, and whether only payees of the list are paid.
+fn read_limits(limits: &Section<'_>) -> (Option<Budget>, Option<FeeRule>, Option<bool>) {
+    let (house, fees) = (read_budget(limits, HOUSE_DEFAULTS), read_fees(limits));
+    let listed_payees_only = limits.flag("listed_payees_only", false);
+    limits.finish();
+    require_room(limits, house, fees);
+    (house, fees, listed_payees_only)
 }
 
 /// Every section of a list.

@@ -15,6 +15,7 @@ mod instances;
 mod limits;
 mod misbehaviour;
 mod months;
+mod moves;
 mod orders;
 mod questions;
 mod race;

@@ -1,0 +1,224 @@
+//! Moves between savings and spending money: the owner's limits and word, halts, and steps that come at the wrong time.
+
+use bitcoin::Txid;
+use bitcoin::hashes::Hash as _;
+
+use super::super::{Event, Keep, MoveStep, Order, Rules, Spend, Verdict};
+use super::world::{DAY, HOUR, World, rules};
+use crate::domain::refill::{RefillRule, SweepTo};
+use crate::store::{MadeHere, MoveKind, MoveState, NewMove, Posting};
+use crate::treasury::SeenTx;
+
+fn marks(asks: bool) -> RefillRule {
+    RefillRule {
+        low_sat: 50_000,
+        high_sat: 350_000,
+        per_move_sat: 250_000,
+        per_month_sat: 400_000,
+        fee_share_max_percent: 10,
+        interval_ms: 0,
+        asks,
+        sweep: SweepTo::Savings,
+    }
+}
+
+fn world(asks: bool) -> World {
+    World::new(Rules { refill: Some(marks(asks)), ..rules() })
+}
+
+fn refill(amount_sat: u64) -> NewMove {
+    NewMove {
+        kind: MoveKind::Refill,
+        wallet: "w".to_owned(),
+        amount_sat,
+        deposit_sat: amount_sat + 1_000,
+        aside_sat: 0,
+        sat_per_vb: 1,
+        cost_max_sat: 1_500,
+        address: None,
+    }
+}
+
+fn plan(world: &mut World, new: &NewMove) -> Result<(), String> {
+    let now = world.now;
+    world.engine().plan_move(now, new).unwrap()
+}
+
+fn order(world: &mut World, order: Order) -> Verdict {
+    let now = world.now;
+    world.engine().obey(now, order).unwrap().0
+}
+
+fn went(world: &mut World, number: i64, step: MoveStep) -> bool {
+    let now = world.now;
+    world.engine().go_on_with_move(now, number, &step).unwrap()
+}
+
+fn txid(number: u8) -> Txid {
+    Txid::from_byte_array([number; 32])
+}
+
+/// The savings pay for move `of_move`, or make what they paid faster.
+fn spend(
+    world: &mut World,
+    number: u8,
+    fee_sat: u64,
+    of_move: Option<i64>,
+    replaces: Option<u8>,
+) -> Result<(), String> {
+    let now = world.now;
+    let net_sat = -i64::try_from(101_000 + fee_sat).unwrap();
+    let gone = replaces.map(|old| SeenTx { txid: txid(old), net_sat: 0, fee_sat: None, height: None, block_s: None });
+    let seen = SeenTx { txid: txid(number), net_sat, fee_sat: Some(fee_sat), height: None, block_s: None };
+    let keep = Keep {
+        wallet: "w".to_owned(),
+        seen: gone.into_iter().chain([seen]).collect(),
+        total_sat: u64::try_from(1_000_000 + net_sat).unwrap(),
+        ..Keep::default()
+    };
+    let made = MadeHere { raw: vec![1], address: "bcrt1q".to_owned(), label: None, replaces: replaces.map(txid) };
+    let spend = Spend { txid: txid(number), made, amount_sat: 101_000, fee_sat, of_move };
+    world.engine().spend(now, &keep, &spend).unwrap()
+}
+
+/// Savings of a million satoshis.
+fn save(world: &mut World) {
+    let now = world.now;
+    let seen = SeenTx { txid: txid(99), net_sat: 1_000_000, fee_sat: None, height: Some(1), block_s: None };
+    let keep = Keep { wallet: "w".to_owned(), seen: vec![seen], total_sat: 1_000_000, ..Keep::default() };
+    world.engine().keep(now, &keep).unwrap();
+}
+
+fn state(world: &mut World) -> Option<MoveState> {
+    world.engine().open_move().unwrap().map(|open| open.state)
+}
+
+#[test]
+fn a_move_begins_within_the_limits_of_one_and_of_a_month_and_with_a_yes() {
+    let mut world = world(true);
+    let too_much = plan(&mut world, &refill(249_000)).unwrap_err();
+    assert!(
+        too_much.contains("This move could cost 250500 sat") && too_much.contains("Nothing was moved"),
+        "{too_much}"
+    );
+    plan(&mut world, &refill(248_500)).unwrap();
+    assert_eq!(state(&mut world), Some(MoveState::Asked));
+    assert!(plan(&mut world, &refill(20_000)).unwrap_err().contains("has not ended"));
+    let unpaid = spend(&mut world, 1, 200, Some(1), None).unwrap_err();
+    assert!(unpaid.contains("Nothing was sent"), "{unpaid}");
+    assert_eq!(order(&mut world, Order::AgreeToMove(1)), Verdict::Done("It begins.".to_owned()));
+    assert!(matches!(order(&mut world, Order::AgreeToMove(1)), Verdict::Refused(_)), "agreed to once");
+    assert_eq!(state(&mut world), Some(MoveState::Agreed));
+    // The owner changes their mind: nothing of it counts against the month.
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
+    assert_eq!(state(&mut world), None);
+    plan(&mut world, &refill(248_500)).unwrap();
+    order(&mut world, Order::AgreeToMove(2));
+    save(&mut world);
+    spend(&mut world, 1, 200, Some(2), None).unwrap();
+    assert!(went(&mut world, 2, MoveStep::AtNode { channels: Vec::new(), came_sat: 249_500 }));
+    assert!(went(&mut world, 2, MoveStep::NotTopped { channels: Vec::new() }));
+    assert!(went(&mut world, 2, MoveStep::Opened { channel: "c".to_owned(), txid: txid(2), fee_sat: 300 }));
+    assert!(went(&mut world, 2, MoveStep::Ready));
+    let month = plan(&mut world, &refill(150_000)).unwrap_err();
+    assert!(month.contains("249000 sat of 400000 sat"), "{month}");
+    plan(&mut world, &refill(149_500)).unwrap();
+    order(&mut world, Order::UndoMove(3));
+    world.wait(31 * DAY);
+    plan(&mut world, &refill(248_500)).unwrap();
+}
+
+#[test]
+fn without_a_rule_and_while_payments_are_halted_nothing_begins_or_goes_on() {
+    let mut none = World::new(rules());
+    assert!(plan(&mut none, &refill(100_000)).is_err());
+    let mut world = world(false);
+    order(&mut world, Order::Stop);
+    assert!(plan(&mut world, &refill(100_000)).unwrap_err().contains("stopped by you"));
+    order(&mut world, Order::Resume);
+    plan(&mut world, &refill(100_000)).unwrap();
+    assert_eq!(state(&mut world), Some(MoveState::Agreed), "its owner wants no question");
+    order(&mut world, Order::Stop);
+    save(&mut world);
+    let now = world.now;
+    assert!(world.engine().move_may_go_on(now, 1).unwrap().unwrap_err().contains("stopped by you"));
+    assert!(spend(&mut world, 1, 200, Some(1), None).unwrap_err().contains("stopped by you"));
+    order(&mut world, Order::Resume);
+    // Limits that were lowered meanwhile hold for what has not begun to move.
+    world.rules = Rules { refill: Some(RefillRule { per_move_sat: 100_000, ..marks(false) }), ..rules() };
+    world.adopt();
+    assert!(world.engine().move_may_go_on(now, 1).unwrap().is_err());
+    world.rules = Rules { refill: Some(marks(false)), ..rules() };
+    world.adopt();
+    assert_eq!(world.engine().move_may_go_on(now, 1).unwrap(), Ok(()));
+}
+
+#[test]
+fn what_is_on_the_way_is_booked_and_a_faster_transaction_takes_the_place_of_the_first() {
+    let mut world = world(false);
+    save(&mut world);
+    plan(&mut world, &refill(100_000)).unwrap();
+    assert!(!went(&mut world, 1, MoveStep::AtNode { channels: Vec::new(), came_sat: 101_000 }), "nothing was paid yet");
+    spend(&mut world, 1, 200, Some(1), None).unwrap();
+    assert_eq!(world.account(Posting::MOVING_AT_SAVINGS), 101_000_000);
+    assert!(spend(&mut world, 5, 200, Some(1), None).is_err(), "a move is paid once");
+    world.wait(HOUR);
+    spend(&mut world, 2, 900, None, Some(1)).unwrap();
+    assert_eq!(world.account(Posting::MOVING_AT_SAVINGS), 101_000_000);
+    assert_eq!(world.account(Posting::SAVINGS_FEES), 900_000);
+    let open = world.engine().open_move().unwrap().unwrap();
+    assert_eq!((open.txid, open.cost_sat, open.state), (Some(txid(2)), 900, MoveState::Paying));
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Refused(_)), "it is on its way");
+    assert!(went(&mut world, 1, MoveStep::AtNode { channels: vec!["a".to_owned()], came_sat: 101_000 }));
+    let sum = world.account(Posting::MOVING_AT_SAVINGS) + world.account(Posting::MOVING_AT_NODE);
+    assert_eq!((sum, world.account("wallet:node")), (0, 101_000_000));
+    // Into the channel that is there; the node's word about another one means nothing.
+    assert!(went(&mut world, 1, MoveStep::Topping { channel: "a".to_owned(), before_sat: 500_000 }));
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Refused(_)), "the provider is being asked");
+    world.handle(Event::Spliced { channel: "b".to_owned(), txid: txid(3) });
+    assert_eq!(state(&mut world), Some(MoveState::Opening));
+    world.handle(Event::SpliceFailed { channel: "a".to_owned() });
+    let open = world.engine().open_move().unwrap().unwrap();
+    assert_eq!((open.splices, open.channel, open.before), (false, None, None), "a new channel is opened");
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
+    assert!(went(&mut world, 1, MoveStep::SendingBack("bcrt1p".to_owned())));
+    assert!(went(&mut world, 1, MoveStep::SentBack { txid: txid(4), amount_sat: 100_800, fee_sat: 200 }));
+    assert_eq!((state(&mut world), world.account("wallet:node")), (None, 0));
+    let story = world.engine().moves(1).unwrap().remove(0);
+    assert_eq!((story.row.state, story.row.cost_sat), (MoveState::Undone, 1_100));
+    assert!(!went(&mut world, 1, MoveStep::Ready), "what has ended does not go on");
+}
+
+#[test]
+fn what_closing_channels_cost_is_booked_once_their_money_is_back() {
+    let mut world = world(false);
+    let compare = |world: &mut World, sat: u64| {
+        let now = world.now;
+        let mark = world.engine().mark(now).unwrap();
+        let balance = Some(crate::domain::money::Msat(sat * 1_000));
+        world.handle(Event::Compared(super::super::Comparison {
+            mark,
+            node_id: None,
+            listed: Some(Vec::new()),
+            balance,
+        }));
+    };
+    compare(&mut world, 200_000);
+    world.handle(Event::ChannelClosed { channel: "c".to_owned(), why: "it was closed".to_owned() });
+    for _ in 0..3 {
+        world.wait(HOUR);
+        compare(&mut world, 120_000);
+    }
+    assert_eq!((world.snapshot().lock, world.account("wallet:node")), (None, 200_000_000), "nothing is said meanwhile");
+    let now = world.now;
+    assert!(world.engine().has_closing_channels().unwrap());
+    world.engine().note_channels_settled(now).unwrap();
+    compare(&mut world, 199_300);
+    assert_eq!((world.account(Posting::CHANNELS), world.account("wallet:node")), (700_000, 199_300_000));
+    // What goes missing later is no closing cost.
+    for _ in 0..2 {
+        world.wait(HOUR);
+        compare(&mut world, 150_000);
+    }
+    assert!(world.snapshot().lock.is_some());
+}
