@@ -25,9 +25,11 @@ pub(in super::super) struct Entries {
     pub(super) high: String,
     /// A box: absent when it is empty.
     pub(super) ask: Option<String>,
-    /// `savings`, `nowhere`, or an address.
+    /// `savings`, `nowhere`, or `address` for what is written below.
     #[serde(default)]
     pub(super) sweep: String,
+    #[serde(default)]
+    pub(super) address: String,
 }
 
 impl Entries {
@@ -38,11 +40,26 @@ impl Entries {
             high: rule.map_or_else(String::new, |rule| marked(rule.high_sat)),
             ask: rule.is_none_or(|rule| rule.asks).then(|| "on".to_owned()),
             sweep: match rule.map(|rule| &rule.sweep) {
-                None | Some(SweepTo::Savings) => "savings".to_owned(),
-                Some(SweepTo::Nowhere) => "nowhere".to_owned(),
+                None | Some(SweepTo::Savings) => "savings",
+                Some(SweepTo::Nowhere) => "nowhere",
+                Some(SweepTo::Address(_)) => ADDRESS,
+            }
+            .to_owned(),
+            address: match rule.map(|rule| &rule.sweep) {
                 Some(SweepTo::Address(address)) => address.clone(),
+                _ => String::new(),
             },
         }
+    }
+
+    /// As the configuration has it.
+    fn sweep_to(&self) -> &str {
+        if self.sweep == ADDRESS { self.address.trim() } else { &self.sweep }
+    }
+
+    /// Whether this is chosen.
+    pub(super) fn sweeps(&self, to: &str) -> bool {
+        self.sweep == to
     }
 
     /// Both marks in satoshis; nothing written means none.
@@ -80,8 +97,8 @@ impl Entries {
         if self.ask.is_some() != before.ask.is_some() {
             draft.set(place, "ask", &Setting::Flag(self.ask.is_some()))?;
         }
-        if self.sweep.trim() != before.sweep {
-            draft.set(place, "sweep_to", &Setting::Text(self.sweep.trim().to_owned()))?;
+        if self.sweep_to() != before.sweep_to() {
+            draft.set(place, "sweep_to", &Setting::Text(self.sweep_to().to_owned()))?;
         }
         Ok(())
     }
@@ -109,3 +126,5 @@ pub(in super::super) async fn save(
         }
     }
 }
+
+const ADDRESS: &str = "address";

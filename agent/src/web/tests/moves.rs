@@ -1,11 +1,16 @@
 //! What moves between savings and spending money, as its page shows and orders it.
 
+use askama::Template as _;
+
+use super::super::channels::ChannelsPage;
+use super::super::{Frame, Words};
 use super::savings::open_savings;
 use super::served::{EXAMPLE, PASSWORD, Served, body, house_in};
 use super::{shows, text_of};
 use crate::engine::{Comparison, Event, MoveStep};
+use crate::language::Language;
 use crate::lightning::LightningService;
-use crate::status::StatusSource;
+use crate::status::{ChannelView, ChannelsView, ClosingView, StatusSource};
 use crate::store::{MoveKind, NewMove};
 
 /// The wallet was compared; a move was made, one was refused, and one is asked about.
@@ -108,8 +113,11 @@ async fn marks_are_set_with_the_password_and_must_be_apart() {
         ("low=100000&high=120000&ask=on&sweep=savings", "too near to low_sat"),
         ("low=lots&high=120000&ask=on&sweep=savings", "Low mark, in sat"),
         ("low=1.5&high=120000&ask=on&sweep=savings", "Low mark, in sat"),
-        ("low=0&high=120000&ask=on&sweep=somewhere", "write \"savings\""),
-        ("low=0&high=120000&ask=on&sweep=tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", "address of another network"),
+        ("low=0&high=120000&ask=on&sweep=address&address=somewhere", "write \"savings\""),
+        (
+            "low=0&high=120000&ask=on&sweep=address&address=tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx",
+            "address of another network",
+        ),
     ] {
         let (status, page) = served.send("/wallet/moves/marks", form).await;
         assert!(status == 422 && text_of(body(&page)).contains(says), "{form}: {page}");
@@ -124,4 +132,58 @@ async fn marks_are_set_with_the_password_and_must_be_apart() {
     assert_eq!(status, 303);
     let rule = source.config().refill.clone().unwrap();
     assert_eq!((rule.low_sat, rule.high_sat, rule.asks), (50_000, 350_000, false));
+}
+
+#[tokio::test]
+async fn channels_are_told_in_words_and_without_a_node_there_are_none() {
+    let house = marked(0, 0).await;
+    let frame =
+        Frame::of(&house.0, Words::of(Language::English), "wallet").await.unwrap_or_else(|_| panic!("no frame"));
+    let channel = |id: &str, state: &str, is_lsp| ChannelView {
+        id: id.to_owned(),
+        peer: "02".repeat(33),
+        is_lsp,
+        state: state.to_owned(),
+        confirmations: 2,
+        confirmations_needed: 6,
+        spendable_sat: 123_456,
+        receivable_sat: 54_321,
+        value_sat: 200_000,
+        txid: Some("5e".repeat(32)),
+    };
+    let view = ChannelsView {
+        channels: vec![channel("1", "works", true), channel("2", "confirming", true), channel("3", "away", false)],
+        closing: vec![
+            ClosingView { sat: 70_001, blocks: Some(144), is_contested: true },
+            ClosingView { sat: 70_002, blocks: None, is_contested: false },
+        ],
+        beside_sat: 90_003,
+        free_sat: 65_003,
+        reserved_sat: 25_000,
+        cost_sat: 1_234,
+    };
+    let page = ChannelsPage { frame, t: Words::of(Language::English), view: Some(view.clone()), has_savings: true };
+    let said = [
+        "With your provider",
+        "It works.",
+        "The chain confirms it: 2 of 6 blocks.",
+        "With another node",
+        "closes nothing by itself",
+        "Can be sent 123 456 sat",
+        "in 144 blocks, about 24 h. Until then",
+        "the other side can still take part of it",
+        "once the chain has confirmed it",
+        "Channels have cost so far 1 234 sat",
+        "Bring 65 003 sat to your savings",
+    ];
+    shows(&text_of(&page.render().unwrap()), &said);
+    assert!(view.as_text().contains("70001 sat, in 144 block(s)"), "{}", view.as_text());
+    let served = Served::house(house).await;
+    assert!(read(&served, "/wallet/channels").await.contains("Another wallet keeps its channels itself."));
+    let (status, page) = served.send("/wallet/channels/close", "channel=1&password=wrong").await;
+    assert!(status == 403 && text_of(body(&page)).contains("Nothing was changed"), "{page}");
+    let (status, page) = served.send("/wallet/channels/close", &format!("channel=1&password={PASSWORD}")).await;
+    assert!(status == 409 && text_of(body(&page)).contains("does not run"), "{page}");
+    let (status, _) = served.send("/wallet/channels/back", "").await;
+    assert_eq!(status, 409);
 }
