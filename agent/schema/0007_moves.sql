@@ -13,7 +13,6 @@ CREATE TABLE moves (
     amount_sat   INTEGER NOT NULL CHECK (amount_sat > 0),
     deposit_sat  INTEGER NOT NULL CHECK (deposit_sat >= 0),
     aside_sat    INTEGER NOT NULL CHECK (aside_sat >= 0),
-    sat_per_vb   INTEGER NOT NULL CHECK (sat_per_vb > 0),
     cost_max_sat INTEGER NOT NULL CHECK (cost_max_sat >= 0),
     cost_sat     INTEGER NOT NULL DEFAULT 0 CHECK (cost_sat >= 0),
     -- Whether the money goes into a channel that is there (splice) or into a new one (channel).

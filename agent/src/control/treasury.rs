@@ -75,14 +75,13 @@ pub async fn ask_treasury(path: &Path, question: TreasuryQuestion) -> Result<Tre
 }
 
 pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> Result<Answer, Unanswered> {
-    let treasury = match (&question, &source.treasury) {
+    let treasury = match &source.treasury {
+        Some(treasury) => treasury,
         // They may be there without savings, too.
-        (TreasuryQuestion::Moves, _) => {
-            let moves = TreasuryAnswer::Moves(Box::new(source.refill()), source.moves(MOVES_MAX).await?);
-            return Ok(Answer::Treasury(Box::new(moves)));
+        None if matches!(question, TreasuryQuestion::Moves) => {
+            return Ok(Answer::Treasury(Box::new(moves(source).await?)));
         }
-        (_, Some(treasury)) => treasury,
-        (_, None) => return Ok(Answer::Refused(NONE.to_owned())),
+        None => return Ok(Answer::Refused(NONE.to_owned())),
     };
     let answer = match question {
         TreasuryQuestion::Show(looks) => {
@@ -117,13 +116,17 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             tokio::spawn(async move { treasury.ask(|answer| Asked::Look(true, answer)).await });
             TreasuryAnswer::Done("All addresses are being searched. How far that is: kilosat treasury".to_owned())
         }
-        TreasuryQuestion::Moves => unreachable!("answered above"),
+        TreasuryQuestion::Moves => moves(source).await?,
         TreasuryQuestion::Label(txid, label) => match source.label_onchain(txid, &label).await? {
             true => TreasuryAnswer::Done("Written beside it.".to_owned()),
             false => return Ok(Answer::Refused("there is no such transaction here. Nothing was changed".to_owned())),
         },
     };
     Ok(Answer::Treasury(Box::new(answer)))
+}
+
+async fn moves(source: &StatusSource) -> Result<TreasuryAnswer, Unanswered> {
+    Ok(TreasuryAnswer::Moves(Box::new(source.refill()), source.moves(MOVES_MAX).await?))
 }
 
 const NONE: &str = "this Kilosat has no on-chain wallet. Write wallet = \"segwit\" in the section [treasury] of kilosat.toml, or \

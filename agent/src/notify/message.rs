@@ -60,6 +60,12 @@ impl Message {
             }
             "move_undone" => format!("Move {number} was called off, for {}. {}", whole("cost_sat"), word("why")),
             "move_stuck" => format!("Move {number} does not go on: {}", word("why")),
+            "provider_away" => PROVIDER_AWAY.to_owned(),
+            "provider_back" => "Your Lightning provider answers again.".to_owned(),
+            "channel_closed" => format!(
+                "A Lightning channel was closed. {}. Its money comes back on the chain; the page shows when.",
+                word("why")
+            ),
             "money_wanted" => format!(
                 "There is too little spending money: {}. Please bring {}; the page makes an invoice for it.",
                 whole("spending_sat"),
@@ -84,8 +90,10 @@ fn sentence(text: &str) -> String {
 }
 
 const WORDS_MAX: usize = 300;
-const URGENT: [&str; 7] =
-    ["asked", "locked", "stop_button_lost", "fee_above_limit", "stray", "unproven", "money_wanted"];
+const PROVIDER_AWAY: &str = "Your Lightning provider has not answered for an hour, so nothing can be paid. Nothing is lost; \
+    Kilosat calls it again and closes nothing by itself.";
+const URGENT: [&str; 8] =
+    ["asked", "locked", "stop_button_lost", "fee_above_limit", "stray", "unproven", "money_wanted", "provider_away"];
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +115,14 @@ mod tests {
             "Logged in from 192.168.1.5."
         );
         assert_eq!(told(json!({"event": "access"})).unwrap(), "");
+        let moves =
+            json!({"event": "move_asked", "move": 3, "kind": "refill", "amount_sat": 200_000, "cost_max_sat": 900});
+        let text = told(moves).unwrap();
+        assert!(
+            text.starts_with("May 200000 sat be moved from your savings into spending money, for at most 900 sat?")
+        );
+        assert!(text.ends_with("kilosat treasury agree 3"), "{text}");
+        assert!(told(json!({"event": "provider_away"})).unwrap().contains("closes nothing by itself"));
         for quiet in ["interval", "due", "intent", "settled", "received", "switched", "set", "something new"] {
             assert_eq!(told(json!({"event": quiet})), None, "{quiet}");
         }

@@ -206,7 +206,6 @@ impl StatusSource {
             amount_sat: funds.free_sat,
             deposit_sat: 0,
             aside_sat: 0,
-            sat_per_vb,
             cost_max_sat,
             address: None,
         };

@@ -60,8 +60,6 @@ pub struct MoveRow {
     pub deposit_sat: u64,
     /// Of that, what the node keeps beside its channels.
     pub aside_sat: u64,
-    /// The fee rate of the savings' transaction.
-    pub sat_per_vb: u64,
     /// The most that it costs in all, as the owner saw it.
     pub cost_max_sat: u64,
     /// What it has cost so far.
@@ -97,8 +95,6 @@ pub struct NewMove {
     pub deposit_sat: u64,
     /// Of that, what the node keeps beside its channels.
     pub aside_sat: u64,
-    /// The fee rate of the savings' transaction.
-    pub sat_per_vb: u64,
     /// The most that it costs in all.
     pub cost_max_sat: u64,
     /// The owner's address that a sweep goes to; `None` for the savings.
@@ -201,10 +197,10 @@ impl Tx<'_> {
         state: MoveState,
         now: UnixMillis,
     ) -> Result<i64, StoreError> {
-        let sql = "INSERT INTO moves (kind, state, wallet, service, amount_sat, deposit_sat, aside_sat, sat_per_vb, cost_max_sat,
-                       address, asked_ms, changed_ms)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)";
-        let NewMove { kind, wallet, amount_sat, deposit_sat, aside_sat, sat_per_vb, cost_max_sat, address } = new;
+        let sql = "INSERT INTO moves (kind, state, wallet, service, amount_sat, deposit_sat, aside_sat, cost_max_sat, address,
+                       asked_ms, changed_ms)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)";
+        let NewMove { kind, wallet, amount_sat, deposit_sat, aside_sat, cost_max_sat, address } = new;
         self.prepared(sql)?.execute(params![
             kind.name(),
             state.name(),
@@ -213,7 +209,6 @@ impl Tx<'_> {
             amount_sat,
             deposit_sat,
             aside_sat,
-            sat_per_vb,
             cost_max_sat,
             address,
             now.0,
@@ -298,21 +293,20 @@ fn read(row: &Row<'_>) -> rusqlite::Result<MoveRow> {
         amount_sat: row.get(5)?,
         deposit_sat: row.get(6)?,
         aside_sat: row.get(7)?,
-        sat_per_vb: row.get(8)?,
-        cost_max_sat: row.get(9)?,
-        cost_sat: row.get(10)?,
-        address: row.get(11)?,
-        txid: row.get::<_, Option<_>>(12)?.map(Txid::from_byte_array),
-        channel: row.get(13)?,
-        before: row.get(14)?,
-        fault: row.get(15)?,
-        asked_at: UnixMillis(row.get(16)?),
-        changed_at: UnixMillis(row.get(17)?),
-        splices: row.get::<_, String>(18)? == "splice",
+        cost_max_sat: row.get(8)?,
+        cost_sat: row.get(9)?,
+        address: row.get(10)?,
+        txid: row.get::<_, Option<_>>(11)?.map(Txid::from_byte_array),
+        channel: row.get(12)?,
+        before: row.get(13)?,
+        fault: row.get(14)?,
+        asked_at: UnixMillis(row.get(15)?),
+        changed_at: UnixMillis(row.get(16)?),
+        splices: row.get::<_, String>(17)? == "splice",
     })
 }
 
-const COLUMNS: &str = "move, kind, state, wallet, service, amount_sat, deposit_sat, aside_sat, sat_per_vb, cost_max_sat, \
+const COLUMNS: &str = "move, kind, state, wallet, service, amount_sat, deposit_sat, aside_sat, cost_max_sat, \
     cost_sat, address, txid, channel, before, fault, asked_ms, changed_ms, way";
 const NAMES: [(MoveState, &str); 10] = [
     (MoveState::Asked, "asked"),

@@ -66,6 +66,8 @@ pub enum MoveStep {
         /// Where the money goes.
         address: String,
     },
+    /// Nothing comes of that.
+    NotSpliced,
     /// The transaction that takes it out is known.
     Spliced(Txid),
     /// It has its blocks, and the channel has so much less in it than what was moved.

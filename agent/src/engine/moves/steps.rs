@@ -107,6 +107,10 @@ impl Step<'_> {
                 let row = MoveRow { state, channel: Some(channel), before, address: Some(address), ..row };
                 self.put(row, "sweeping", Some(amount), None)?;
             }
+            (MoveStep::NotSpliced, MoveState::Sweeping) => {
+                let fault = Some(NO_SPLICE.to_owned());
+                self.end_move(MoveRow { fault, ..row }, MoveState::Undone, "undone")?;
+            }
             (MoveStep::Spliced(txid), MoveState::Sweeping) => {
                 self.put(MoveRow { state: MoveState::Arriving, txid: Some(txid), ..row }, "spliced", None, Some(txid))?;
             }
@@ -158,10 +162,7 @@ impl Step<'_> {
             return Ok(());
         };
         match row.state {
-            MoveState::Sweeping => {
-                let fault = Some(NO_SPLICE.to_owned());
-                self.end_move(MoveRow { fault, ..row }, MoveState::Undone, "undone")
-            }
+            MoveState::Sweeping => self.sweep_went(row, MoveStep::NotSpliced).map(drop),
             MoveState::Opening => {
                 self.tx.put_move(&MoveRow { splices: false, channel: None, before: None, ..row }, self.now.wall)
             }

@@ -33,7 +33,6 @@ fn refill(amount_sat: u64) -> NewMove {
         amount_sat,
         deposit_sat: amount_sat + 1_000,
         aside_sat: 0,
-        sat_per_vb: 1,
         cost_max_sat: 1_500,
         address: None,
     }
@@ -221,4 +220,20 @@ fn what_closing_channels_cost_is_booked_once_their_money_is_back() {
         compare(&mut world, 150_000);
     }
     assert!(world.snapshot().lock.is_some());
+}
+
+#[test]
+fn an_absent_provider_is_recorded_once_and_so_is_its_return() {
+    let mut world = world(true);
+    let now = world.now;
+    for is_away in [false, true, true, false, false, true] {
+        world.engine().note_provider(now, is_away).unwrap();
+    }
+    let events = world.engine().journal_after(0, 100).unwrap();
+    let events: Vec<_> = events
+        .iter()
+        .filter_map(|entry| entry.entry.as_ref()?.get("event")?.as_str())
+        .filter(|event| event.starts_with("provider"))
+        .collect();
+    assert_eq!(events, ["provider_away", "provider_back", "provider_away"]);
 }

@@ -8,6 +8,8 @@ mod node;
 #[cfg(feature = "node")]
 mod plan;
 #[cfg(feature = "node")]
+mod provider;
+#[cfg(feature = "node")]
 mod refill;
 #[cfg(feature = "node")]
 mod splice;
@@ -53,6 +55,8 @@ pub struct Mover {
     told: Option<bool>,
     #[cfg(feature = "node")]
     tries: node::Tries,
+    #[cfg(feature = "node")]
+    provider: provider::Provider,
 }
 
 impl Mover {
@@ -75,6 +79,8 @@ impl Mover {
             told: None,
             #[cfg(feature = "node")]
             tries: node::Tries::default(),
+            #[cfg(feature = "node")]
+            provider: provider::Provider::default(),
         };
         (mover, seen)
     }
@@ -98,7 +104,10 @@ impl Mover {
     /// How long until the next one.
     async fn round(&mut self) -> Result<Duration, Unanswered> {
         #[cfg(feature = "node")]
-        self.mind_closings().await?;
+        {
+            self.mind_closings().await?;
+            self.mind_provider().await?;
+        }
         #[cfg(feature = "node")]
         if let Some(pause) = self.go_on().await? {
             return Ok(pause);

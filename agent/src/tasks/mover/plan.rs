@@ -85,7 +85,6 @@ impl Mover {
             amount_sat,
             deposit_sat,
             aside_sat: deposit_sat.saturating_sub(amount_sat).saturating_sub(node_fee_sat),
-            sat_per_vb,
             cost_max_sat: own_fee_sat.saturating_add(node_fee_sat),
             address: None,
         }))
@@ -105,16 +104,7 @@ impl Mover {
         if amount_sat < crate::domain::refill::LEAST_SAT {
             return Err(NO_CHANNEL.to_owned());
         }
-        Ok(NewMove {
-            kind: MoveKind::Sweep,
-            wallet,
-            amount_sat,
-            deposit_sat: 0,
-            aside_sat: 0,
-            sat_per_vb,
-            cost_max_sat,
-            address,
-        })
+        Ok(NewMove { kind: MoveKind::Sweep, wallet, amount_sat, deposit_sat: 0, aside_sat: 0, cost_max_sat, address })
     }
 
     async fn begin(&self, rule: &RefillRule, new: NewMove) -> Result<Result<(), String>, Unanswered> {

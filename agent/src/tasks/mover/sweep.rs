@@ -53,7 +53,10 @@ impl Mover {
             Ok(()) => Ok(()),
             // The program is ending, so nobody knows.
             Err(fault) if fault.trouble == Trouble::NotReady => Ok(()),
-            Err(fault) => self.note(open, MoveStep::Undone(format!("{NO_SPLICE} {fault}"))).await,
+            Err(fault) => {
+                tracing::warn!(%fault, "money was not taken out of a channel");
+                self.note(open, MoveStep::NotSpliced).await
+            }
         }
     }
 
@@ -72,7 +75,7 @@ impl Mover {
         }
         match self.go_on_splicing(open, node, funds, Splice::Out).await? {
             true => Ok(()),
-            false => self.note(open, MoveStep::Undone(NO_SPLICE.to_owned())).await,
+            false => self.note(open, MoveStep::NotSpliced).await,
         }
     }
 
@@ -97,4 +100,3 @@ impl Mover {
 }
 
 const NOT_ENOUGH: &str = "No channel holds enough any more. Nothing was moved.";
-const NO_SPLICE: &str = "The provider did not agree to take money out of the channel. Nothing was moved.";

@@ -25,7 +25,6 @@ pub(super) async fn make_moves(source: &StatusSource) {
         amount_sat,
         deposit_sat,
         aside_sat: 25_000,
-        sat_per_vb: 4,
         cost_max_sat: 3_156,
         address: None,
     };

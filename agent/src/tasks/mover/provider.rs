@@ -1,0 +1,41 @@
+//! Whether the provider is there: nothing is closed by itself when it is not, and the owner is told.
+
+use super::Mover;
+use crate::lightning::node::Channel;
+use crate::tasks::Unanswered;
+
+/// What is known of the provider since this program started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Provider {
+    /// Since when no channel works although there are some, in monotonic ms.
+    away_since: Option<u64>,
+    /// What the engine was told last.
+    told: Option<bool>,
+}
+
+impl Mover {
+    /// Tells the engine once that the provider has been away for long, and once that it is back.
+    pub(super) async fn mind_provider(&mut self) -> Result<(), Unanswered> {
+        let Some(node) = self.lightning.node() else { return Ok(()) };
+        let Ok(funds) = node.funds().await else { return Ok(()) };
+        let is_away = nobody_answers(&funds.channels);
+        let now = self.clock.elapsed_ms();
+        let away_since = is_away.then(|| self.provider.away_since.unwrap_or(now));
+        self.provider.away_since = away_since;
+        let is_long = away_since.is_some_and(|since| now.saturating_sub(since) >= AWAY_MS);
+        // Away for a moment is no news, neither that it is nor that it is not any more.
+        if is_long == is_away && self.provider.told != Some(is_long) {
+            self.provider.told = Some(is_long);
+            self.engine.work(move |engine, now| engine.note_provider(now, is_long)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// There are channels, and none works.
+fn nobody_answers(channels: &[Channel]) -> bool {
+    let mut ready = channels.iter().filter(|channel| channel.is_ready).peekable();
+    ready.peek().is_some() && !ready.any(|channel| channel.is_usable)
+}
+
+const AWAY_MS: u64 = 3_600_000;
