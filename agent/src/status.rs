@@ -363,7 +363,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         wallet_age_ms: None,
         treasury: None,
         refill: None,
-        open_move: snapshot.open_move.map(MoveView::from),
+        open_move: snapshot.open_move.map(|row| MoveView::at(now.wall, row)),
         lightning,
         rate: None,
         flow: flow::flow(config, latest, now.monotonic),

@@ -67,16 +67,19 @@ impl Engine {
 }
 
 impl Step<'_> {
-    pub(super) fn on_channel_closed(&mut self, channel: &str, why: &str) -> Result<(), StoreError> {
-        self.record(json!({"event": "channel_closed", "channel": channel, "why": why}))?;
+    pub(super) fn on_channel_closed(&mut self, channel: &str, why: &str, had_money: bool) -> Result<(), StoreError> {
+        if had_money {
+            self.record(json!({"event": "channel_closed", "channel": channel, "why": why}))?;
+            return self.tx.set_meta(&format!("{CLOSING}:{}", self.rules.service), OPEN);
+        }
+        self.record(json!({"event": "channel_refused", "channel": channel, "why": why}))?;
         let open = self.tx.open_move(&self.rules.service)?;
-        // One that was asked for and came to nothing never had money in it.
         if let Some(row) = open.filter(|row| row.state == MoveState::Opening && !row.splices) {
             let fault = Some(format!("The provider did not take the channel; it is tried again. It said: {why}"));
             let changed_at = row.changed_at;
             self.tx.put_move(&MoveRow { fault, ..row }, changed_at)?;
         }
-        self.tx.set_meta(&format!("{CLOSING}:{}", self.rules.service), OPEN)
+        Ok(())
     }
 
     /// While money comes back from channels, what the node says it holds is counted twice or not at all.

@@ -121,6 +121,8 @@ pub enum Event {
         channel: String,
         /// Why, in the node's words.
         why: String,
+        /// It was made, so there is money that comes back.
+        had_money: bool,
     },
     /// The wallet can pay again; whatever waited for that is tried now.
     WalletReady,

@@ -245,7 +245,7 @@ impl Step<'_> {
             Event::Received { hash, amount } => self.on_received(&hash, amount),
             Event::Spliced { channel, txid } => self.on_spliced(&channel, txid),
             Event::SpliceFailed { channel } => self.on_splice_failed(&channel),
-            Event::ChannelClosed { channel, why } => self.on_channel_closed(&channel, &why),
+            Event::ChannelClosed { channel, why, had_money } => self.on_channel_closed(&channel, &why, had_money),
             Event::WalletReady => self.on_wallet_ready(),
             Event::Interlock(fault) => self.on_interlock(fault),
             Event::Compared(comparison) => self.on_compared(&comparison),

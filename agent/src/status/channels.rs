@@ -68,6 +68,9 @@ pub enum ChannelFault {
     /// There are no savings to bring money to.
     #[error("There are no savings on the chain here to bring it to. Nothing was moved.")]
     NoSavings,
+    /// A move goes through it.
+    #[error("A move goes through this channel just now. Nothing was closed; wait until it has ended.")]
+    InUse,
     /// Nothing is there to be brought.
     #[error("The node holds nothing beside its channels that it need not keep aside. Nothing was moved.")]
     Nothing,
@@ -180,6 +183,10 @@ impl StatusSource {
     /// [`ChannelFault`]: nothing was closed.
     pub async fn close_channel(&self, channel: &str) -> Result<(), ChannelFault> {
         let node = self.lightning.node().ok_or(ChannelFault::NoNode)?;
+        let open = self.engine.look(|engine| engine.open_move()).await?;
+        if open.is_some_and(|open| open.channel.as_deref() == Some(channel)) {
+            return Err(ChannelFault::InUse);
+        }
         let id = channel.to_owned();
         let noted = self.engine.work(move |engine, now| engine.note_closing_ordered(now, &id)).await;
         noted.map_err(Unanswered::from)?;

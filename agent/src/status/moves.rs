@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::StatusSource;
+use crate::domain::money::UnixMillis;
 use crate::engine::MoveStory;
 use crate::store::{MovePart, MoveRow, MoveState};
 use crate::tasks::{RefillView, Unanswered};
@@ -45,6 +46,8 @@ pub struct MoveView {
     pub away: Option<String>,
     /// Why it does not go on, or why it ended without moving anything.
     pub fault: Option<String>,
+    /// It can still be called off, or what the node holds for it be sent back.
+    pub can_be_undone: bool,
     /// When it began.
     pub began_ms: u64,
     /// What happened in it, oldest first; empty where only the move itself was asked for.
@@ -100,7 +103,10 @@ impl MoveView {
         lines.extend(
             self.is_asked().then(|| format!("  kilosat treasury agree {number}, or: kilosat treasury undo {number}")),
         );
-        lines.extend(self.can_be_undone().then(|| format!("  To take it back: kilosat treasury undo {number}")));
+        lines.extend(
+            (self.can_be_undone && !self.is_asked())
+                .then(|| format!("  To take it back: kilosat treasury undo {number}")),
+        );
         for MovePartView { what, sat, txid, .. } in &self.parts {
             let sat = sat.map_or_else(String::new, |sat| format!(", {sat} sat"));
             let txid = txid.as_ref().map_or_else(String::new, |txid| format!(", {txid}"));
@@ -118,16 +124,13 @@ impl MoveView {
     pub fn has_ended(&self) -> bool {
         [MoveState::Done, MoveState::Undone].iter().any(|state| state.name() == self.state)
     }
-
-    /// It can still be called off, or what the node holds for it be sent back.
-    pub fn can_be_undone(&self) -> bool {
-        [MoveState::Agreed, MoveState::Opening].iter().any(|state| state.name() == self.state)
-    }
 }
 
-impl From<MoveRow> for MoveView {
-    fn from(row: MoveRow) -> MoveView {
+impl MoveView {
+    /// As it stands at this time.
+    pub fn at(now: UnixMillis, row: MoveRow) -> MoveView {
         MoveView {
+            can_be_undone: row.can_be_undone(now),
             number: row.number,
             kind: row.kind.name().to_owned(),
             state: row.state.name().to_owned(),
@@ -151,12 +154,6 @@ impl From<MovePart> for MovePartView {
     }
 }
 
-impl From<MoveStory> for MoveView {
-    fn from(story: MoveStory) -> MoveView {
-        MoveView { parts: story.parts.into_iter().map(MovePartView::from).collect(), ..story.row.into() }
-    }
-}
-
 impl StatusSource {
     /// The newest moves with all their parts, newest first.
     ///
@@ -164,7 +161,12 @@ impl StatusSource {
     /// [`Unanswered`].
     pub async fn moves(&self, most: u32) -> Result<Vec<MoveView>, Unanswered> {
         let stories = self.engine.look(move |engine| engine.moves(most)).await?;
-        Ok(stories.into_iter().map(MoveView::from).collect())
+        let now = self.clock.now().wall;
+        let shown = |MoveStory { row, parts }| MoveView {
+            parts: parts.into_iter().map(MovePartView::from).collect(),
+            ..MoveView::at(now, row)
+        };
+        Ok(stories.into_iter().map(shown).collect())
     }
 
     /// The marks and what is known of the spending money, if the owner set marks.

@@ -27,7 +27,7 @@ pub use copy::{Copier, CopyFault, check_database, copy_database, is_without_past
 pub use journal::JournalEntry;
 pub use ledger::{Accounts, Posting};
 pub use meters::AgreementRow;
-pub use moves::{MoveKind, MovePart, MoveRow, MoveState, NewMove};
+pub use moves::{ASKED_LONG_MS, MoveKind, MovePart, MoveRow, MoveState, NewMove};
 pub use past::{BitcoinPrice, PaymentSummary, Standing, Story, Wanted};
 pub use payments::{NewPayment, PaymentRow};
 pub use purchases::{BY_HAND, PurchaseKind, PurchaseRow};

@@ -222,7 +222,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn put_move(&self, row: &MoveRow, now: UnixMillis) -> Result<(), StoreError> {
         let sql = "UPDATE moves SET state = ?2, cost_sat = ?3, address = ?4, txid = ?5, channel = ?6, before = ?7, fault = ?8,
-                       changed_ms = ?9, way = ?10
+                       changed_ms = ?9, way = ?10, cost_max_sat = ?11
                    WHERE move = ?1";
         self.prepared(sql)?.execute(params![
             row.number,
@@ -235,6 +235,7 @@ impl Tx<'_> {
             row.fault,
             now.0,
             if row.splices { "splice" } else { "channel" },
+            row.cost_max_sat,
         ])?;
         Ok(())
     }
@@ -274,6 +275,19 @@ impl MoveState {
 }
 
 impl MoveRow {
+    /// Whether its owner can still call it off, or have back what the node holds for it.
+    pub fn can_be_undone(&self, now: UnixMillis) -> bool {
+        let is_told = self.splices && self.channel.is_some();
+        let is_long = now.since(self.changed_at) > ASKED_LONG_MS;
+        match self.state {
+            MoveState::Asked | MoveState::Agreed => true,
+            MoveState::Opening => !is_told || is_long,
+            MoveState::Sweeping => is_long,
+            MoveState::Returning => self.kind == MoveKind::Sweep && self.address.is_none(),
+            _ => false,
+        }
+    }
+
     /// The balance of the node changes in a way that only shows once it is over.
     pub fn stirs_the_node(&self) -> bool {
         !self.state.is_final() && !matches!(self.state, MoveState::Asked | MoveState::Agreed)
@@ -306,6 +320,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<MoveRow> {
     })
 }
 
+/// A provider that has not agreed within a day will hardly do so.
+pub const ASKED_LONG_MS: u64 = 86_400_000;
 const COLUMNS: &str = "move, kind, state, wallet, service, amount_sat, deposit_sat, aside_sat, cost_max_sat, \
     cost_sat, address, txid, channel, before, fault, asked_ms, changed_ms, way";
 const NAMES: [(MoveState, &str); 10] = [

@@ -301,12 +301,18 @@ impl Step<'_> {
         let Some(row) = self.tx.open_move(&self.rules.service)?.filter(|row| row.number == number) else {
             return Ok(refused(ENDED));
         };
+        let is_told = row.splices && row.channel.is_some();
+        let can_be = row.can_be_undone(self.now.wall);
         match row.state {
-            MoveState::Asked | MoveState::Agreed => {
+            MoveState::Opening | MoveState::Sweeping if is_told && !can_be => Ok(refused(BEING_ASKED)),
+            MoveState::Sweeping => {
+                self.end_move(row, MoveState::Undone, "refused")?;
+                Ok(done("It is not waited for any more."))
+            }
+            MoveState::Asked | MoveState::Agreed | MoveState::Returning if can_be => {
                 self.end_move(row, MoveState::Undone, "refused")?;
                 Ok(done("Nothing was moved, and nothing is."))
             }
-            MoveState::Opening if row.splices && row.channel.is_some() => Ok(refused(BEING_ASKED)),
             MoveState::Opening => {
                 self.record(json!({"event": "move_returns", "move": number}))?;
                 self.put(MoveRow { state: MoveState::Returning, address: None, ..row }, "returning", None, None)?;
@@ -333,7 +339,9 @@ impl Step<'_> {
         let Some(row) = open else { return Ok(()) };
         let (before, now) = fees;
         let cost_sat = row.cost_sat.saturating_sub(before).saturating_add(now);
-        self.put(MoveRow { txid: Some(txid), cost_sat, ..row }, "paid", Some(now), Some(txid))
+        // The owner chose what that costs more.
+        let cost_max_sat = row.cost_max_sat.saturating_add(now.saturating_sub(before));
+        self.put(MoveRow { txid: Some(txid), cost_sat, cost_max_sat, ..row }, "paid", Some(now), Some(txid))
     }
 
     /// Whether the owner's own word may send `amount` with `fee`: stop, lock and the stop button hold.
@@ -385,6 +393,6 @@ const NOT_ASKED: &str = "Nobody asks about that move any more. Nothing was chang
 const ENDED: &str = "That move has ended. Nothing was changed.";
 const ON_ITS_WAY: &str = "It is on its way to the node and cannot be called back; once it has arrived there, it can be sent \
     back. Nothing was changed.";
-const BEING_ASKED: &str = "The provider is being asked just now to put it into the channel; that ends within minutes. Nothing was \
-    changed; try again then.";
+const BEING_ASKED: &str = "The provider is being asked just now, which most often ends within minutes. Nothing was changed; if it \
+    has not agreed within a day, it can be taken back.";
 const TOO_LATE: &str = "It cannot be taken back any more; it ends by itself. Nothing was changed.";

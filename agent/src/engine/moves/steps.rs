@@ -18,7 +18,11 @@ impl Step<'_> {
             (MoveStep::Stuck(why), _) => self.note_stuck(row, why.clone()),
             (
                 MoveStep::Undone(why),
-                MoveState::Asked | MoveState::Agreed | MoveState::Sweeping | MoveState::Confirming,
+                MoveState::Asked
+                | MoveState::Agreed
+                | MoveState::Sweeping
+                | MoveState::Arriving
+                | MoveState::Confirming,
             ) => {
                 self.end_move(MoveRow { fault: Some(why.clone()), ..row }, MoveState::Undone, "undone")?;
                 Ok(true)

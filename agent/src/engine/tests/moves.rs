@@ -167,6 +167,7 @@ fn what_is_on_the_way_is_booked_and_a_faster_transaction_takes_the_place_of_the_
     assert_eq!(world.account(Posting::SAVINGS_FEES), 900_000);
     let open = world.engine().open_move().unwrap().unwrap();
     assert_eq!((open.txid, open.cost_sat, open.state), (Some(txid(2)), 900, MoveState::Paying));
+    assert_eq!(open.cost_max_sat, 1_500 + 700, "the owner chose what it costs more");
     assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Refused(_)), "it is on its way");
     assert!(went(&mut world, 1, MoveStep::AtNode { channels: vec!["a".to_owned()], came_sat: 101_000 }));
     let sum = world.account(Posting::MOVING_AT_SAVINGS) + world.account(Posting::MOVING_AT_NODE);
@@ -203,7 +204,7 @@ fn what_closing_channels_cost_is_booked_once_their_money_is_back() {
         }));
     };
     compare(&mut world, 200_000);
-    world.handle(Event::ChannelClosed { channel: "c".to_owned(), why: "it was closed".to_owned() });
+    world.handle(Event::ChannelClosed { channel: "c".to_owned(), why: "it was closed".to_owned(), had_money: true });
     for _ in 0..3 {
         world.wait(HOUR);
         compare(&mut world, 120_000);
@@ -236,4 +237,41 @@ fn an_absent_provider_is_recorded_once_and_so_is_its_return() {
         .filter(|event| event.starts_with("provider"))
         .collect();
     assert_eq!(events, ["provider_away", "provider_back", "provider_away"]);
+}
+
+#[test]
+fn what_nobody_answers_can_be_called_off_and_what_has_left_cannot() {
+    let mut world = world(false);
+    save(&mut world);
+    let (now, back) = (world.now, NewMove { kind: MoveKind::Sweep, deposit_sat: 0, ..refill(65_000) });
+    world.engine().begin_return(now, &back).unwrap().unwrap();
+    assert!(world.engine().begin_return(now, &back).unwrap().is_err(), "one at a time");
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)), "nothing was sent yet");
+    assert_eq!(state(&mut world), None);
+    world.engine().begin_return(now, &back).unwrap().unwrap();
+    assert!(went(&mut world, 2, MoveStep::SendingBack("bcrt1p".to_owned())));
+    order(&mut world, Order::UndoMove(2));
+    assert_eq!(state(&mut world), Some(MoveState::Returning));
+    assert!(went(&mut world, 2, MoveStep::SentBack { txid: txid(4), amount_sat: 64_800, fee_sat: 200 }));
+    let ended = world.engine().moves(1).unwrap().remove(0).row;
+    assert_eq!((ended.state, ended.cost_sat), (MoveState::Done, 200));
+
+    plan(&mut world, &NewMove { deposit_sat: 0, ..refill(100_000) }).unwrap();
+    assert!(went(&mut world, 3, MoveStep::AtNode { channels: Vec::new(), came_sat: 0 }));
+    assert!(went(&mut world, 3, MoveStep::Topping { channel: "a".to_owned(), before_sat: 500_000 }));
+    assert!(matches!(order(&mut world, Order::UndoMove(3)), Verdict::Refused(_)));
+    world.wait(DAY + HOUR);
+    assert!(matches!(order(&mut world, Order::UndoMove(3)), Verdict::Done(_)), "a day without an answer");
+}
+
+#[test]
+fn a_channel_that_the_provider_refused_is_none_that_closed() {
+    let mut world = world(false);
+    plan(&mut world, &NewMove { deposit_sat: 0, ..refill(100_000) }).unwrap();
+    assert!(went(&mut world, 1, MoveStep::AtNode { channels: Vec::new(), came_sat: 0 }));
+    assert!(went(&mut world, 1, MoveStep::NotTopped { channels: Vec::new() }));
+    world.handle(Event::ChannelClosed { channel: "c".to_owned(), why: "too small".to_owned(), had_money: false });
+    assert!(!world.engine().has_closing_channels().unwrap());
+    let open = world.engine().open_move().unwrap().unwrap();
+    assert!(open.fault.is_some_and(|fault| fault.contains("did not take the channel") && fault.contains("too small")));
 }

@@ -3,6 +3,7 @@
 use bitcoin::hex::DisplayHex as _;
 use ldk_node::NodeError;
 use ldk_node::lightning::events::PaymentFailureReason;
+use ldk_node::lightning::ln::types::ChannelId;
 use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
 
 use crate::domain::invoice::{PaymentHash, Preimage};
@@ -86,7 +87,7 @@ pub(super) fn listed(payment: &PaymentDetails) -> Option<Listed> {
 }
 
 /// What the engine is told of a report; the error is a note for the log.
-pub(super) fn report(event: ldk_node::Event) -> Result<Event, String> {
+pub(super) fn report(event: ldk_node::Event, had_money: impl Fn(&ChannelId) -> bool) -> Result<Event, String> {
     use ldk_node::Event as Ldk;
     match event {
         Ldk::PaymentSuccessful { payment_hash, payment_preimage: Some(preimage), fee_paid_msat, .. } => {
@@ -106,7 +107,8 @@ pub(super) fn report(event: ldk_node::Event) -> Result<Event, String> {
         Ldk::SpliceFailed { user_channel_id, .. } => Ok(Event::SpliceFailed { channel: user_channel_id.0.to_string() }),
         Ldk::ChannelPending { channel_id, .. } => Err(format!("channel {} is being opened", channel_id.0.as_hex())),
         Ldk::ChannelReady { channel_id, .. } => Err(format!("channel {} is ready", channel_id.0.as_hex())),
-        Ldk::ChannelClosed { user_channel_id, reason, .. } => Ok(Event::ChannelClosed {
+        Ldk::ChannelClosed { channel_id, user_channel_id, reason, .. } => Ok(Event::ChannelClosed {
+            had_money: had_money(&channel_id),
             channel: user_channel_id.0.to_string(),
             why: reason.map_or_else(|| "no reason was given".to_owned(), |reason| reason.to_string()),
         }),

@@ -22,6 +22,32 @@ pub(super) fn balance(node: &Node) -> Balance {
     }
 }
 
+/// Whether the node watches the chain for a channel, so that there is something to come back.
+pub(super) fn has_money(node: &Node, channel: &ChannelId) -> bool {
+    let balances = node.list_balances();
+    let is_it = |balance: &LightningBalance| channel_of(balance) == channel;
+    let is_collected = |sweep: &PendingSweepBalance| match sweep {
+        PendingSweepBalance::PendingBroadcast { channel_id, .. }
+        | PendingSweepBalance::BroadcastAwaitingConfirmation { channel_id, .. }
+        | PendingSweepBalance::AwaitingThresholdConfirmations { channel_id, .. } => {
+            channel_id.as_ref() == Some(channel)
+        }
+    };
+    balances.lightning_balances.iter().any(is_it)
+        || balances.pending_balances_from_channel_closures.iter().any(is_collected)
+}
+
+fn channel_of(balance: &LightningBalance) -> &ChannelId {
+    match balance {
+        LightningBalance::ClaimableOnChannelClose { channel_id, .. }
+        | LightningBalance::ClaimableAwaitingConfirmations { channel_id, .. }
+        | LightningBalance::ContentiousClaimable { channel_id, .. }
+        | LightningBalance::MaybeTimeoutClaimableHTLC { channel_id, .. }
+        | LightningBalance::MaybePreimageClaimableHTLC { channel_id, .. }
+        | LightningBalance::CounterpartyRevokedOutputClaimable { channel_id, .. } => channel_id,
+    }
+}
+
 /// In msat: in channels, on the chain, and on the way between. What is swept already may be in the on-chain balance.
 fn all_of_it(balances: &BalanceDetails, channels: &[ChannelDetails]) -> u64 {
     let in_channels = channels.iter().map(|channel| ours_msat(channel, of_channel(channel, balances)));
@@ -86,13 +112,14 @@ fn ours_msat(channel: &ChannelDetails, monitored: Option<(u64, u64)>) -> u64 {
     }
 }
 
-/// Told from what its transaction costs: one with anchors is larger by 400 units of weight (BOLT 3, appendix A).
+/// Told from what its transaction takes: the fee of one with anchors (BOLT 3, appendix A) and perhaps what is left of a satoshi,
+/// or as much more as an anchor that is left out with the other side's dust. Of one without anchors it is less, whatever dust
+/// is in it.
 fn has_anchors(channel: &ChannelDetails, fee_sat: u64) -> bool {
-    let halfway =
-        u64::from(channel.feerate_sat_per_1000_weight).saturating_mul((PLAIN_WEIGHT + ANCHORS_WEIGHT) / 2) / 1_000;
-    fee_sat > halfway
+    let fee_with = u64::from(channel.feerate_sat_per_1000_weight).saturating_mul(ANCHORS_WEIGHT) / 1_000;
+    matches!(fee_sat.checked_sub(fee_with), Some(0..=1 | ANCHOR_SAT..))
 }
 
-const PLAIN_WEIGHT: u64 = 724;
+const ANCHOR_SAT: u64 = 330;
 const ANCHORS_WEIGHT: u64 = 1_124;
 const ANCHORS_MSAT: u64 = 660_000;

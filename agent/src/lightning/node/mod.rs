@@ -223,7 +223,7 @@ impl NodeService {
     pub(super) async fn next_report(&self) -> Option<Event> {
         loop {
             let event = self.node.next_event_async().await;
-            match report(event) {
+            match report(event, |channel| funds::has_money(&self.node, channel)) {
                 Ok(report) => return Some(report),
                 Err(note) => {
                     tracing::info!("{note}");

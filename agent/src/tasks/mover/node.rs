@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bitcoin::Txid;
+use bitcoin::{Network, Txid};
 
-use super::Mover;
+use super::{Mover, RefillView};
+use crate::domain::refill::node_fee_max_sat;
 use crate::engine::MoveStep;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
 use crate::store::{MoveKind, MoveRow, MoveState};
@@ -60,7 +61,12 @@ impl Mover {
     pub(super) async fn mind_closings(&self) -> Result<(), Unanswered> {
         let Some(node) = self.lightning.node() else { return Ok(()) };
         match self.engine.look(|engine| engine.has_closing_channels()).await? {
-            true if node.funds().await.is_ok_and(|funds| funds.closing.is_empty()) => {
+            // What is worth less than its fee stays where it is.
+            true if node
+                .funds()
+                .await
+                .is_ok_and(|funds| funds.closing.iter().all(|closing| closing.sat < WORTH_SAT)) =>
+            {
                 Ok(self.engine.work(|engine, now| engine.note_channels_settled(now)).await?)
             }
             _ => Ok(()),
@@ -75,8 +81,7 @@ impl Mover {
         };
         let Some(node) = self.lightning.node() else { return Ok(Some(PAUSE)) };
         let Ok(funds) = node.funds().await else { return Ok(Some(PAUSE)) };
-        let spending_sat = Some(funds.spending_sat());
-        self.show(super::RefillView { spending_sat, ..super::RefillView::default() });
+        self.show_while_open(&open, funds.spending_sat()).await?;
         if self.tries.of != Some((open.number, open.state)) {
             self.tries = Tries { of: Some((open.number, open.state)), ..Tries::default() };
         }
@@ -94,6 +99,18 @@ impl Mover {
         }
         self.mind_the_chain(&open).await?;
         Ok(Some(PAUSE))
+    }
+
+    /// A move that does not go on may let spending money run dry.
+    async fn show_while_open(&mut self, open: &MoveRow, spending_sat: u64) -> Result<(), Unanswered> {
+        let rule = self.settings.config().refill.clone();
+        match (rule.filter(|rule| spending_sat < rule.low_sat), &open.fault) {
+            (Some(rule), Some(why)) => self.want(&rule, spending_sat, why).await,
+            _ => {
+                self.show(RefillView { spending_sat: Some(spending_sat), ..RefillView::default() });
+                Ok(())
+            }
+        }
     }
 
     async fn wait_for_answer(&self, open: &MoveRow) -> Result<(), Unanswered> {
@@ -149,9 +166,16 @@ impl Mover {
         self.treasury.clone().filter(|savings| savings.view().id == open.wallet)
     }
 
-    /// The fee rate of now, as far as the savings know it.
+    /// The fee rate of now, as far as the savings know it; a test chain has none.
     pub(super) fn sat_per_vb(&self) -> Option<u64> {
-        self.treasury.as_ref().map(|savings| savings.view().fees.hour.max(1))
+        let view = self.treasury.as_ref()?.view();
+        (!view.fees.is_guess || self.settings.config().network == Network::Regtest).then(|| view.fees.hour.max(1))
+    }
+
+    /// Whether what the node would pay to the chain now is more than the owner has agreed to, or not known.
+    pub(super) fn is_dearer(&self, open: &MoveRow, virtual_bytes: u64) -> bool {
+        let cost = self.sat_per_vb().map(|rate| open.cost_sat.saturating_add(node_fee_max_sat(virtual_bytes, rate)));
+        cost.is_none_or(|cost| cost > open.cost_max_sat)
     }
 
     /// Has the savings ask the chain, not too often.
@@ -211,6 +235,7 @@ pub(super) fn channel_of<'f>(open: &MoveRow, funds: &'f NodeFunds) -> Option<&'f
     funds.channels.iter().find(|channel| Some(&channel.id) == open.channel.as_ref())
 }
 
+const WORTH_SAT: u64 = 2_000;
 const PAUSE: Duration = Duration::from_secs(2);
 const LOOK_MS: u64 = 60_000;
 /// The first wait between two tries, doubled so often at most.
@@ -225,4 +250,6 @@ const SLOW: &str = "The chain has not confirmed it for six hours. It goes on by 
 pub(super) const OTHER_SAVINGS: &str =
     "The savings that this move is about are not in the settings any more; put them back to let it end.";
 pub(super) const PROVIDER_AWAY: &str = "The provider does not answer now; the move waits until it does.";
+pub(super) const NO_RATE: &str =
+    "What a transaction costs now is not known yet, since no chain source has told; nothing is moved before.";
 pub(super) const DEARER: &str = "Network fees are higher now than what you agreed to; the move waits until they fall.";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::node::NO_RATE;
 use super::{Mover, RefillView, SOON};
 use crate::domain::refill::{Need, OPENING_VB, RefillRule, SPLICE_VB, SweepTo, node_fee_max_sat};
 use crate::lightning::node::{Channel, NodeFunds};
@@ -59,7 +60,7 @@ impl Mover {
         amount_sat: u64,
     ) -> Result<Result<NewMove, String>, Unanswered> {
         let view = savings.view();
-        let sat_per_vb = view.fees.hour.max(1);
+        let Some(sat_per_vb) = self.sat_per_vb() else { return Ok(Err(NO_RATE.to_owned())) };
         let node_fee_sat = node_fee_max_sat(OPENING_VB, sat_per_vb);
         let needed = amount_sat.saturating_add(node_fee_sat).saturating_add(funds.aside_sat);
         let deposit_sat = match needed.saturating_sub(funds.free_sat) {
@@ -125,8 +126,6 @@ const PENDING: &str = "A channel is being made; nothing is moved until it works.
 const NO_SAVINGS: &str = "There are no savings on the chain here.";
 const WATCHED: &str = "The key of your savings is not on this device, so it cannot fill the spending money up.";
 const NO_LSP: &str = "The node has no LSP to open a channel to.";
-const NO_RATE: &str =
-    "Without savings on the chain Kilosat does not know what a transaction costs, so nothing is swept.";
 const NO_CHANNEL: &str = "No channel that works now holds enough to take something out of it.";
 /// Nobody can spend less.
 const DEPOSIT_LEAST_SAT: u64 = 1_000;

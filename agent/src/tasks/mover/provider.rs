@@ -23,8 +23,9 @@ impl Mover {
         let away_since = is_away.then(|| self.provider.away_since.unwrap_or(now));
         self.provider.away_since = away_since;
         let is_long = away_since.is_some_and(|since| now.saturating_sub(since) >= AWAY_MS);
-        // Away for a moment is no news, neither that it is nor that it is not any more.
-        if is_long == is_away && self.provider.told != Some(is_long) {
+        // Away for a moment is no news, and neither is that there is no channel any more.
+        let is_back = funds.channels.iter().any(|channel| channel.is_usable);
+        if (is_long || is_back) && self.provider.told != Some(is_long) {
             self.provider.told = Some(is_long);
             self.engine.work(move |engine, now| engine.note_provider(now, is_long)).await?;
         }

@@ -1,7 +1,7 @@
 //! From the savings to the node and into a channel; or back, where its owner wants that.
 
 use super::Mover;
-use super::node::{DEARER, Expected, OTHER_SAVINGS, PROVIDER_AWAY, before_sat, channel_of};
+use super::node::{DEARER, Expected, NO_RATE, OTHER_SAVINGS, PROVIDER_AWAY, before_sat, channel_of};
 use super::plan::widest;
 use super::splice::Splice;
 use crate::domain::refill::{OPENING_VB, SENDING_VB, node_fee_max_sat};
@@ -36,7 +36,7 @@ impl Mover {
         if let Err(why) = self.may_go_on(open).await? {
             return self.stuck(open, &why).await;
         }
-        let sat_per_vb = savings.view().fees.hour.max(1);
+        let Some(sat_per_vb) = self.sat_per_vb() else { return self.stuck(open, NO_RATE).await };
         let wish = Wish { to, sum: Sum::Sat(open.deposit_sat), sat_per_vb, coins: Vec::new() };
         let draft = match savings.ask(|answer| Asked::Draft(wish, answer)).await? {
             Ok(draft) => draft,
@@ -151,8 +151,7 @@ impl Mover {
         if let Err(why) = self.may_go_on(open).await? {
             return Ok(Some(why));
         }
-        let cost = self.sat_per_vb().map(|rate| open.cost_sat.saturating_add(node_fee_max_sat(OPENING_VB, rate)));
-        Ok(cost.is_none_or(|cost| cost > open.cost_max_sat).then(|| DEARER.to_owned()))
+        Ok(self.is_dearer(open, OPENING_VB).then(|| DEARER.to_owned()))
     }
 
     async fn note_opened(&self, open: &MoveRow, node: &NodeService, channel: &Channel) -> Result<(), Unanswered> {
@@ -196,6 +195,10 @@ impl Mover {
         }
         let Some(savings) = self.savings(open) else { return self.stuck(open, OTHER_SAVINGS).await };
         let Some(address) = &open.address else {
+            // Until then its owner can still call it off.
+            if open.kind == MoveKind::Sweep && self.is_dearer(open, SENDING_VB) {
+                return self.stuck(open, DEARER).await;
+            }
             let fresh = savings.ask(|answer| Asked::Address(true, answer)).await?;
             return match fresh {
                 Ok(fresh) => self.note(open, MoveStep::SendingBack(fresh.address)).await,
@@ -228,12 +231,6 @@ impl Mover {
         }
         if let Err(why) = self.may_go_on(open).await? {
             return self.stuck(open, &why).await;
-        }
-        let rate = self.sat_per_vb().unwrap_or(1);
-        if open.cost_sat.saturating_add(node_fee_max_sat(SENDING_VB, rate)) > open.cost_max_sat
-            && open.kind == MoveKind::Sweep
-        {
-            return self.stuck(open, DEARER).await;
         }
         self.tries.sent_at = Some(now);
         match node.send_back(address).await {

@@ -1,10 +1,12 @@
 //! Changing what a channel holds: what the node has agreed to do it goes on with, over restarts too, until it reports an end.
 
 use super::Mover;
-use super::node::{PROVIDER_AWAY, channel_of};
+use super::node::{DEARER, PROVIDER_AWAY, channel_of};
+use crate::domain::refill::{OPENING_VB, SPLICE_VB};
+use crate::engine::MoveStep;
 use crate::lightning::Trouble;
 use crate::lightning::node::{NodeFunds, NodeService};
-use crate::store::MoveRow;
+use crate::store::{ASKED_LONG_MS, MoveRow};
 use crate::tasks::Unanswered;
 
 /// Which way.
@@ -33,12 +35,22 @@ impl Mover {
             self.stuck(open, PROVIDER_AWAY).await?;
             return Ok(true);
         }
+        if open.fault.as_deref() == Some(PROVIDER_AWAY) {
+            self.note(open, MoveStep::Stuck(None)).await?;
+        }
         if self.tries.told {
+            if self.clock.now().wall.since(open.changed_at) > ASKED_LONG_MS {
+                self.stuck(open, NO_ANSWER).await?;
+            }
             // Refused, and no word for as long as the channel worked: there was nothing to go on with.
             return Ok(self.tries.refused_at.is_none_or(|since| now.saturating_sub(since) < REFUSED_MS));
         }
         if let Err(why) = self.may_go_on(open).await? {
             self.stuck(open, &why).await?;
+            return Ok(true);
+        }
+        if self.is_dearer(open, if way == Splice::In { OPENING_VB } else { SPLICE_VB }) {
+            self.stuck(open, DEARER).await?;
             return Ok(true);
         }
         self.tries.told = true;
@@ -58,3 +70,5 @@ impl Mover {
 
 /// Once both sides are there, it takes seconds.
 const REFUSED_MS: u64 = 3_600_000;
+const NO_ANSWER: &str =
+    "The provider has been asked for a day and has not agreed. You can take it back, or go on waiting.";

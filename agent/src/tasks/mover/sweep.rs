@@ -4,7 +4,7 @@ use super::Mover;
 use super::node::{DEARER, Expected, OTHER_SAVINGS, PROVIDER_AWAY, before_sat, channel_of};
 use super::plan::widest;
 use super::splice::Splice;
-use crate::domain::refill::{SPLICE_VB, node_fee_max_sat};
+use crate::domain::refill::SPLICE_VB;
 use crate::engine::MoveStep;
 use crate::lightning::Trouble;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
@@ -31,7 +31,7 @@ impl Mover {
             return self.stuck(open, &why).await;
         }
         // The node takes the fee rate of now.
-        if self.sat_per_vb().is_none_or(|rate| node_fee_max_sat(SPLICE_VB, rate) > open.cost_max_sat) {
+        if self.is_dearer(open, SPLICE_VB) {
             return self.stuck(open, DEARER).await;
         }
         let address = match (&open.address, self.savings(open)) {
@@ -81,17 +81,26 @@ impl Mover {
 
     pub(super) async fn await_arrival(&mut self, open: &MoveRow, funds: &NodeFunds) -> Result<(), Unanswered> {
         self.look(open);
-        if !open.wallet.is_empty() {
-            let Some(savings) = self.savings(open) else { return self.stuck(open, OTHER_SAVINGS).await };
-            match self.arrived(open, &savings, Expected::Sat(open.amount_sat)).await? {
-                Some(arrival) if arrival.height.is_some() => {}
-                _ => return Ok(()),
+        let is_away = open.wallet.is_empty();
+        let has_arrived = match self.savings(open) {
+            Some(savings) => {
+                let arrival = self.arrived(open, &savings, Expected::Sat(open.amount_sat)).await?;
+                arrival.is_some_and(|arrival| arrival.height.is_some())
             }
-        }
-        let Some(channel) = channel_of(open, funds) else {
-            // It closed meanwhile; what the transaction cost is part of what that costs.
-            return self.note(open, MoveStep::Taken { fee_sat: 0 }).await;
+            None if is_away => false,
+            None => return self.stuck(open, OTHER_SAVINGS).await,
         };
+        let Some(channel) = channel_of(open, funds) else {
+            return match (has_arrived, funds.closing.is_empty()) {
+                // It closed afterwards; what the transaction cost is part of what that costs.
+                (true, _) => self.note(open, MoveStep::Taken { fee_sat: 0 }).await,
+                (false, true) => self.note(open, MoveStep::Undone(CLOSED_FIRST.to_owned())).await,
+                (false, false) => Ok(()),
+            };
+        };
+        if !has_arrived && !is_away {
+            return Ok(());
+        }
         match before_sat(open).saturating_sub(channel.value_sat).checked_sub(open.amount_sat) {
             Some(fee_sat) => self.note(open, MoveStep::Taken { fee_sat }).await,
             None => Ok(()),
@@ -99,4 +108,6 @@ impl Mover {
     }
 }
 
+const CLOSED_FIRST: &str = "The channel was closed before it was certain that the money had left it. What was in it came back \
+    beside the channels, unless it is at the address after all.";
 const NOT_ENOUGH: &str = "No channel holds enough any more. Nothing was moved.";
