@@ -46,11 +46,13 @@ impl Mover {
     /// The savings, if this device can spend them and there is somebody to open a channel to.
     fn savings_to_spend(&self) -> Result<Treasury, &'static str> {
         let savings = self.treasury.clone().ok_or(NO_SAVINGS)?;
-        match () {
-            () if savings.view().kind == "watch-only" => Err(WATCHED),
-            () if self.settings.config().node.lsp.is_none() => Err(NO_LSP),
-            () => Ok(savings),
+        if savings.view().kind == "watch-only" {
+            return Err(WATCHED);
         }
+        if self.settings.config().node.lsp.is_none() {
+            return Err(NO_LSP);
+        }
+        Ok(savings)
     }
 
     async fn plan_refill(
