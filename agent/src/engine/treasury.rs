@@ -230,10 +230,14 @@ impl Step<'_> {
     }
 
     /// The owner's own word, as for a payment by hand: stop and lock hold, the limits are those of what is paid unasked. A
-    /// move was judged when it was agreed to.
+    /// move passes its own limits once more.
     fn may_spend(&mut self, spend: &Spend) -> Result<Result<(), String>, StoreError> {
         let msat = |sat: u64| Msat(sat.saturating_mul(MSAT_PER_SAT));
         if let Err(why) = self.own_word(msat(spend.amount_sat), msat(spend.fee_sat))? {
+            return Ok(Err(why));
+        }
+        let judged = spend.of_move.map(|number| self.move_may_go_on(number)).transpose()?;
+        if let Some(Err(why)) = judged {
             return Ok(Err(why));
         }
         match spend.of_move {

@@ -285,7 +285,7 @@ impl Step<'_> {
     }
 
     /// What has not begun to move passes the limits of now once more; what has goes on unless everything is halted.
-    fn move_may_go_on(&self, number: i64) -> Result<Result<(), String>, StoreError> {
+    pub(super) fn move_may_go_on(&self, number: i64) -> Result<Result<(), String>, StoreError> {
         let Some(row) = self.move_in(number, &[MoveState::Agreed])? else {
             return self.own_word(Msat::ZERO, Msat::ZERO);
         };

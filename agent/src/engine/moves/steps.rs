@@ -185,9 +185,8 @@ impl Step<'_> {
         }
         let was = sides(&known.purpose, false, known.net_sat, known.fee_sat);
         let is = sides(&known.purpose, true, known.net_sat, known.fee_sat);
-        let postings: Vec<_> = was.iter().map(|side| Posting(side.0, -signed(side.1))).collect();
-        let postings: Vec<_> =
-            postings.into_iter().chain(is.iter().map(|side| Posting(side.0, signed(side.1)))).collect();
+        let taken_back = was.map(|(account, sat)| Posting(account, -signed(sat)));
+        let postings = [taken_back, is.map(|(account, sat)| Posting(account, signed(sat)))].concat();
         self.tx.post(self.now.wall, None, &postings)?;
         self.tx.put_onchain(&row.wallet, &OnchainTx { of_move: Some(number), ..known }, None)?;
         self.add_part(number, "in-savings", None, Some(*txid))?;

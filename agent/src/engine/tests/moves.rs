@@ -147,6 +147,7 @@ fn without_a_rule_and_while_payments_are_halted_nothing_begins_or_goes_on() {
     world.rules = Rules { refill: Some(RefillRule { per_move_sat: 100_000, ..marks(false) }), ..rules() };
     world.adopt();
     assert!(world.engine().move_may_go_on(now, 1).unwrap().is_err());
+    assert!(spend(&mut world, 1, 200, Some(1), None).is_err(), "nor does it leave");
     world.rules = Rules { refill: Some(marks(false)), ..rules() };
     world.adopt();
     assert_eq!(world.engine().move_may_go_on(now, 1).unwrap(), Ok(()));
