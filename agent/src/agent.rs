@@ -4,33 +4,36 @@ mod fault;
 mod instance;
 mod listening;
 mod renewal;
+mod servers;
 mod successor;
 mod wallets;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 pub use self::fault::AgentError;
-use self::listening::Door;
+use self::listening::Entrances;
 use self::renewal::Lasting;
 pub use self::renewal::Turn;
+use self::servers::start_servers;
 pub(crate) use self::successor::{NEXT, NothingWaits, WORDS_CHECKED, let_words_wait};
 pub use self::wallets::wallet;
 use self::wallets::{start_mover, start_node, start_treasury};
 use crate::access::Access;
-use crate::backup::{self, Backups};
+use crate::backup::Backups;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::rate::Currency;
-use crate::engine::{Effect, Engine, EngineError, Event, Rules, forget_empty_node};
+use crate::engine::{Effect, Engine, EngineError, Rules, forget_empty_node};
+use crate::heartbeats::Heartbeats;
 use crate::history::{History, Recorder};
 use crate::http::HttpFault;
 use crate::latest::Latest;
@@ -41,16 +44,16 @@ use crate::settings::Settings;
 use crate::status::{StatusSource, WalletView};
 use crate::store::Store;
 use crate::tasks::{
-    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, RateView, StopButton, Surroundings, compare_wallet,
-    lines, publish_costs, watch_meter, watch_rate,
+    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, RateView, StopButton, Surroundings, lines,
+    watch_meter, watch_rate,
 };
 use crate::web::PageIdentity;
-use crate::{control, web};
 
 /// The running agent.
 pub struct Agent {
     status: StatusSource,
-    door: Option<Door>,
+    entrances: Entrances,
+    hearts: Heartbeats,
     /// `None` once it was heard.
     engine_end: Option<oneshot::Receiver<Result<(), EngineError>>>,
     stop: watch::Sender<bool>,
@@ -70,21 +73,29 @@ impl Agent {
     /// # Errors
     /// [`AgentError`]; nothing runs then.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Agent, AgentError> {
-        Agent::start_with(settings, clock, Lasting::default()).await
+        Agent::start_at(settings, clock, None).await
+    }
+
+    /// The same; the command line asks at the socket that was handed over, where the configuration says so too.
+    ///
+    /// # Errors
+    /// [`AgentError`]; nothing runs then.
+    pub async fn start_at(settings: Settings, clock: Clock, handed: Option<UnixListener>) -> Result<Agent, AgentError> {
+        let lasting = Lasting { entrances: Entrances::with(handed), ..Lasting::default() };
+        Agent::start_with(settings, clock, lasting).await
     }
 
     async fn start_with(settings: Settings, clock: Clock, lasting: Lasting) -> Result<Agent, AgentError> {
         let config = settings.config();
         let lock = lock_state(&config.state_directory)?;
-        let mut gpio = Gpio::open(&config, &clock);
-        let door = Door::open(config.web_listen, lasting.door).await?;
-        let web = door.as_ref().map(Door::listener).transpose()?;
+        let hearts = Heartbeats::new(clock.clone());
+        let mut gpio = Gpio::open(&config, &clock, &hearts);
+        let (entrances, web, socket) = lasting.entrances.open(&config).await?;
         let page = match &web {
             Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
             None => PageIdentity::default(),
         };
         let Money { store, is_another, is_doubtful } = open_money(&config, &clock)?;
-        let socket = listen_control(&config.state_directory)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
         let (memory, recorder) = (Memory::load(&config.state_directory), Recorder::default());
@@ -98,7 +109,7 @@ impl Agent {
         button.map(|button| servers.spawn(button.watch(engine.clone())));
         servers.spawn(history.clone().run());
         let (stop, stopped) = watch::channel(false);
-        let (mut meters, devices) = start_meters(lines, &memory, &engine, &latest, &clock, &stopped);
+        let (mut meters, devices) = start_meters(lines, &memory, &engine, &latest, &hearts, &stopped);
         let around = Surroundings::of(&engine, &latest, &clock, stopped);
         gpio.start(&config, &around, &mut meters, &mut servers);
         drop(around);
@@ -131,7 +142,7 @@ impl Agent {
         let performer = start_performer(&parts, queue);
         let servers = outside.start(start_servers(servers, &parts, web, socket), &parts);
         let engine_end = Some(engine_end);
-        Ok(Agent { status: parts, door, engine_end, stop, meters, gpio, performer, servers, _lock: lock })
+        Ok(Agent { status: parts, entrances, hearts, engine_end, stop, meters, gpio, performer, servers, _lock: lock })
     }
 
     /// What the page and the CLI show.
@@ -141,7 +152,12 @@ impl Agent {
 
     /// Where the page is served, if it is.
     pub fn web_address(&self) -> Option<SocketAddr> {
-        self.door.as_ref().map(Door::address)
+        self.entrances.web_address()
+    }
+
+    /// Whether the loops turn that must turn.
+    pub fn hearts(&self) -> &Heartbeats {
+        &self.hearts
     }
 
     async fn failed(&mut self) -> AgentError {
@@ -230,11 +246,6 @@ fn open_money(config: &Config, clock: &Clock) -> Result<Money, AgentError> {
     Ok(Money { store, is_another, is_doubtful })
 }
 
-fn listen_control(directory: &Path) -> Result<UnixListener, AgentError> {
-    let path = control::socket_path(directory);
-    control::listen(&path).map_err(|source| AgentError::StateDirectory { path: path.display().to_string(), source })
-}
-
 /// What the configuration allows, as the engine needs it. Without `wallet`, the built-in node pays.
 pub(crate) fn rules(config: &Config, wallet: Option<&LightningService>) -> Rules {
     Rules {
@@ -262,13 +273,14 @@ fn start_meters(
     memory: &Memory,
     engine: &EngineHandle,
     latest: &Latest,
-    clock: &Clock,
+    hearts: &Heartbeats,
     stopped: &watch::Receiver<bool>,
 ) -> (JoinSet<()>, Devices) {
-    let mut meters = JoinSet::new();
+    let (mut meters, clock) = (JoinSet::new(), hearts.clock());
     let Lines { buses, watched, shared, devices } = lines;
     for bus in buses {
-        meters.spawn(until(stopped.clone(), bus.run()));
+        let line = hearts.heart("a line with meters");
+        meters.spawn(until(stopped.clone(), line.of(bus.run())));
     }
     for line in shared {
         meters.spawn(until(stopped.clone(), line.serve(latest.clone())));
@@ -326,71 +338,7 @@ impl Outside {
     }
 }
 
-/// The page, the CLI's socket, the wallet's reports and the engine's clock ticks.
-fn start_servers(
-    mut servers: JoinSet<()>,
-    parts: &StatusSource,
-    web: Option<TcpListener>,
-    socket: UnixListener,
-) -> JoinSet<()> {
-    if let Some(listener) = web {
-        servers.spawn(web::serve(listener, parts.clone()));
-    }
-    servers.spawn(control::serve(socket, parts.clone()));
-    servers.spawn(forward_reports(parts.lightning.clone(), parts.engine.clone()));
-    servers.spawn(compare_wallet(parts.lightning.clone(), parts.engine.clone(), parts.clock.clone()));
-    servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
-    servers.spawn(tick(parts.engine.clone()));
-    let StatusSource { settings, engine, latest, clock, .. } = parts.clone();
-    servers.spawn(publish_costs(settings, engine, latest, clock));
-    servers.spawn(watch_file(parts.clone()));
-    servers.spawn(backup::run(parts.clone()));
-    servers
-}
-
-/// Each report is committed before the wallet may forget it, so none is lost; the engine ignores repetitions.
-async fn forward_reports(lightning: LightningService, engine: EngineHandle) {
-    while let Some(report) = lightning.next_report().await {
-        if engine.submit(report).await.is_err() {
-            return;
-        }
-        lightning.report_handled().await;
-    }
-}
-
-async fn announce_ready(lightning: LightningService, engine: EngineHandle) {
-    loop {
-        lightning.next_ready().await;
-        if engine.submit(Event::WalletReady).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Takes up what somebody changes in the configuration file by hand.
-async fn watch_file(source: StatusSource) {
-    let mut beat = interval(FILE_LOOKS);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        beat.tick().await;
-        source.look_for_changes_by_hand().await;
-    }
-}
-
-async fn tick(engine: EngineHandle) {
-    let mut beat = interval(TICK);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        beat.tick().await;
-        if engine.submit(Event::Tick).await.is_err() {
-            return;
-        }
-    }
-}
-
-const FILE_LOOKS: Duration = Duration::from_secs(2);
 const EFFECTS_MAX: usize = 256;
-const TICK: Duration = Duration::from_millis(500);
 const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
 const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use kilosat::backup::{NOT_IN_IT, RECOVERY, RestoreFault, restore};
 use kilosat::clock::Clock;
 use kilosat::config::ConfigError;
-use kilosat::control::{ControlError, ask_backup};
+use kilosat::control::{ControlError, ask_backup, ask_to_verify};
 
 use crate::access_commands::read_hidden;
 use crate::cli::ConfigFile;
@@ -17,6 +17,8 @@ use crate::cli::ConfigFile;
 pub enum BackupCommand {
     /// Make a backup now, encrypted so that your words open it and nothing else does, and read it back.
     Backup(BackupOptions),
+    /// Look at all of the money database of the running agent: pages, sums, and the chain of the journal.
+    Verify(ConfigFile),
     /// Restore a backup into an empty state directory, where no Kilosat runs. Payments stay locked until you have looked.
     Restore(RestoreOptions),
 }
@@ -70,6 +72,7 @@ impl BackupCommand {
     pub async fn perform(self) -> Result<String, BackupCommandError> {
         match self {
             BackupCommand::Backup(options) => options.perform().await,
+            BackupCommand::Verify(config) => Ok(ask_to_verify(&config.socket()?).await?),
             BackupCommand::Restore(options) => options.perform(),
         }
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use kilosat::config::{Config, ConfigError};
-use kilosat::control::socket_path;
 
 use crate::access_commands::AccessCommand;
 use crate::backup_command::BackupCommand;
@@ -181,7 +180,7 @@ pub struct ConfigFile {
 impl ConfigFile {
     /// Where the Kilosat that runs with this configuration is asked.
     pub fn socket(&self) -> Result<PathBuf, ConfigError> {
-        Ok(socket_path(&Config::load(&self.config)?.state_directory))
+        Ok(Config::load(&self.config)?.control_socket)
     }
 }
 

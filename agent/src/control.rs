@@ -1,8 +1,10 @@
 //! The CLI's socket: one line of JSON asks, one line of JSON answers. The CLI never opens the databases.
 
+mod access;
 mod backup;
 mod channels;
 mod treasury;
+mod verify;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,14 +19,16 @@ use tokio::time::timeout;
 
 use crate::backup::Made;
 use crate::domain::money::Msat;
-use crate::engine::{Event, Order, Verdict};
+use crate::engine::{Order, Verdict};
 use crate::status::{Bill, ChannelsView, Status, StatusSource};
 use crate::store::{JournalEntry, Statement};
 use crate::tasks::Unanswered;
 
+pub use self::access::{new_setup_code, set_password};
 pub use self::backup::{ask_backup, use_words};
 pub use self::channels::{ChannelsQuestion, ask_channels, order_channels};
 pub use self::treasury::{TreasuryAnswer, TreasuryQuestion, ask_treasury};
+pub use self::verify::ask_to_verify;
 
 /// Why the running Kilosat could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -210,22 +214,6 @@ pub async fn set_device(
     done(ask(path, &Question::SetDevice { device, point, value }, ANSWER_WAIT).await?)
 }
 
-/// Asks the running Kilosat for a new setup code; the answer is one sentence.
-///
-/// # Errors
-/// [`ControlError`]; [`ControlError::Refused`] when it has an owner.
-pub async fn new_setup_code(path: &Path) -> Result<String, ControlError> {
-    done(ask(path, &Question::SetupCode, ANSWER_WAIT).await?)
-}
-
-/// Sets the password of the running Kilosat's page and ends all sessions; the answer is one sentence.
-///
-/// # Errors
-/// [`ControlError`]; [`ControlError::Refused`] when the password is too easy to guess.
-pub async fn set_password(path: &Path, password: String) -> Result<String, ControlError> {
-    done(ask(path, &Question::Password { password }, ANSWER_WAIT).await?)
-}
-
 fn done(answer: Answer) -> Result<String, ControlError> {
     match answer {
         Answer::Done(text) => Ok(text),
@@ -254,6 +242,7 @@ enum Question {
     Treasury(Box<TreasuryQuestion>),
     Channels(ChannelsQuestion),
     Backup { folder: Option<PathBuf> },
+    Verify,
 }
 
 /// What it is told.
@@ -312,7 +301,7 @@ async fn answer(stream: UnixStream, source: StatusSource, wait: Duration) -> std
     let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
     timeout(LINE_WAIT, reader.read_line(&mut line)).await??;
     let answer = match serde_json::from_str::<Question>(line.trim()) {
-        Ok(question) => match timeout(wait.max(backup::wait_of(&question)), reply(question, &source)).await {
+        Ok(question) => match timeout(wait.max(wait_of(&question)), reply(question, &source)).await {
             Ok(answer) => answer.unwrap_or_else(|why| Answer::Refused(why.to_string())),
             Err(_) => Answer::Refused(TOO_LONG.to_owned()),
         },
@@ -346,18 +335,9 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             answered(source.devices.set(&device, &point, &value, &source.engine).await)
         }
         Question::SetDevice { device, point, value: None } => answered(source.devices.release(&device, &point).await),
-        Question::SetupCode => {
-            answered(source.access.new_setup_code().map_err(|denied| denied.to_string()).map(|code| {
-                format!("The setup code is {code}. It holds for 30 minutes: open the page and enter it there.")
-            }))
-        }
-        Question::Password { password } => match source.access.set_password(&password).await {
-            Ok(()) => {
-                source.engine.submit(Event::Access("a new password was set on the machine itself".to_owned())).await?;
-                Answer::Done("The page has a new password, and all sessions have ended.".to_owned())
-            }
-            Err(denied) => Answer::Refused(denied.to_string()),
-        },
+        Question::SetupCode => access::reply_with_code(source),
+        Question::Password { password } => access::reply_to_password(&password, source).await?,
+        Question::Verify => verify::reply(source).await?,
         Question::Bill { what, amount_msat } => match source.bill(&what, amount_msat.map(Msat)).await {
             Ok(bill) => Answer::Bill(Box::new(bill)),
             Err(fault) => Answer::Refused(fault.to_string()),
@@ -374,6 +354,11 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
     })
 }
 
+/// How long the answer to a question takes at most, where that is long: a large database on a slow disk takes a while.
+fn wait_of(question: &Question) -> Duration {
+    if matches!(question, Question::Backup { .. } | Question::Verify) { DISK_WAIT } else { Duration::ZERO }
+}
+
 fn answered(done: Result<String, String>) -> Answer {
     done.map_or_else(Answer::Refused, Answer::Done)
 }
@@ -388,6 +373,7 @@ const SERVE_WAIT: Duration = Duration::from_secs(25);
 const LINE_WAIT: Duration = Duration::from_secs(4);
 /// An LSP may take a while to say what a channel costs.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
+const DISK_WAIT: Duration = Duration::from_secs(600);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 const ASKERS_MAX: usize = 8;
 /// A signed transaction with many coins; an invoice with its description is far below.

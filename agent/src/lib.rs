@@ -13,6 +13,7 @@ pub mod demo; // a whole small economy in one process
 pub mod disk; // files that survive a power cut
 pub mod domain; // decisions: pure functions and plain data
 pub mod engine; // one event in, one transaction, effects out
+mod heartbeats; // whether the loops that must turn still do
 pub mod history; // what the points were: compressed, rolled up, forgotten in time
 pub mod http; // the one HTTP client: payees and wallets are reached through it and nothing else
 pub mod json; // JSON from strangers, numbers read from their digits
@@ -31,6 +32,7 @@ pub mod settings; // the configuration in force, and how it changes
 pub mod sim; // simulated devices: any profile, a house behind it, and faults
 pub mod status; // what the page, the CLI and the demo show
 pub mod store; // money.db: every query the engine needs and no other
+pub mod systemd; // what the service manager is told, and what it hands over
 pub mod tasks; // perform effects, answer with events
 pub mod text; // strangers' words, made fit to show
 pub mod treasury; // the owner's savings on the chain

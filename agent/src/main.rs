@@ -1,22 +1,24 @@
 //! `kilosat`: arguments, logging and signals. The only place that prints and that uses anyhow.
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use kilosat::agent::{Agent, Turn, wallet};
+use kilosat::agent::wallet;
 use kilosat::clock::Clock;
 use kilosat::config::{Config, Profiles};
 use kilosat::control;
 use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
 use kilosat::lightning::Grade;
-use kilosat::settings::Settings;
+use kilosat::systemd;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 mod access_commands;
 mod backup_command;
@@ -25,6 +27,7 @@ mod cli;
 mod device_commands;
 mod gpio_commands;
 mod pay_command;
+mod run_command;
 mod scan_command;
 mod sim_command;
 mod treasury_command;
@@ -36,9 +39,10 @@ use cli::{Answered, Cli, Command, ConfigFile};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     keep_to_itself();
+    let handed = systemd::handed_socket();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let result = runtime.context("this machine gives no threads").and_then(|runtime| {
-        let result = runtime.block_on(perform(cli.command));
+        let result = runtime.block_on(perform(cli.command, handed));
         runtime.shutdown_timeout(SHUTDOWN_WAIT);
         result
     });
@@ -65,9 +69,9 @@ fn keep_to_itself() {
     }));
 }
 
-async fn perform(command: Command) -> anyhow::Result<ExitCode> {
+async fn perform(command: Command, handed: Option<UnixListener>) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Run(file) => run(&file.config).await,
+        Command::Run(file) => Ok(run_command::run(&file.config, handed).await.map(|()| ExitCode::SUCCESS)?),
         Command::Check { config: file, wallet } => {
             let config = Config::load(&file.config)?;
             say(&format!(
@@ -132,54 +136,6 @@ fn said(text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    log_to_stderr("info,ldk=warn");
-    let settings = Settings::read(path)?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let started = tokio::select! {
-        started = Agent::start(settings, Clock::real()) => started?,
-        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
-        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
-    };
-    let mut agent = started;
-    match agent.web_address() {
-        Some(address) => {
-            let page = &agent.status().page;
-            let fingerprint = page.fingerprint().unwrap_or_else(|| "none".to_owned());
-            tracing::info!("running; the page is at {} (certificate SHA-256: {fingerprint})", page.addresses(address));
-        }
-        None => tracing::info!("running, without a page"),
-    }
-    if let (Some(_), Some(code)) = (agent.web_address(), agent.status().access.setup_code()) {
-        tracing::info!("nobody owns this Kilosat yet: enter the setup code {code} on the page within 30 minutes");
-    }
-    let failure = loop {
-        tokio::select! {
-            turn = agent.turned() => match turn {
-                Turn::Failed(error) => break Some(error),
-                Turn::NewStart => {
-                    tracing::info!("starting anew with the new settings");
-                    let again = agent.start_anew();
-                    agent = tokio::select! {
-                        started = again => started?,
-                        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
-                        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
-                    };
-                }
-            },
-            _ = terminate.recv() => break None,
-            _ = interrupt.recv() => break None,
-        }
-    };
-    tracing::info!("stopping");
-    agent.stop().await;
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(ExitCode::SUCCESS),
-    }
-}
-
 /// The built-in node has no credential, and starts only with the agent.
 async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
     let Some(wallet) = wallet(config, &Clock::real())? else {
@@ -233,6 +189,7 @@ async fn status(config: &ConfigFile, json: bool) -> anyhow::Result<ExitCode> {
 #[cfg(feature = "node")]
 async fn demo(options: DemoOptions) -> anyhow::Result<ExitCode> {
     use kilosat::demo::{self, ChainChoice, Options};
+    use tokio::signal::unix::{SignalKind, signal};
     log_to_stderr("warn,ldk=off");
     let chain = match (options.bitcoind, options.cookie) {
         (Some((host, port)), Some(cookie_file)) => ChainChoice::Core { host, port, cookie_file },
@@ -297,10 +254,21 @@ impl kilosat::demo::Narrator for Voice {
     }
 }
 
-/// `RUST_LOG` overrides the default.
+/// `RUST_LOG` overrides the default. Where standard error is systemd's journal, that gets the fields as well.
 fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
+    let filter = wanted.or_else(|| default.parse().ok()).unwrap_or_default();
+    let journal = if systemd::logs_to_journal() { tracing_journald::layer().ok() } else { None };
+    match journal {
+        Some(journal) => {
+            let journal = journal.with_field_prefix(None).with_syslog_identifier("kilosat".to_owned());
+            tracing_subscriber::registry().with(filter).with(journal).init();
+        }
+        None => {
+            let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+            tracing_subscriber::registry().with(filter).with(lines).init();
+        }
+    }
 }
 
 fn say(text: &str) {
@@ -325,3 +293,6 @@ fn complain(text: &str) {
 const WORKERS: usize = 4;
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(3);
 const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod manual;

@@ -115,7 +115,7 @@ async fn refuse_what_is_read(place: &Place, config: &Path) -> Result<(), ScanCom
     let Ok(config) = Config::load(config) else { return Ok(()) };
     let is_here = |line: &MeterLine| matches!(line, MeterLine::Network { host: read, .. } if read == host);
     let is_read = config.meters.iter().any(|meter| is_here(&meter.line));
-    if is_read && control::ask_status(&control::socket_path(&config.state_directory)).await.is_ok() {
+    if is_read && control::ask_status(&config.control_socket).await.is_ok() {
         return Err(ScanCommandError::Busy(host.clone()));
     }
     Ok(())

@@ -65,6 +65,17 @@ pub enum AgentError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The command line could not ask.
+    #[error(
+        "the socket {path} for the command line cannot be opened ({source}). Nothing was started; name another one as \
+         control_socket, in a folder that is there and may be written to"
+    )]
+    Control {
+        /// The socket.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The engine failed while running.
     #[error(transparent)]
     Engine(#[from] EngineError),

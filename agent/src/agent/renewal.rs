@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::listening::Door;
+use super::listening::Entrances;
 use super::{Agent, AgentError};
 use crate::access::Access;
 use crate::backup::Backups;
@@ -24,7 +24,7 @@ pub enum Turn {
 pub(super) struct Lasting {
     pub access: Option<Access>,
     pub backups: Option<Backups>,
-    pub door: Option<Door>,
+    pub entrances: Entrances,
     pub memory: PageMemory,
     /// The built-in node has new settings: where it does not start with them, nothing is waited for.
     pub tries_node_once: bool,
@@ -54,7 +54,7 @@ impl Agent {
         let StatusSource { settings, clock, access, backups, memory, lightning, .. } = self.status.clone();
         let (was_waiting, backups) = (lightning.is_waiting(), Some(backups));
         drop(lightning);
-        let door = self.door.clone();
+        let entrances = self.entrances.clone();
         let changes = settings.clone();
         // A change is taken up by the engine before or by the one after, never half by each.
         let _turn = changes.turn().await;
@@ -69,7 +69,7 @@ impl Agent {
             return Agent::start_with(
                 settings,
                 clock,
-                Lasting { access: Some(access), backups, door, memory, ..Lasting::default() },
+                Lasting { access: Some(access), backups, entrances, memory, ..Lasting::default() },
             )
             .await;
         };
@@ -78,7 +78,7 @@ impl Agent {
         // Where the node did not run before, that it does not run now says nothing about what is new.
         let is_new = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
         let tries_node_once = is_new && !was_waiting;
-        let lasting = Lasting { access, backups, door, memory, tries_node_once };
+        let lasting = Lasting { access, backups, entrances, memory, tries_node_once };
         match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
             Ok(agent) => {
                 settings.new_start_made();

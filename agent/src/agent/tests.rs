@@ -124,3 +124,32 @@ async fn what_is_changed_by_hand_comes_into_force_by_itself() {
     assert!(journal.iter().any(|entry| entry.entry.as_ref().unwrap()["text"] == "kilosat.toml was changed by hand"));
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_socket_that_was_handed_over_is_asked_at_also_after_a_new_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, socket) = (folder.path().join("kilosat.toml"), folder.path().join("handed.sock"));
+    let state = folder.path().join("state");
+    let text = format!("state_directory = {state:?}\ncontrol_socket = {socket:?}\n\n[web]\nlisten = \"\"\n");
+    disk::replace(&file, text.as_bytes()).unwrap();
+    let handed = UnixListener::bind(&socket).unwrap();
+    let number = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&socket).unwrap());
+    let before = number();
+    let agent = Agent::start_at(Settings::read(&file).unwrap(), Clock::real(), Some(handed)).await.unwrap();
+    let source = agent.status().clone();
+    assert_eq!(crate::control::ask_status(&socket).await.unwrap().name, "My house");
+    let zone = with(&source, TOP, "time_zone", &"Europe/Berlin".into());
+    assert_eq!(source.change(zone, "test").await, Ok(Change::NewStart));
+    let agent = started_anew(agent).await;
+    assert_eq!(crate::control::ask_status(&socket).await.unwrap().name, "My house");
+    assert_eq!(number(), before, "it is the one that was handed over");
+
+    // Where the configuration names another place, that is where the command line asks.
+    let other = folder.path().join("other.sock");
+    let place = with(agent.status(), TOP, "control_socket", &Setting::Text(other.display().to_string()));
+    assert_eq!(agent.status().change(place, "test").await, Ok(Change::NewStart));
+    let agent = started_anew(agent).await;
+    assert_eq!(crate::control::ask_status(&other).await.unwrap().name, "My house");
+    assert!(agent.hearts().standing_still().is_empty());
+    agent.stop().await;
+}

@@ -62,8 +62,10 @@ pub struct Config {
     pub name: String,
     /// The bitcoin network.
     pub network: Network,
-    /// Where databases, keys and the control socket live.
+    /// Where databases and keys live.
     pub state_directory: PathBuf,
+    /// Where the command line asks the running Kilosat.
+    pub control_socket: PathBuf,
     /// How values of the past are kept.
     pub history: Settings,
     /// Where and when backups are made.

@@ -1,7 +1,7 @@
 //! The sections that exist once, key by key, with the range and the default of every value.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bitcoin::Network;
 use bitcoin::secp256k1::PublicKey;
@@ -19,6 +19,7 @@ use super::refill::read_refill;
 use super::stop_button::read_stop_button;
 use super::treasury::read_treasury;
 use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
+use crate::control;
 use crate::domain::money::Msat;
 use crate::domain::policy::{Budget, FeeRule};
 use crate::domain::rate::Currency;
@@ -32,6 +33,7 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let name = root.text("name", Means("My house"));
     let network = root.parsed("network", Means("bitcoin"), read_network);
     let state_directory = root.text("state_directory", Means("/var/lib/kilosat"));
+    let control_socket = root.optional("control_socket", read_socket);
     let zone = root.parsed("time_zone", Means("system"), read_zone);
     let currency = root.parsed("currency", Means(""), read_currency);
     let (ask, notify) = (read_ask(&root.section("ask")), read_notify(&root.section("notify")));
@@ -55,10 +57,12 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
     let feeds = all(root, "feed", |section| read_feed(section, fees));
     let payees = all(root, "payee", |section| read_payee_limits(section, fees));
     let (stop_button, (web_listen, web_names, language)) = (read_stop_button(root), web?);
+    let state_directory = state_directory?;
     Some(Config {
         name: name?,
         network: network?,
-        state_directory: PathBuf::from(state_directory?),
+        control_socket: control_socket?.unwrap_or_else(|| control::socket_path(Path::new(&state_directory))),
+        state_directory: PathBuf::from(state_directory),
         history: history?,
         backup: backup?,
         web_listen,
@@ -84,6 +88,13 @@ pub(super) fn read_config(root: &Section<'_>, profiles: &Profiles) -> Option<Con
         feeds: feeds.into_iter().collect::<Option<_>>()?,
         stop_button: stop_button?,
     })
+}
+
+fn read_socket(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let wrong =
+        || format!("{text:?} is not the whole path of a socket; write for example \"/run/kilosat/control.sock\"");
+    if path.is_absolute() && path.file_name().is_some() { Ok(path) } else { Err(wrong()) }
 }
 
 /// A Lightning node's public key, as it stands in invoices.

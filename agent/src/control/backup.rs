@@ -1,9 +1,8 @@
 //! What the CLI asks about backups and the words that open them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::{Answer, ControlError, LINE_WAIT, Question, ask};
+use super::{Answer, ControlError, DISK_WAIT, LINE_WAIT, Question, ask};
 use crate::backup::{Made, Target};
 use crate::status::{StatusSource, WantedWords};
 
@@ -12,7 +11,7 @@ use crate::status::{StatusSource, WantedWords};
 /// # Errors
 /// [`ControlError`]; [`ControlError::Refused`] says why there is none.
 pub async fn ask_backup(path: &Path, folder: Option<PathBuf>) -> Result<Made, ControlError> {
-    match ask(path, &Question::Backup { folder }, BACKUP_WAIT + LINE_WAIT).await? {
+    match ask(path, &Question::Backup { folder }, DISK_WAIT + LINE_WAIT).await? {
         Answer::Backup(made) => Ok(*made),
         other => Err(other.unexpected()),
     }
@@ -42,11 +41,3 @@ pub(super) async fn reply(folder: Option<PathBuf>, source: &StatusSource) -> Ans
         Err(fault) => Answer::Refused(fault.to_string()),
     }
 }
-
-/// How long the answer to a question takes at most, where that is long.
-pub(super) fn wait_of(question: &Question) -> Duration {
-    if matches!(question, Question::Backup { .. }) { BACKUP_WAIT } else { Duration::ZERO }
-}
-
-/// A large database takes a while to copy to a slow disk.
-const BACKUP_WAIT: Duration = Duration::from_secs(600);

@@ -198,7 +198,7 @@ impl Step<'_> {
         self.notices.remove(&purchase.rule);
         self.jobs.done(&Job::Bill(number));
         let mut entry = json!({
-            "event": "intent", "payment": payment, "purchase": number, "hash": invoice.hash.to_string(),
+            "event": "intent", "payment": payment, "purchase": number, "rule": purchase.rule, "hash": invoice.hash.to_string(),
             "amount_msat": invoice.amount.0, "fee_max_msat": fee_max.0, "payee": purchase.payee,
         });
         if let Some(Rate { currency, cents, at, sources }) = rate {
@@ -302,7 +302,9 @@ impl Step<'_> {
             self.jobs.again(Job::Bill(payment.purchase), self.now.monotonic);
             self.tx.set_refusal(payment.purchase, Some(why))?;
         }
-        self.record(json!({"event": "cancelled", "payment": payment.payment, "why": why}))
+        self.record(json!({
+            "event": "cancelled", "payment": payment.payment, "hash": payment.hash.to_string(), "why": why,
+        }))
     }
 
     /// Returns the reservation of a payment that will not happen.

@@ -191,7 +191,7 @@ impl Step<'_> {
         self.jobs.done(&Job::LookUp(payment.hash));
         self.jobs.done(&Job::Bill(purchase.purchase));
         self.record(json!({
-            "event": "settled", "payment": payment.payment, "hash": payment.hash.to_string(),
+            "event": "settled", "payment": payment.payment, "rule": purchase.rule, "hash": payment.hash.to_string(),
             "preimage": preimage.to_string(), "amount_msat": payment.amount.0, "fee_msat": fee.0,
         }))?;
         match purchase.kind {
@@ -306,7 +306,9 @@ impl Step<'_> {
             let text = format!("The payment failed: {}.{again}", why.trim_end_matches('.'));
             self.tx.set_refusal(payment.purchase, Some(&text))?;
         }
-        self.record(json!({"event": "failed", "payment": payment.payment, "why": why}))
+        self.record(json!({
+            "event": "failed", "payment": payment.payment, "hash": payment.hash.to_string(), "why": why,
+        }))
     }
 
     /// The service does not know the hash. While the invoice is valid the same invoice may be handed to a service that

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Store, optional};
+use super::journal::follow_from;
+use super::{Store, StoreError, optional, proof};
 use crate::domain::journal::GENESIS;
 
 /// Why there is no copy. The database itself is as it was.
@@ -46,6 +47,21 @@ impl Copier {
     pub fn copy(&self, to: &Path) -> Result<(), CopyFault> {
         copy_database(&self.path, to)
     }
+
+    /// Looks at all of the database while it is in use: pages, references, sums of the ledger, and the journal from its first
+    /// entry, whose number of entries it returns. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] for the first thing that is wrong.
+    pub fn verify(&self) -> Result<u64, StoreError> {
+        let reader = Connection::open_with_flags(&self.path, READ_ONLY)?;
+        reader.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // One state, whatever is committed meanwhile.
+        let state = reader.unchecked_transaction()?;
+        check(&state).map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+        proof::verify_sums(&state)?;
+        Ok(follow_from(&state, 0)?.0)
+    }
 }
 
 /// Writes the newest committed state of the database at `from` to a new file at `to`, and checks it.
@@ -67,7 +83,10 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), CopyFault> {
 /// # Errors
 /// [`CopyFault`].
 pub fn check_database(path: &Path) -> Result<(), CopyFault> {
-    let reader = Connection::open_with_flags(path, READ_ONLY)?;
+    check(&Connection::open_with_flags(path, READ_ONLY)?)
+}
+
+fn check(reader: &Connection) -> Result<(), CopyFault> {
     let verdict: String = reader.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         return Err(CopyFault::Damaged(verdict));

@@ -1,6 +1,6 @@
 //! The journal's rows: appended in the transaction of the change they record, verified at start.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +17,17 @@ pub struct JournalEntry {
     pub at_ms: u64,
     /// What happened; `None` where it was erased.
     pub entry: Option<serde_json::Value>,
+}
+
+impl JournalEntry {
+    /// For whoever must not use what was paid for: the proof of a payment opens the ticket it bought.
+    #[must_use]
+    pub fn without_proof(mut self) -> JournalEntry {
+        if let Some(fields) = self.entry.as_mut().and_then(serde_json::Value::as_object_mut) {
+            fields.remove("preimage");
+        }
+        self
+    }
 }
 
 impl Tx<'_> {
@@ -82,17 +93,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] at the first entry that does not continue the chain.
     pub fn verify_journal_from(&self, after: u64) -> Result<(u64, [u8; 32]), StoreError> {
-        let start: Option<[u8; 32]> =
-            optional(self.connection.query_row("SELECT hash FROM journal WHERE seq = ?1", [after], |row| row.get(0)))?;
-        let mut head = (after, start.unwrap_or(GENESIS));
-        let mut statement = self
-            .connection
-            .prepare("SELECT seq, payload, salt, commitment, hash FROM journal WHERE seq > ?1 ORDER BY seq")?;
-        for entry in statement.query_map([after], entry)? {
-            head = follow(head, &entry?).map_err(|fault| StoreError::Damaged(fault.to_string()))?;
-        }
-        Ok(head)
+        follow_from(&self.connection, after)
     }
+}
+
+/// The same over any connection.
+pub(super) fn follow_from(sql: &Connection, after: u64) -> Result<(u64, [u8; 32]), StoreError> {
+    let start: Option<[u8; 32]> =
+        optional(sql.query_row("SELECT hash FROM journal WHERE seq = ?1", [after], |row| row.get(0)))?;
+    let mut head = (after, start.unwrap_or(GENESIS));
+    let mut statement =
+        sql.prepare("SELECT seq, payload, salt, commitment, hash FROM journal WHERE seq > ?1 ORDER BY seq")?;
+    for entry in statement.query_map([after], entry)? {
+        head = follow(head, &entry?).map_err(|fault| StoreError::Damaged(fault.to_string()))?;
+    }
+    Ok(head)
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

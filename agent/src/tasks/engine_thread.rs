@@ -203,6 +203,17 @@ impl EngineHandle {
         Ok(copied.map_err(|_| EngineGone).map_err(Unanswered::from)??)
     }
 
+    /// Looks at all of the money database; how many entries its journal has, or what is wrong, in a sentence. Payments go on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn verify(&self) -> Result<Result<u64, String>, Unanswered> {
+        let copier = self.look(|engine| Ok(engine.copier())).await?;
+        let verified = tokio::task::spawn_blocking(move || copier.verify()).await.map_err(|_| EngineGone)?;
+        Ok(verified.map_err(|fault| fault.to_string()))
+    }
+
     /// The answer to a question that changes nothing.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::relays::{RelayHandle, Relays, Switching};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Event;
+use crate::heartbeats::Heartbeats;
 use crate::latest::Latest;
 
 /// What a task works with.
@@ -52,9 +53,9 @@ pub struct GpioHandle {
 
 impl Gpio {
     /// Takes the lines: relays are off and pulses are counted from now on, before anything else starts.
-    pub fn open(config: &Config, clock: &Clock) -> Gpio {
+    pub fn open(config: &Config, clock: &Clock, hearts: &Heartbeats) -> Gpio {
         let (sender, changes) = mpsc::channel(CHANGES_MAX);
-        let relays = Relays::start(&config.relays, clock, &sender);
+        let relays = Relays::start(&config.relays, clock, hearts, &sender);
         let mut handle = GpioHandle { relays: relays.handles(), corrections: BTreeMap::new() };
         let counters = config.pulse_meters.iter().map(|meter| {
             let (counter, corrections) = Counter::open(meter);

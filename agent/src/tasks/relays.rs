@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::config::RelaySettings;
+use crate::heartbeats::{Heart, Heartbeats};
 
 /// Whoever decides about a relay holds one of these.
 #[derive(Clone, Debug)]
@@ -86,14 +87,21 @@ impl RelayHandle {
 impl Relays {
     /// Takes every relay's line, which switches it off, and from then on watches over it. One that cannot be had is tried
     /// again and again.
-    pub(super) fn start(relays: &[RelaySettings], clock: &Clock, changes: &mpsc::Sender<Switching>) -> Relays {
+    pub(super) fn start(
+        relays: &[RelaySettings],
+        clock: &Clock,
+        hearts: &Heartbeats,
+        changes: &mpsc::Sender<Switching>,
+    ) -> Relays {
         let mut all = Relays::default();
         for settings in relays {
             let (commands, orders) = sync_channel(COMMANDS_MAX);
             let mut keeper = Keeper::new(settings, clock, changes);
             keeper.open();
             let view = Arc::clone(&keeper.view);
-            let thread = std::thread::Builder::new().name("relay".to_owned()).spawn(move || keeper.keep(&orders));
+            let heart = hearts.heart(format!("relay {}", settings.id));
+            let thread = std::thread::Builder::new().name("relay".to_owned());
+            let thread = thread.spawn(move || keeper.keep(&orders, &heart));
             all.handles.insert(settings.id.clone(), RelayHandle { commands, view });
             all.threads.push(thread.expect("a thread can be started"));
         }
@@ -162,8 +170,9 @@ impl Keeper {
         Keeper { settings, clock, changes, relay, line: None, feedback: None, view, retry_ms: 0 }
     }
 
-    fn keep(mut self, orders: &Receiver<Command>) {
+    fn keep(mut self, orders: &Receiver<Command>, heart: &Heart) {
         loop {
+            heart.beat();
             match orders.recv_timeout(LOOK) {
                 Ok(Command::Set { on, why }) => self.relay.set(self.clock.elapsed_ms(), on, &why, LEASE),
                 Ok(Command::Renew) => self.relay.renew(self.clock.elapsed_ms(), LEASE),
@@ -315,8 +324,9 @@ mod tests {
             },
             feedback: None,
         };
-        let (changes, mut journal) = mpsc::channel(1);
-        let mut relays = Relays::start(std::slice::from_ref(&settings), &Clock::real(), &changes);
+        let ((changes, mut journal), clock) = (mpsc::channel(1), Clock::real());
+        let mut relays =
+            Relays::start(std::slice::from_ref(&settings), &clock, &Heartbeats::new(clock.clone()), &changes);
         let relay = relays.handles().remove("pump").unwrap();
         relay.set(true, "it is paid for");
         relay.renew();

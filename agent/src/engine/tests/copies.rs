@@ -44,6 +44,24 @@ fn whatever_is_being_paid_every_copy_is_whole() {
 }
 
 #[test]
+fn all_of_a_database_in_use_is_looked_at_and_an_entry_that_was_changed_is_found() {
+    let mut world = World::new(rules());
+    let made = world.send_slice();
+    world.paid(&made);
+    let (copier, folder) = (world.engine().copier(), tempfile::tempdir().unwrap());
+    let entries = copier.verify().unwrap();
+    assert!(entries > 3, "{entries}");
+    let path = folder.path().join("money.db");
+    copier.copy(&path).unwrap();
+    let store = Store::open(&path, "regtest").unwrap();
+    assert_eq!(store.copier().verify().unwrap(), entries);
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("UPDATE journal SET payload = replace(payload, '0', '1') WHERE seq = 2", []).unwrap();
+    let fault = store.copier().verify().unwrap_err().to_string();
+    assert!(fault.contains("money.db is damaged") && fault.contains('2'), "{fault}");
+}
+
+#[test]
 fn a_restored_state_looks_up_what_was_open_and_pays_nothing_new_until_it_is_unlocked() {
     let mut world = World::new(rules());
     let made = world.send_slice();

@@ -49,7 +49,7 @@ pub(in super::super) async fn file(State(source): State<StatusSource>, t: Words)
         sessions: source.access.sessions().len(),
         history: source.history.extent().await.map_err(|gone| gone.to_string()),
         settings: source.settings.text(),
-        journal: journal.into_iter().map(without_proof).collect(),
+        journal: journal.into_iter().map(JournalEntry::without_proof).collect(),
         status,
     };
     let text = serde_json::to_string(&diagnostics)
@@ -57,14 +57,6 @@ pub(in super::super) async fn file(State(source): State<StatusSource>, t: Words)
     let name = "attachment; filename=\"kilosat-diagnostics.json\"";
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, without_paths(&text)).into_response())
-}
-
-/// Whoever has the proof of a payment can use the ticket it paid for.
-fn without_proof(mut entry: JournalEntry) -> JournalEntry {
-    if let Some(fields) = entry.entry.as_mut().and_then(serde_json::Value::as_object_mut) {
-        fields.remove("preimage");
-    }
-    entry
 }
 
 /// Web addresses without what follows the host, where some services have a key.
@@ -105,7 +97,7 @@ mod tests {
             assert_eq!(without_paths(text), expected);
         }
         let entry = serde_json::json!({"event": "settled", "preimage": "00"});
-        let entry = without_proof(JournalEntry { seq: 1, at_ms: 0, entry: Some(entry) });
+        let entry = JournalEntry { seq: 1, at_ms: 0, entry: Some(entry) }.without_proof();
         assert_eq!(entry.entry, Some(serde_json::json!({"event": "settled"})));
     }
 }

@@ -1,0 +1,72 @@
+//! What is recorded is also told to the log, with fields by which systemd's journal finds it: `PAYMENT_HASH`, `AGREEMENT`,
+//! `METER`, `EVENT`.
+
+use serde_json::{Map, Value};
+
+use super::{EngineHandle, Unanswered};
+use crate::store::JournalEntry;
+use crate::text::cleaned;
+
+/// Tells what is recorded from now on, until the engine stops.
+pub async fn tell_log(engine: EngineHandle) {
+    let mut news = engine.news();
+    let Ok(snapshot) = engine.snapshot().await else { return };
+    let mut told = snapshot.journal_entries;
+    while news.changed().await.is_ok() {
+        loop {
+            let entries = match engine.journal_after(told, ENTRIES_MAX).await {
+                Ok(entries) => entries,
+                Err(Unanswered::Gone(_)) => return,
+                // Said already; with the next news it is tried again.
+                Err(Unanswered::Question(_)) => break,
+            };
+            let Some(last) = entries.last() else { break };
+            told = last.seq;
+            entries.into_iter().for_each(|entry| tell(entry.without_proof()));
+        }
+    }
+}
+
+fn tell(entry: JournalEntry) {
+    let Some(Value::Object(fields)) = entry.entry else { return };
+    let word = |key: &str| fields.get(key).and_then(Value::as_str);
+    let (event, text) = (word("event"), sentence(&fields));
+    // An energy purchase is made by an agreement, which the entries of a payment call its rule.
+    let (agreement, meter, hash) = (word("agreement").or_else(|| word("rule")), word("meter"), word("hash"));
+    match event {
+        Some("locked" | "stray" | "doubtful" | "fee_above_limit" | "illegal_move") => {
+            tracing::error!(event, agreement, meter, payment_hash = hash, "{text}");
+        }
+        _ => tracing::info!(event, agreement, meter, payment_hash = hash, "{text}"),
+    }
+}
+
+/// Such as `settled: payment 3, rule home, amount_msat 50000`.
+fn sentence(fields: &Map<String, Value>) -> String {
+    let event = fields.get("event").and_then(Value::as_str).unwrap_or("recorded").replace('_', " ");
+    let parts = fields.iter().filter(|(key, value)| *key != "event" && !value.is_null()).map(|(key, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{key} {value}")
+    });
+    let text: Vec<String> = parts.collect();
+    // Strangers' words may be in it.
+    cleaned(&format!("{event}: {}", text.join(", ")), TEXT_MAX)
+}
+
+const ENTRIES_MAX: u32 = 200;
+const TEXT_MAX: usize = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_becomes_one_line() {
+        let said = |entry: Value| entry.as_object().map(sentence).unwrap_or_default();
+        let entry = serde_json::json!({"event": "meter_changed", "agreement": "home", "from": "a", "owed_msat": 12, "to": null});
+        assert_eq!(said(entry), "meter changed: agreement home, from a, owed_msat 12");
+        let hostile = serde_json::json!({"event": "refused", "why": "no\nMESSAGE=payments are fine\u{1b}[2J"});
+        let text = said(hostile);
+        assert!(!text.contains(['\n', '\u{1b}']), "{text:?}");
+    }
+}
