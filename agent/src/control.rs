@@ -44,6 +44,11 @@ pub enum ControlError {
     /// It did not answer.
     #[error("the running Kilosat did not answer within {} seconds; look at its log", ANSWER_WAIT.as_secs())]
     NoAnswer,
+    /// It ended before it had answered.
+    #[error(
+        "Kilosat ended before it had answered, so it may have been done or not. Look before you ask again: kilosat status"
+    )]
+    Ended,
     /// It was told to pay and did not answer.
     #[error(
         "the running Kilosat did not say whether it pays, so the money may be on its way. Do not pay again before you have \
@@ -141,7 +146,7 @@ pub async fn ask_bill(path: &Path, what: String, amount: Option<Msat>) -> Result
 /// [`ControlError`]; [`ControlError::Refused`] says why it is not paid.
 pub async fn pay_bill(path: &Path, bill: Bill) -> Result<String, ControlError> {
     match ask(path, &Question::Pay(Box::new(bill)), ANSWER_WAIT).await {
-        Err(ControlError::NoAnswer | ControlError::Unreadable) => Err(ControlError::PaidOrNot),
+        Err(ControlError::NoAnswer | ControlError::Ended | ControlError::Unreadable) => Err(ControlError::PaidOrNot),
         answer => done(answer?),
     }
 }
@@ -290,7 +295,12 @@ async fn ask(path: &Path, question: &Question, wait: Duration) -> Result<Answer,
         Ok::<_, std::io::Error>(text)
     };
     let text = timeout(wait, exchange).await.map_err(|_| ControlError::NoAnswer)?;
-    let text = text.map_err(|_| ControlError::Unreadable)?;
+    let text = match text {
+        Ok(text) if !text.is_empty() => text,
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Err(ControlError::Unreadable),
+        // Who was at the other end is gone.
+        Ok(_) | Err(_) => return Err(ControlError::Ended),
+    };
     serde_json::from_str(&text).map_err(|_| ControlError::Unreadable)
 }
 

@@ -39,7 +39,8 @@ async fn an_answer_that_is_no_status_is_not_taken_for_one() {
         assert_eq!(fault.to_string(), expected);
     }
     let unreadable = "the running Kilosat sent an answer that cannot be read; is it another version?";
-    case(&answered_with(b"").await, unreadable);
+    let ended = "Kilosat ended before it had answered, so it may have been done or not. Look before you ask again: kilosat status";
+    case(&answered_with(b"").await, ended);
     case(&answered_with(b"{\"name\": 1}\n").await, unreadable);
     case(&answered_with(b"\xff\xfe\n").await, unreadable);
     case(&answered_with(b"{\"invoice\":{\"bolt11\":\"ln\"}}\n").await, unreadable);

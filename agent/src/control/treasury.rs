@@ -69,7 +69,9 @@ pub async fn ask_treasury(path: &Path, question: TreasuryQuestion) -> Result<Tre
     match ask(path, &Question::Treasury(Box::new(question)), ANSWER_WAIT).await {
         Ok(Answer::Treasury(answer)) => Ok(*answer),
         Ok(other) => Err(other.unexpected()),
-        Err(ControlError::NoAnswer | ControlError::Unreadable) if sends => Err(ControlError::PaidOrNot),
+        Err(ControlError::NoAnswer | ControlError::Ended | ControlError::Unreadable) if sends => {
+            Err(ControlError::PaidOrNot)
+        }
         Err(error) => Err(error),
     }
 }
