@@ -13,3 +13,4 @@ mod size;
 mod source;
 mod text;
 mod tree;
+mod yocto;
