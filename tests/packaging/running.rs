@@ -31,6 +31,9 @@ async fn first_run(release: &str) {
     assert!(took <= 3_000_000, "{took} us until it was ready");
     machine.until("systemctl status kilosat | grep 'Status: \"Running; 0 payment(s) settled\"'").await;
     assert_eq!(machine.property("kilosat", "WatchdogUSec"), "20s");
+    let memory = machine.sh("grep VmHWM /proc/$(systemctl show --value -p MainPID kilosat)/status");
+    let memory: u32 = memory.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(memory <= 64 * 1_024, "{memory} KiB at most since it started");
 
     // Who may ask, and who may edit.
     machine.sh("useradd -G kilosat resident && useradd guest");
@@ -196,10 +199,15 @@ async fn paying_house(sections: &str) -> (Machine, House) {
     let secret = format!("{:?}", house.folder().join("password"));
     let written = format!("control_socket = \"/run/kilosat/control.sock\"\n{written}")
         .replace(&state, "\"/var/lib/kilosat\"")
-        .replace(&secret, "\"/etc/kilosat/password\"");
+        .replace(&secret, "\"/run/credentials/kilosat.service/wallet\"");
     machine.sh("mkdir -p /etc/kilosat");
     machine.put("/etc/kilosat/kilosat.toml", written.as_bytes());
-    machine.put("/etc/kilosat/password", &fs::read(house.folder().join("password")).unwrap());
+    // The wallet's password is on the disk only as systemd encrypted it for this service.
+    machine.put("/run/password", &fs::read(house.folder().join("password")).unwrap());
+    machine.sh("mkdir -p /etc/systemd/system/kilosat.service.d");
+    machine.sh("systemd-creds encrypt --with-key=host --name=wallet /run/password /etc/kilosat/wallet.cred && rm /run/password");
+    let unit = b"[Service]\nLoadCredentialEncrypted=wallet:/etc/kilosat/wallet.cred\n";
+    machine.put("/etc/systemd/system/kilosat.service.d/wallet.conf", unit);
     machine.install(&package());
     machine.until("systemctl is-active kilosat").await;
     (machine, house)
