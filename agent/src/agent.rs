@@ -44,7 +44,7 @@ use crate::settings::Settings;
 use crate::status::{StatusSource, WalletView};
 use crate::store::Store;
 use crate::tasks::{
-    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, RateView, StopButton, Surroundings, lines,
+    Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, RateView, StopButton, Surroundings, lines, tell_log,
     watch_meter, watch_rate,
 };
 use crate::web::PageIdentity;
@@ -95,7 +95,7 @@ impl Agent {
             Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
             None => PageIdentity::default(),
         };
-        let Money { store, is_another, is_doubtful } = open_money(&config, &clock)?;
+        let Money { store, recorded, is_another, is_doubtful } = open_money(&config, &clock)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
         let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
         let (memory, recorder) = (Memory::load(&config.state_directory), Recorder::default());
@@ -140,6 +140,7 @@ impl Agent {
             rates: RateView::default(),
         };
         let performer = start_performer(&parts, queue);
+        servers.spawn(tell_log(parts.engine.clone(), recorded));
         let servers = outside.start(start_servers(servers, &parts, web, socket), &parts);
         let engine_end = Some(engine_end);
         Ok(Agent { status: parts, entrances, hearts, engine_end, stop, meters, gpio, performer, servers, _lock: lock })
@@ -202,7 +203,9 @@ impl Agent {
         let _ = timeout(STOP_HISTORY_WAIT, history.write()).await;
         // Closed before another state may take its place.
         let _ = timeout(STOP_HISTORY_WAIT, history.end()).await;
-        lightning.stop().await;
+        if timeout(STOP_NODE_WAIT, lightning.stop()).await.is_err() {
+            tracing::warn!("the Lightning node did not stop in time; it goes on from its last state");
+        }
         performer.abort();
         let _ = performer.await;
         engine.end().await;
@@ -227,6 +230,8 @@ pub(crate) fn lock_state(directory: &Path) -> Result<File, AgentError> {
 /// The money database of this start.
 struct Money {
     store: Store,
+    /// The newest entry of its journal before this start.
+    recorded: u64,
     /// What waited has taken the place of the state just now.
     is_another: bool,
     /// It is not certain that it is the only and the newest one.
@@ -242,8 +247,9 @@ fn open_money(config: &Config, clock: &Clock) -> Result<Money, AgentError> {
     if is_another {
         forget_empty_node(&mut store)?;
     }
+    let (recorded, _) = store.begin()?.journal_head()?;
     let is_doubtful = instance::note_start(directory, &mut store, clock)?.is_some();
-    Ok(Money { store, is_another, is_doubtful })
+    Ok(Money { store, recorded, is_another, is_doubtful })
 }
 
 /// What the configuration allows, as the engine needs it. Without `wallet`, the built-in node pays.
@@ -341,6 +347,7 @@ impl Outside {
 const EFFECTS_MAX: usize = 256;
 const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
+const STOP_NODE_WAIT: Duration = Duration::from_secs(8);
 const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use kilosat::backup::{NOT_IN_IT, RECOVERY, RestoreFault, restore};
@@ -63,6 +63,11 @@ pub enum BackupCommandError {
     Folder(String, io::Error),
     #[error("the words could not be read ({0}). Nothing was restored")]
     Words(io::Error),
+    #[error(
+        "the backup {0} is in a folder for passing files that only the service sees, and it will be gone. Name another folder, \
+         such as one on a USB stick"
+    )]
+    Passing(String),
     #[error("what was done cannot be printed as JSON ({0})")]
     Json(#[from] serde_json::Error),
 }
@@ -87,6 +92,11 @@ impl BackupOptions {
                 .map_err(|error| BackupCommandError::Folder(folder.display().to_string(), error))
         };
         let made = ask_backup(&socket, self.to.map(whole).transpose()?).await?;
+        // Under systemd, Kilosat has folders of this name of its own, which go when it ends.
+        let is_passing = ["/tmp", "/var/tmp"].iter().any(|folder| Path::new(&made.file).starts_with(folder));
+        if is_passing && !Path::new(&made.file).exists() {
+            return Err(BackupCommandError::Passing(made.file));
+        }
         Ok(if self.json { serde_json::to_string(&made)? } else { made.as_text() })
     }
 }

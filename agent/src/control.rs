@@ -42,7 +42,7 @@ pub enum ControlError {
         source: std::io::Error,
     },
     /// It did not answer.
-    #[error("the running Kilosat did not answer within {} seconds; look at its log", ANSWER_WAIT.as_secs())]
+    #[error("the running Kilosat did not answer in time; look at its log, and at kilosat status before you ask again")]
     NoAnswer,
     /// It ended before it had answered.
     #[error(
@@ -310,6 +310,10 @@ async fn answer(stream: UnixStream, source: StatusSource, wait: Duration) -> std
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
     timeout(LINE_WAIT, reader.read_line(&mut line)).await??;
+    // Who asked while Kilosat was starting may have given up by now, and nothing is done for nobody.
+    if line.ends_with('\n') && matches!(timeout(Duration::ZERO, reader.fill_buf()).await, Ok(Ok([]) | Err(_))) {
+        return Ok(());
+    }
     let answer = match serde_json::from_str::<Question>(line.trim()) {
         Ok(question) => match timeout(wait.max(wait_of(&question)), reply(question, &source)).await {
             Ok(answer) => answer.unwrap_or_else(|why| Answer::Refused(why.to_string())),

@@ -37,7 +37,7 @@ pub async fn run(path: &Path, handed: Option<UnixListener>) -> Result<(), RunErr
     let settings = Settings::read(path)?;
     let mut stop = Stop::listen()?;
     let mut agent = tokio::select! {
-        started = Agent::start_at(settings, Clock::real(), handed) => started?,
+        started = systemd::bear_with(Agent::start_at(settings, Clock::real(), handed)) => started?,
         () = stop.wanted() => return Ok(()),
     };
     say_where(&agent);
@@ -63,7 +63,7 @@ pub async fn run(path: &Path, handed: Option<UnixListener>) -> Result<(), RunErr
     };
     tracing::info!("stopping");
     systemd::stopping();
-    systemd::bear_with(agent.stop()).await;
+    agent.stop().await;
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 

@@ -76,20 +76,19 @@ pub async fn attend(engine: EngineHandle, hearts: Heartbeats) {
     }
 }
 
-/// Lets the watchdog wait for `work`, a new start, for a few minutes at most.
+/// Lets systemd wait for `work`, a start, for some minutes: a large database on a slow card takes a while to open. It is told
+/// so by a task of its own, whatever blocks meanwhile.
 pub async fn bear_with<T>(work: impl Future<Output = T>) -> T {
-    let mut beat = interval(period());
-    let mut left = NEW_START_MAX.as_millis() / period().as_millis().max(1);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = beat.tick(), if left > 0 => {
-                left -= 1;
-                tell(&[NotifyState::Watchdog]);
-            }
+    let beats = tokio::spawn(async {
+        let mut beat = interval(period());
+        for _ in 0..START_MAX.as_millis() / period().as_millis().max(1) {
+            beat.tick().await;
+            tell(&[NotifyState::Watchdog, NotifyState::ExtendTimeoutUsec(EXTENSION_US)]);
         }
-    }
+    });
+    let done = work.await;
+    beats.abort();
+    done
 }
 
 /// A fifth of what the watchdog grants.
@@ -118,4 +117,5 @@ fn line(snapshot: &Snapshot) -> String {
 
 /// Where no watchdog is set.
 const PERIOD: Duration = Duration::from_secs(5);
-const NEW_START_MAX: Duration = Duration::from_secs(180);
+const START_MAX: Duration = Duration::from_secs(1_800);
+const EXTENSION_US: u32 = 60_000_000;

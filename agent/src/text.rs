@@ -16,6 +16,22 @@ pub fn cleaned(text: &str, chars_max: usize) -> String {
     line.trim_end().to_owned()
 }
 
+/// Web addresses without what follows the host, where some services have a key.
+pub fn without_paths(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let host = part.find(['/', '?', '#', '"', '\\', ' ', '<', ')']).unwrap_or(part.len());
+        let end = part.find(['"', '\\', ' ', '<', ')']).unwrap_or(part.len());
+        let cut = if end > host + 1 { "/..." } else { "" };
+        short.push_str("://");
+        short.push_str(part.get(..host).unwrap_or_default());
+        short.push_str(cut);
+        short.push_str(part.get(end..).unwrap_or_default());
+    }
+    short
+}
+
 /// Characters that show nothing, or show what follows in another order than it is stored.
 fn is_deceptive(character: char) -> bool {
     matches!(
@@ -55,7 +71,7 @@ const CLEANED_CHARS_READ_MAX: usize = 4096;
 
 #[cfg(test)]
 mod tests {
-    use super::cleaned;
+    use super::{cleaned, without_paths};
 
     #[track_caller]
     fn case(text: &str, expected: &str) {
@@ -72,5 +88,22 @@ mod tests {
         case("0123456789abc", "0123456789");
         case("012345678 abc", "012345678");
         case("Zähler 日本", "Zähler 日本");
+    }
+
+    #[test]
+    fn an_address_is_cut_behind_its_host() {
+        for (text, expected) in [
+            ("\"https://a.example/v1?key=secret\",\"x\"", "\"https://a.example/...\",\"x\""),
+            ("url = \\\"http://10.0.0.2:3000/api/secret\\\"", "url = \\\"http://10.0.0.2:3000/...\\\""),
+            ("\"https://a.example\"", "\"https://a.example\""),
+            ("\"https://a.example/\"", "\"https://a.example\""),
+            (
+                "two wss://r.example?secret and ssl://e.example:50002 more",
+                "two wss://r.example/... and ssl://e.example:50002 more",
+            ),
+            ("none", "none"),
+        ] {
+            assert_eq!(without_paths(text), expected);
+        }
     }
 }

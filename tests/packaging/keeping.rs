@@ -65,7 +65,7 @@ async fn a_wallet_outlives_a_purge_unless_its_owner_says_otherwise() {
     assert!(said.contains("is kept, because it holds the words of a wallet"), "{said}");
     assert_eq!(machine.sh("sha256sum /var/lib/kilosat/seed"), words);
     machine.sh(
-        "test -e /var/lib/kilosat/money.db && test -e /var/lib/kilosat/kilosat.toml.kept && ! test -e /etc/kilosat",
+        "test -e /var/lib/kilosat/money.db && test -e /var/lib/kilosat/configuration.kept/kilosat.toml && ! test -e /etc/kilosat",
     );
     machine.sh("dpkg --install /var/tmp/kilosat.deb");
     machine.until("kilosat status | grep 'STOPPED BY YOU'").await;

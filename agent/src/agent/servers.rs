@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::engine::Event;
 use crate::lightning::LightningService;
 use crate::status::StatusSource;
-use crate::tasks::{EngineHandle, compare_wallet, publish_costs, tell_log};
+use crate::tasks::{EngineHandle, compare_wallet, publish_costs};
 use crate::{backup, control, web};
 
 /// The page, the CLI's socket, the wallet's reports and the engine's clock ticks.
@@ -27,7 +27,6 @@ pub(super) fn start_servers(
     servers.spawn(compare_wallet(parts.lightning.clone(), parts.engine.clone(), parts.clock.clone()));
     servers.spawn(announce_ready(parts.lightning.clone(), parts.engine.clone()));
     servers.spawn(tick(parts.engine.clone()));
-    servers.spawn(tell_log(parts.engine.clone()));
     let StatusSource { settings, engine, latest, clock, .. } = parts.clone();
     servers.spawn(publish_costs(settings, engine, latest, clock));
     servers.spawn(watch_file(parts.clone()));

@@ -135,6 +135,23 @@ mod served {
     }
 
     #[tokio::test]
+    async fn nothing_is_done_for_somebody_who_gave_up_while_kilosat_was_starting() {
+        let (source, folder) = example_house();
+        let path = socket_path(folder.path());
+        let listener = listen(&path).unwrap();
+        let mut asker = UnixStream::connect(&path).await.unwrap();
+        let question = serde_json::to_string(&Question::Order(Order::Stop)).unwrap() + "\n";
+        asker.write_all(question.as_bytes()).await.unwrap();
+        drop(asker);
+        let server = tokio::spawn(serve(listener, source));
+        assert!(!ask_status(&path).await.unwrap().stopped);
+        assert_eq!(ask_events(&path, 0).await.unwrap(), []);
+        give_order(&path, Order::Stop).await.unwrap();
+        assert!(ask_status(&path).await.unwrap().stopped, "who waits is heard");
+        server.abort();
+    }
+
+    #[tokio::test]
     async fn an_unknown_question_is_refused_and_only_a_part_of_a_long_one_is_read() {
         let served = served();
         let unknown = "{\"refused\":\"this question is not known here; is the CLI another version?\"}\n";

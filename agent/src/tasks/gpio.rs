@@ -41,6 +41,7 @@ pub struct Gpio {
     relays: Relays,
     counters: Vec<Counter>,
     changes: Option<mpsc::Receiver<Switching>>,
+    hearts: Heartbeats,
     handle: GpioHandle,
 }
 
@@ -63,7 +64,7 @@ impl Gpio {
             counter
         });
         let counters = counters.collect();
-        Gpio { relays, counters, changes: Some(changes), handle }
+        Gpio { relays, counters, changes: Some(changes), hearts: hearts.clone(), handle }
     }
 
     /// Begins to hand counts over (`meters`), to watch inputs and to fill the journal (`servers`).
@@ -75,10 +76,10 @@ impl Gpio {
         servers: &mut JoinSet<()>,
     ) {
         for counter in self.counters.drain(..) {
-            let around = around.clone();
+            let (around, heart) = (around.clone(), self.hearts.heart("a counter of pulses"));
             meters.spawn(async move {
                 // The engine being gone ends the program; `Agent::failed` says why.
-                let _ = counter.run(around).await;
+                let _ = heart.of(counter.run(around)).await;
             });
         }
         for input in &config.inputs {

@@ -5,13 +5,12 @@ use serde_json::{Map, Value};
 
 use super::{EngineHandle, Unanswered};
 use crate::store::JournalEntry;
-use crate::text::cleaned;
+use crate::text::{cleaned, without_paths};
 
-/// Tells what is recorded from now on, until the engine stops.
-pub async fn tell_log(engine: EngineHandle) {
+/// Tells what was recorded after entry `told`, and what is from now on, until the engine stops.
+pub async fn tell_log(engine: EngineHandle, mut told: u64) {
     let mut news = engine.news();
-    let Ok(snapshot) = engine.snapshot().await else { return };
-    let mut told = snapshot.journal_entries;
+    news.mark_changed();
     while news.changed().await.is_ok() {
         loop {
             let entries = match engine.journal_after(told, ENTRIES_MAX).await {
@@ -49,8 +48,9 @@ fn sentence(fields: &Map<String, Value>) -> String {
         format!("{key} {value}")
     });
     let text: Vec<String> = parts.collect();
-    // Strangers' words may be in it.
-    cleaned(&format!("{event}: {}", text.join(", ")), TEXT_MAX)
+    // Strangers' words may be in it, and addresses that hold a key.
+    let text = without_paths(&text.join(", "));
+    cleaned(&format!("{event}: {text}"), TEXT_MAX)
 }
 
 const ENTRIES_MAX: u32 = 200;
@@ -62,11 +62,16 @@ mod tests {
 
     #[test]
     fn an_entry_becomes_one_line() {
+        let entry = serde_json::json!({"event": "settled", "preimage": "00"});
+        let entry = JournalEntry { seq: 1, at_ms: 0, entry: Some(entry) }.without_proof();
+        assert_eq!(entry.entry, Some(serde_json::json!({"event": "settled"})));
         let said = |entry: Value| entry.as_object().map(sentence).unwrap_or_default();
         let entry = serde_json::json!({"event": "meter_changed", "agreement": "home", "from": "a", "owed_msat": 12, "to": null});
         assert_eq!(said(entry), "meter changed: agreement home, from a, owed_msat 12");
         let hostile = serde_json::json!({"event": "refused", "why": "no\nMESSAGE=payments are fine\u{1b}[2J"});
         let text = said(hostile);
         assert!(!text.contains(['\n', '\u{1b}']), "{text:?}");
+        let address = serde_json::json!({"event": "refused", "why": "https://a.example/key/secret does not answer"});
+        assert_eq!(said(address), "refused: why https://a.example/... does not answer");
     }
 }

@@ -10,6 +10,7 @@ use super::super::answers::{Answer, Refused};
 use crate::history::Extent;
 use crate::status::{Status, StatusSource};
 use crate::store::JournalEntry;
+use crate::text::without_paths;
 
 /// The file. Names of payees, amounts and values are in it; keys, recovery words, passwords, tokens and proofs of payment are not.
 #[derive(Serialize)]
@@ -59,45 +60,4 @@ pub(in super::super) async fn file(State(source): State<StatusSource>, t: Words)
     Ok((headers, without_paths(&text)).into_response())
 }
 
-/// Web addresses without what follows the host, where some services have a key.
-fn without_paths(text: &str) -> String {
-    let mut parts = text.split("://");
-    let mut short = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let host = part.find(['/', '?', '#', '"', '\\', ' ', '<', ')']).unwrap_or(part.len());
-        let end = part.find(['"', '\\', ' ', '<', ')']).unwrap_or(part.len());
-        let cut = if end > host + 1 { "/..." } else { "" };
-        short.push_str("://");
-        short.push_str(part.get(..host).unwrap_or_default());
-        short.push_str(cut);
-        short.push_str(part.get(end..).unwrap_or_default());
-    }
-    short
-}
-
 const ENTRIES: u64 = 500;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_cut_behind_its_host() {
-        for (text, expected) in [
-            ("\"https://a.example/v1?key=secret\",\"x\"", "\"https://a.example/...\",\"x\""),
-            ("url = \\\"http://10.0.0.2:3000/api/secret\\\"", "url = \\\"http://10.0.0.2:3000/...\\\""),
-            ("\"https://a.example\"", "\"https://a.example\""),
-            ("\"https://a.example/\"", "\"https://a.example\""),
-            (
-                "two wss://r.example?secret and ssl://e.example:50002 more",
-                "two wss://r.example/... and ssl://e.example:50002 more",
-            ),
-            ("none", "none"),
-        ] {
-            assert_eq!(without_paths(text), expected);
-        }
-        let entry = serde_json::json!({"event": "settled", "preimage": "00"});
-        let entry = JournalEntry { seq: 1, at_ms: 0, entry: Some(entry) }.without_proof();
-        assert_eq!(entry.entry, Some(serde_json::json!({"event": "settled"})));
-    }
-}

@@ -10,6 +10,7 @@ SRC_URI = "\
     file://data.mount \
     file://etc-kilosat.mount \
     file://kilosat-state.service \
+    file://mounted.conf \
     file://var-lib-kilosat.mount \
 "
 
@@ -25,6 +26,7 @@ do_install() {
     for unit in data.mount etc-kilosat.mount kilosat-state.service var-lib-kilosat.mount; do
         install -D -m 0644 ${UNPACKDIR}/$unit ${D}${systemd_system_unitdir}/$unit
     done
+    install -D -m 0644 ${UNPACKDIR}/mounted.conf ${D}${systemd_system_unitdir}/kilosat.service.d/mounted.conf
     install -d ${D}/data ${D}${sysconfdir}/kilosat ${D}${localstatedir}/lib/kilosat
 }
 
