@@ -185,10 +185,14 @@ impl Agent {
     /// Stops: relays go off, meters close their intervals, the node writes its state. A payment whose answer does not arrive in that time
     /// is looked up at the next start.
     pub async fn stop(self) {
-        if let Some(engine_end) = self.wind_down().await
-            && timeout(STOP_ENGINE_WAIT, engine_end).await.is_err()
-        {
-            tracing::warn!("the engine did not stop in time; the next start recovers what was open");
+        let ended = async {
+            if let Some(engine_end) = self.wind_down().await {
+                // Why it ended early was said by who heard it.
+                let _ = engine_end.await;
+            }
+        };
+        if timeout(STOP_WAIT, ended).await.is_err() {
+            tracing::warn!("not everything stopped in time; the next start recovers what was open");
         }
     }
 
@@ -203,9 +207,8 @@ impl Agent {
         let _ = timeout(STOP_HISTORY_WAIT, history.write()).await;
         // Closed before another state may take its place.
         let _ = timeout(STOP_HISTORY_WAIT, history.end()).await;
-        if timeout(STOP_NODE_WAIT, lightning.stop()).await.is_err() {
-            tracing::warn!("the Lightning node did not stop in time; it goes on from its last state");
-        }
+        // However long it takes: where another start follows, two nodes on one state would lose its channels.
+        lightning.stop().await;
         performer.abort();
         let _ = performer.await;
         engine.end().await;
@@ -347,8 +350,8 @@ impl Outside {
 const EFFECTS_MAX: usize = 256;
 const STOP_HISTORY_WAIT: Duration = Duration::from_secs(2);
 const STOP_METERS_WAIT: Duration = Duration::from_secs(8);
-const STOP_NODE_WAIT: Duration = Duration::from_secs(8);
-const STOP_ENGINE_WAIT: Duration = Duration::from_secs(5);
+/// systemd grants 30 seconds.
+const STOP_WAIT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::engine::Snapshot;
@@ -79,16 +80,16 @@ pub async fn attend(engine: EngineHandle, hearts: Heartbeats) {
 /// Lets systemd wait for `work`, a start, for some minutes: a large database on a slow card takes a while to open. It is told
 /// so by a task of its own, whatever blocks meanwhile.
 pub async fn bear_with<T>(work: impl Future<Output = T>) -> T {
-    let beats = tokio::spawn(async {
+    // Dropped with this future, too.
+    let mut beats = JoinSet::new();
+    beats.spawn(async {
         let mut beat = interval(period());
         for _ in 0..START_MAX.as_millis() / period().as_millis().max(1) {
             beat.tick().await;
             tell(&[NotifyState::Watchdog, NotifyState::ExtendTimeoutUsec(EXTENSION_US)]);
         }
     });
-    let done = work.await;
-    beats.abort();
-    done
+    work.await
 }
 
 /// A fifth of what the watchdog grants.
@@ -117,5 +118,5 @@ fn line(snapshot: &Snapshot) -> String {
 
 /// Where no watchdog is set.
 const PERIOD: Duration = Duration::from_secs(5);
-const START_MAX: Duration = Duration::from_secs(1_800);
+const START_MAX: Duration = Duration::from_secs(900);
 const EXTENSION_US: u32 = 60_000_000;
