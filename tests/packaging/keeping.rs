@@ -78,3 +78,30 @@ async fn a_wallet_outlives_a_purge_unless_its_owner_says_otherwise() {
         left.lines().filter(|path| !path.starts_with("/var/lib/dpkg") && !path.starts_with("/sys")).collect();
     assert_eq!(left, [""; 0], "files that nobody owns any more");
 }
+
+/// The commands of packaging/guides/updates.md.
+#[tokio::test]
+async fn a_backup_on_a_stick_makes_a_new_card() {
+    let machine = Machine::boot("bookworm", Network::Own).await;
+    machine.install(&package());
+    machine.until("systemctl is-active kilosat").await;
+    machine.sh("mkdir -p /media/usb/kilosat && chown kilosat: /media/usb/kilosat && kilosat stop");
+    let refused = machine.try_sh("kilosat backup --to /media/usb/kilosat");
+    assert!(!refused.status.success(), "the service may write to its own folders only");
+    let passing = text(&machine.try_sh("kilosat backup --to /tmp").stderr);
+    assert!(passing.contains("only the service sees"), "{passing}");
+    machine.sh("mkdir -p /etc/systemd/system/kilosat.service.d");
+    machine.put("/etc/systemd/system/kilosat.service.d/usb.conf", b"[Service]\nReadWritePaths=-/media/usb/kilosat\n");
+    machine.sh("systemctl daemon-reload && systemctl restart kilosat");
+    let made = machine.sh("kilosat backup --to /media/usb/kilosat");
+    assert!(made.contains("/media/usb/kilosat/"), "{made}");
+
+    machine.sh("cp /var/lib/kilosat/seed /var/tmp/words && systemctl stop kilosat");
+    machine.sh("mv /var/lib/kilosat /var/lib/kilosat.empty");
+    let restore = "kilosat restore /media/usb/kilosat/* --state-directory /var/lib/kilosat --words-file /var/tmp/words";
+    machine.sh(&format!("{restore} && chown -R kilosat:kilosat /var/lib/kilosat && systemctl start kilosat"));
+    machine.until("kilosat status | grep 'PAYMENTS ARE LOCKED'").await;
+    let status = machine.sh("kilosat status");
+    assert!(status.contains("STOPPED BY YOU"), "what was in the books is there: {status}");
+    assert_eq!(machine.sh("stat -c %U:%a /var/lib/kilosat /var/lib/kilosat/money.db"), "kilosat:700\nkilosat:600\n");
+}
