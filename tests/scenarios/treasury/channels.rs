@@ -48,6 +48,7 @@ async fn lightning_channels_close_their_money_comes_back_and_nothing_locks() {
     let is_filled = |status: &Status| status.open_move.is_none() && status.lightning.spendable_msat > 150_000_000;
     world.until("it is filled", is_filled).await;
     world.set_marks(0, 0);
+    world.until("the marks are gone", |status| status.refill.is_none()).await;
     let view = channels(&mut world).await;
     let [channel] = view.channels.as_slice() else { panic!("{view:#?}") };
     assert!(channel.is_lsp && channel.state == "works" && channel.value_sat == 200_000, "{channel:#?}");
@@ -74,6 +75,8 @@ async fn lightning_channels_close_their_money_comes_back_and_nothing_locks() {
     world.set_marks(50_000, 350_000);
     world.until("it is filled again", is_filled).await;
     world.set_marks(0, 0);
+    // Else it could be filled once more as soon as the channel is gone.
+    world.until("the marks are gone", |status| status.refill.is_none()).await;
     let before = channels(&mut world).await.cost_sat;
     let lsp = std::sync::Arc::clone(world.town.lsp.ldk());
     let hub = world.saver.hub.status().await.lightning.node_id;
