@@ -1,6 +1,9 @@
 //! The manual pages and the shells' completions in `packaging/` are what the command line and the annotated configuration
 //! say. `KILOSAT_RENEW=1 cargo test -p kilosat --bin kilosat manual` writes them anew.
 
+// Without the node there are fewer commands.
+#![cfg(feature = "node")]
+
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command, CommandFactory as _};
@@ -33,10 +36,6 @@ fn example() -> String {
 #[track_caller]
 fn agrees(name: &str, wanted: &str) {
     let path = packaging().join(name);
-    // A build without the node has fewer commands.
-    if !cfg!(feature = "node") {
-        return;
-    }
     if std::env::var_os("KILOSAT_RENEW").is_some() {
         std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("the folder can be made");
         #[allow(clippy::disallowed_methods)] // a file of the tree, which git keeps

@@ -47,9 +47,7 @@ async fn an_upgrade_keeps_what_was_written_and_asks_nothing_and_no_older_version
 
 #[tokio::test]
 async fn a_wallet_outlives_a_purge_unless_its_owner_says_otherwise() {
-    let machine = Machine::boot("trixie", Network::Own).await;
-    machine.install(&package());
-    machine.until("systemctl is-active kilosat").await;
+    let machine = Machine::with_kilosat("trixie").await;
     machine.sh("kilosat stop");
     let words = machine.sh("sha256sum /var/lib/kilosat/seed");
 
@@ -82,9 +80,7 @@ async fn a_wallet_outlives_a_purge_unless_its_owner_says_otherwise() {
 /// The commands of packaging/guides/updates.md.
 #[tokio::test]
 async fn a_backup_on_a_stick_makes_a_new_card() {
-    let machine = Machine::boot("bookworm", Network::Own).await;
-    machine.install(&package());
-    machine.until("systemctl is-active kilosat").await;
+    let machine = Machine::with_kilosat("bookworm").await;
     machine.sh("mkdir -p /media/usb/kilosat && chown kilosat: /media/usb/kilosat && kilosat stop");
     let refused = machine.try_sh("kilosat backup --to /media/usb/kilosat");
     assert!(!refused.status.success(), "the service may write to its own folders only");

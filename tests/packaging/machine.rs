@@ -53,6 +53,14 @@ impl Machine {
         machine
     }
 
+    /// The same, with Kilosat as it is after its installation: it runs, and has a network of its own without anybody in it.
+    pub async fn with_kilosat(release: &str) -> Machine {
+        let machine = Machine::boot(release, Network::Own).await;
+        machine.install(&package());
+        machine.until("systemctl is-active kilosat").await;
+        machine
+    }
+
     /// What the machine's shell prints; it must succeed.
     #[track_caller]
     pub fn sh(&self, command: &str) -> String {

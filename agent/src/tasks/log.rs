@@ -30,7 +30,7 @@ fn tell(entry: JournalEntry) {
     let Some(Value::Object(fields)) = entry.entry else { return };
     let word = |key: &str| fields.get(key).and_then(Value::as_str);
     let (event, text) = (word("event"), sentence(&fields));
-    // An energy purchase is made by an agreement, which the entries of a payment call its rule.
+    // The entries of a payment call the agreement, or the feed that buys data, its rule.
     let (agreement, meter, hash) = (word("agreement").or_else(|| word("rule")), word("meter"), word("hash"));
     match event {
         Some("locked" | "stray" | "doubtful" | "fee_above_limit" | "illegal_move") => {
