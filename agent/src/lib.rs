@@ -37,3 +37,4 @@ pub mod tasks; // perform effects, answer with events
 pub mod text; // strangers' words, made fit to show
 pub mod treasury; // the owner's savings on the chain
 pub mod web; // the local page
+mod words; // every sentence of the page and of messages, in the reader's language

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
+use bitcoin::Address;
 use futures_util::FutureExt as _;
 use kilosat::clock::Clock;
 use kilosat::config::ChainSource;
@@ -99,6 +100,7 @@ impl Stage {
         self.put_money_in().await;
         self.pay().await;
         self.pay_by_hand().await;
+        self.be_paid_on_the_chain().await;
     }
 
     /// Presses what this selects, and waits for the page that follows.
@@ -188,6 +190,7 @@ impl Stage {
         self.press("a[href='/wallet/service']").await;
         self.fill("#lsp", &self.town.lsp.peer()).await;
         self.press("#inside").await;
+        self.sees("Somebody answers at").await;
         self.save().await;
         self.home("✓ Choose the Lightning wallet that pays").await;
     }
@@ -298,6 +301,43 @@ impl Stage {
         let refused = kilosat(&["pay", own.trim(), "--yes", "--config", &config]);
         assert!(String::from_utf8_lossy(&refused.stderr).contains("one of your own"), "{refused:?}");
         assert_eq!(self.hub.status().await.totals.payments_settled, 3);
+    }
+
+    /// The savings are opened, and a wallet that knows no Lightning pays what any wallet can scan.
+    async fn be_paid_on_the_chain(&mut self) {
+        self.press("a[href='/wallet']").await;
+        self.press("#savings").await;
+        self.press("#open").await;
+        self.save().await;
+        self.home("The mill").await;
+        self.press("a[href='/wallet']").await;
+        self.fill("#amount", "30 000").await;
+        self.tick("input[name=on_chain]").await;
+        self.press("#receive").await;
+        self.sees("Any bitcoin wallet can scan this").await;
+        let link = self.tab.run("document.querySelector(\"a[href^='bitcoin:bcrt1q']\").getAttribute('href')").await;
+        let (address, rest) = link.as_str().unwrap().trim_start_matches("bitcoin:").split_once('?').unwrap();
+        assert!(rest.starts_with("amount=0.0003&lightning=lnbcrt300"), "{link}");
+        let payer = self.town.lsp.ldk().onchain_payment();
+        payer.send_to_address(&address.parse::<Address<_>>().unwrap().assume_checked(), 30_000, None).unwrap();
+        let config = self.config();
+        let received = async {
+            while !self.tab.text().await.contains("It was paid on the chain") {
+                let looked = kilosat(&["treasury", "--look", "--config", &config]);
+                assert!(looked.status.success(), "{looked:?}");
+            }
+        };
+        timeout(LIGHTNING_WAIT, received).await.expect("the page says that the money came in");
+    }
+
+    async fn tick(&mut self, selector: &str) {
+        match self.hand {
+            Hand::Finger => self.tab.click(selector).await,
+            Hand::Keys => {
+                self.tab.reach(selector).await;
+                self.tab.key(" ").await;
+            }
+        }
     }
 
     async fn end(self) {

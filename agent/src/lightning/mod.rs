@@ -12,6 +12,7 @@ pub mod lnd;
 pub mod node;
 pub mod nwc;
 pub mod phoenixd;
+pub mod providers;
 pub mod reading;
 pub mod remote;
 #[cfg(feature = "node")]

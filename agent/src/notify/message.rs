@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::domain::money::Msat;
 use crate::store::JournalEntry;
 use crate::text::cleaned;
+use crate::words::Words;
 
 /// What the owner is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,71 +16,64 @@ pub(super) struct Message {
 
 impl Message {
     /// `None` for what needs nobody.
-    pub(super) fn of(entry: &JournalEntry) -> Option<Message> {
+    pub(super) fn of(entry: &JournalEntry, t: Words) -> Option<Message> {
         let entry = entry.entry.as_ref()?;
         let word = |key: &str| cleaned(entry.get(key).and_then(Value::as_str).unwrap_or_default(), WORDS_MAX);
-        let sat = |key: &str| Msat(entry.get(key).and_then(Value::as_u64).unwrap_or_default());
-        let whole = |key: &str| Msat(entry.get(key).and_then(Value::as_u64).unwrap_or_default().saturating_mul(1_000));
-        let number = entry.get("move").and_then(Value::as_i64).unwrap_or_default();
+        let why = |key: &str| ("why", t.told(&word(key)));
+        let payee = || ("payee", word("payee"));
+        let number = |key: &str| entry.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let sat = |name, key: &str| (name, t.sat(&number(key)));
+        let sats = |name, key: &str| (name, t.sats(&number(key)));
+        // Which way a move goes decides the sentence.
+        let moved = |refill, sweep| if word("kind") == "refill" { refill } else { sweep };
         let event = entry.get("event").and_then(Value::as_str)?;
         let text = match event {
-            "asked" => format!(
-                "May {} be paid to {}? You are asked because {}. Answer on the page, or: kilosat approve {}",
-                sat("amount_msat"),
-                word("payee"),
-                word("why"),
-                entry.get("question").and_then(Value::as_i64).unwrap_or_default()
-            ),
-            "not_answered" => {
-                "A question about a payment was not answered in time; you are asked again in a day.".to_owned()
+            "asked" => {
+                let question = ("question", number("question").to_string());
+                t.fill("message-asked", &[sat("amount", "amount_msat"), payee(), why("why"), question])
             }
-            "refused" => format!("{} was not paid. {}", word("payee"), word("why")),
-            "by_hand" => format!("{} are on their way to {}, by hand.", sat("amount_msat"), word("payee")),
-            "by_hand_failed" => {
-                format!("{} to {}, by hand, were not paid: {}", sat("amount_msat"), word("payee"), word("why"))
-            }
-            "locked" => format!("All payments are locked until you have looked: {}", word("reason")),
-            "stopped" => "All payments are stopped.".to_owned(),
-            "resumed" => "Payments go on.".to_owned(),
-            "unlocked" => "The lock on payments was lifted.".to_owned(),
-            "stop_button_lost" => format!("The stop button does not work, so nothing is paid: {}", word("why")),
+            "not_answered" => t.say("message-not-answered"),
+            "refused" => t.fill("message-refused", &[payee(), why("why")]),
+            "by_hand" => t.fill("message-by-hand", &[sat("amount", "amount_msat"), payee()]),
+            "by_hand_failed" => t.fill("message-by-hand-failed", &[sat("amount", "amount_msat"), payee(), why("why")]),
+            "locked" => t.fill("message-locked", &[why("reason")]),
+            "stopped" => t.say("message-stopped"),
+            "resumed" => t.say("message-resumed"),
+            "unlocked" => t.say("message-unlocked"),
+            "stop_button_lost" => t.fill("message-button-lost", &[why("why")]),
             "fee_above_limit" => {
-                format!("The wallet took a fee of {}, more than the limit of {}.", sat("fee_msat"), sat("fee_max_msat"))
+                t.fill("message-fee-above-limit", &[sat("fee", "fee_msat"), sat("limit", "fee_max_msat")])
             }
-            "stray" => format!("The wallet paid {} that it was never told to pay.", sat("amount_msat")),
-            "unproven" => word("why"),
-            "move_asked" => format!(
-                "May {} be moved {}, for at most {}? Answer on the page, or: kilosat treasury agree {number}",
-                whole("amount_sat"),
-                way(&word("kind")),
-                whole("cost_max_sat"),
-            ),
+            "stray" => t.fill("message-stray", &[sat("amount", "amount_msat")]),
+            "unproven" => t.told(&word("why")),
+            "move_asked" => {
+                let values = [
+                    sats("amount", "amount_sat"),
+                    sats("cost", "cost_max_sat"),
+                    ("number", number("move").to_string()),
+                ];
+                t.fill(moved("message-refill-asked", "message-sweep-asked"), &values)
+            }
             "move_done" => {
-                format!("{} were moved {}, for {}.", whole("amount_sat"), way(&word("kind")), whole("cost_sat"))
+                let values = [sats("amount", "amount_sat"), sats("cost", "cost_sat")];
+                t.fill(moved("message-refill-done", "message-sweep-done"), &values)
             }
-            "move_undone" => format!("Move {number} was called off, for {}. {}", whole("cost_sat"), word("why")),
-            "move_stuck" => format!("Move {number} does not go on: {}", word("why")),
-            "provider_away" => PROVIDER_AWAY.to_owned(),
-            "provider_back" => "Your Lightning provider answers again.".to_owned(),
-            "channel_closed" => format!(
-                "A Lightning channel was closed. {}. Its money comes back on the chain; the page shows when.",
-                word("why")
+            "move_undone" => t.fill(
+                "message-move-undone",
+                &[("number", number("move").to_string()), sats("cost", "cost_sat"), why("why")],
             ),
-            "money_wanted" => format!(
-                "There is too little spending money: {}. Please bring {}; the page makes an invoice for it.",
-                whole("spending_sat"),
-                whole("wanted_sat")
-            ),
+            "move_stuck" => t.fill("message-move-stuck", &[("number", number("move").to_string()), why("why")]),
+            "provider_away" => t.say("message-provider-away"),
+            "provider_back" => t.say("message-provider-back"),
+            "channel_closed" => t.fill("message-channel-closed", &[why("why")]),
+            "money_wanted" => {
+                t.fill("message-money-wanted", &[sats("spending", "spending_sat"), sats("wanted", "wanted_sat")])
+            }
             "access" => sentence(&word("text")),
             _ => return None,
         };
         Some(Message { text, is_urgent: URGENT.contains(&event) })
     }
-}
-
-/// Where money is moved to and from.
-fn way(kind: &str) -> &'static str {
-    if kind == "refill" { "from your savings into spending money" } else { "out of your spending money" }
 }
 
 /// As one stands alone.
@@ -90,8 +83,6 @@ fn sentence(text: &str) -> String {
 }
 
 const WORDS_MAX: usize = 300;
-const PROVIDER_AWAY: &str = "Your Lightning provider has not answered for an hour, so nothing can be paid. Nothing is lost; \
-    Kilosat calls it again and closes nothing by itself.";
 const URGENT: [&str; 8] =
     ["asked", "locked", "stop_button_lost", "fee_above_limit", "stray", "unproven", "money_wanted", "provider_away"];
 
@@ -100,9 +91,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::language::Language;
 
     fn told(entry: Value) -> Option<String> {
-        Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: Some(entry) }).map(|message| message.text)
+        told_in(Language::English, entry)
+    }
+
+    fn told_in(language: Language, entry: Value) -> Option<String> {
+        let entry = JournalEntry { seq: 1, at_ms: 1, entry: Some(entry) };
+        Message::of(&entry, Words::of(language)).map(|message| message.text)
+    }
+
+    #[test]
+    fn they_are_in_the_owners_language_with_the_reason() {
+        let why = "The kilowatt-hour costs 300 sat; your limit for this payee is 250 sat. Nothing was paid, and what was used \
+                   stays owed.";
+        let text = told_in(Language::German, json!({"event": "refused", "payee": "a@b.example", "why": why})).unwrap();
+        assert!(text.contains("Ihre Grenze für diesen Empfänger ist 250 sat. Es wurde nichts bezahlt"), "{text}");
+        let asked = json!({"event": "asked", "question": 7, "payee": "a@b.example", "amount_msat": 1_500_500, "why": "it is new"});
+        let text = told_in(Language::German, asked).unwrap();
+        assert!(text.contains("1\u{202f}500,500 sat") && text.contains("it is new"), "{text}");
     }
 
     #[test]
@@ -118,15 +126,15 @@ mod tests {
         let moves =
             json!({"event": "move_asked", "move": 3, "kind": "refill", "amount_sat": 200_000, "cost_max_sat": 900});
         let text = told(moves).unwrap();
-        assert!(
-            text.starts_with("May 200000 sat be moved from your savings into spending money, for at most 900 sat?")
-        );
+        assert!(text.starts_with(
+            "May 200\u{202f}000 sat be moved from your savings into spending money, for at most 900 sat?"
+        ));
         assert!(text.ends_with("kilosat treasury agree 3"), "{text}");
         assert!(told(json!({"event": "provider_away"})).unwrap().contains("closes nothing by itself"));
         for quiet in ["interval", "due", "intent", "settled", "received", "switched", "set", "something new"] {
             assert_eq!(told(json!({"event": quiet})), None, "{quiet}");
         }
-        assert_eq!(Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: None }).map(|message| message.text), None);
+        assert_eq!(Message::of(&JournalEntry { seq: 1, at_ms: 1, entry: None }, Words::of(Language::English)), None);
     }
 
     #[test]

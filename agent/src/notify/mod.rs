@@ -19,8 +19,10 @@ use self::message::Message;
 use self::watched::Watched;
 use crate::disk;
 use crate::http::{HttpFault, Limits, Request, StrictClient};
+use crate::language::Language;
 use crate::status::StatusSource;
 use crate::tasks::Unanswered;
+use crate::words::Words;
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +102,10 @@ pub async fn run(source: StatusSource, messenger: Messenger) {
 }
 
 async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) {
-    let path = source.config().state_directory.join("notify.json");
+    let (path, t) = {
+        let config = source.config();
+        (config.state_directory.join("notify.json"), Words::of(config.language.unwrap_or(Language::English)))
+    };
     let Some(mut told) = begin(&source, &path).await else { return };
     let mut kept = told;
     let (mut beat, mut watched) = (interval(pause), Watched::default());
@@ -112,14 +117,14 @@ async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) 
             waits -= 1;
             continue;
         }
-        let Some((newest, mut messages)) = news(&source, told).await else { return };
+        let Some((newest, mut messages)) = news(&source, told, t).await else { return };
         // A look at the status asks the wallet too.
         if rounds.is_multiple_of(ROUNDS_PER_LOOK) {
             let Ok(status) = source.status().await else { return };
-            watched.look(&status);
+            watched.look(&status, t);
         }
         rounds = rounds.wrapping_add(1);
-        messages.extend(watched.to_tell());
+        messages.extend(watched.to_tell(t));
         if messages.is_empty() {
             told = newest;
             // Noted now and then, so that little is read once more after a restart.
@@ -129,7 +134,7 @@ async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) 
             }
             continue;
         }
-        match messenger.send(&source.config().name, &together(messages)).await {
+        match messenger.send(&source.config().name, &together(messages, t)).await {
             Ok(()) => {
                 (told, kept) = (newest, newest);
                 watched.was_told();
@@ -145,7 +150,7 @@ async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) 
 
 /// The number of the newest entry of the journal, and what the owner is to be told of those after `told`; `None` once the
 /// engine has stopped.
-async fn news(source: &StatusSource, told: u64) -> Option<(u64, Vec<Message>)> {
+async fn news(source: &StatusSource, told: u64, t: Words) -> Option<(u64, Vec<Message>)> {
     let (mut newest, mut messages) = (told, Vec::new());
     let now = source.clock.now().wall;
     loop {
@@ -160,7 +165,7 @@ async fn news(source: &StatusSource, told: u64) -> Option<(u64, Vec<Message>)> {
         let Some(last) = entries.last() else { return Some((newest, messages)) };
         newest = last.seq;
         let fresh = entries.iter().filter(|entry| now.0.saturating_sub(entry.at_ms) <= TOLD_WITHIN_MS);
-        messages.extend(fresh.filter_map(Message::of));
+        messages.extend(fresh.filter_map(|entry| Message::of(entry, t)));
     }
 }
 
@@ -190,14 +195,14 @@ async fn keep(path: &std::path::Path, seq: u64) {
 }
 
 /// One text; where there is too much, what can wait is left out, oldest first.
-fn together(mut messages: Vec<Message>) -> String {
+fn together(mut messages: Vec<Message>, t: Words) -> String {
     let left_out = messages.len().saturating_sub(LINES_MAX);
     messages.sort_by_key(|message| !message.is_urgent);
     let urgent = messages.iter().filter(|message| message.is_urgent).count().min(LINES_MAX);
     messages.drain(urgent..urgent + left_out);
     let mut lines: Vec<String> = messages.into_iter().map(|message| message.text).collect();
     if left_out > 0 {
-        lines.push(format!("{left_out} more; the page shows all of it."));
+        lines.push(t.with("message-more", "number", left_out));
     }
     lines.join("\n")
 }

@@ -12,6 +12,8 @@ use crate::engine::{Event, Order};
 use crate::http::loopback;
 use crate::web::tests::served::example_house;
 
+const ENGLISH: Words = Words::of(Language::English);
+
 /// What arrives somewhere, and the answer to each message in turn.
 async fn listener(answers: Vec<StatusCode>) -> (Url, mpsc::UnboundedReceiver<(String, String)>) {
     let (heard, messages) = mpsc::unbounded_channel();
@@ -75,15 +77,17 @@ async fn what_is_not_taken_is_said_and_json_holds_everything() {
 #[test]
 fn of_many_messages_what_can_wait_is_left_out_oldest_first() {
     let message = |number: u32| Message { text: format!("message {number}"), is_urgent: number == 3 };
-    let text = together((0..30).map(message).collect());
+    let text = together((0..30).map(message).collect(), ENGLISH);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!((lines[0], lines[1], lines[9]), ("message 3", "message 21", "message 29"));
     assert_eq!((lines.len(), lines[10]), (11, "20 more; the page shows all of it."));
     assert_eq!(
-        together((0..30).map(|number| Message { is_urgent: true, ..message(number) }).collect()).lines().count(),
+        together((0..30).map(|number| Message { is_urgent: true, ..message(number) }).collect(), ENGLISH)
+            .lines()
+            .count(),
         11
     );
-    assert_eq!(together(vec![message(1)]), "message 1");
+    assert_eq!(together(vec![message(1)], ENGLISH), "message 1");
 }
 
 const SOON: Duration = Duration::from_millis(20);

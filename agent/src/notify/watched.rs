@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::message::Message;
 use crate::status::Status;
+use crate::words::Words;
 
 /// What is wrong at present or has just become well, by a name of its own.
 #[derive(Debug, Default)]
@@ -25,8 +26,8 @@ struct Known {
 
 impl Watched {
     /// Looks at what is wrong now.
-    pub(super) fn look(&mut self, status: &Status) {
-        let wrong = faults(status);
+    pub(super) fn look(&mut self, status: &Status, t: Words) {
+        let wrong = faults(status, t);
         for (name, text) in &wrong {
             let began =
                 Known { since_ms: status.uptime_ms, text: text.clone(), is_told: false, is_due: false, is_well: false };
@@ -43,10 +44,10 @@ impl Watched {
     }
 
     /// What the owner does not know yet.
-    pub(super) fn to_tell(&self) -> Vec<Message> {
+    pub(super) fn to_tell(&self, t: Words) -> Vec<Message> {
         let due = self.known.iter().filter(|(_, known)| known.is_due);
         let text = |(name, known): (&String, &Known)| match known.is_well {
-            true => format!("{name} is well again."),
+            true => t.with("message-well-again", "what", name),
             false => known.text.clone(),
         };
         due.map(|known| Message { text: text(known), is_urgent: false }).collect()
@@ -61,22 +62,24 @@ impl Watched {
     }
 }
 
-fn faults(status: &Status) -> BTreeMap<String, String> {
+/// Each with what it is called.
+fn faults(status: &Status, t: Words) -> BTreeMap<String, String> {
     let mut faults = BTreeMap::new();
     for meter in status.meters.iter().filter(|meter| matches!(meter.state.as_str(), "missing" | "stale" | "doubtful")) {
-        let fault = meter.fault.as_deref().unwrap_or("it says nothing any more");
-        faults.insert(format!("The meter {}", meter.id), format!("The meter {}: {fault}", meter.id));
+        let fault = meter.fault.clone().unwrap_or_else(|| t.say("message-meter-silent"));
+        let name = t.with("message-meter", "meter", &meter.id);
+        faults.insert(name.clone(), format!("{name}: {fault}"));
     }
     if let Some(fault) = &status.wallet_fault {
-        faults.insert("The wallet".to_owned(), format!("The wallet does not answer: {fault}"));
+        faults.insert(t.say("message-wallet"), t.with("message-wallet-fault", "why", t.told(fault)));
     }
     if let Some(fault) = &status.settings_fault {
-        faults.insert("The configuration".to_owned(), format!("The settings need you: {fault}"));
+        faults.insert(t.say("message-settings"), t.with("message-settings-fault", "why", fault));
     }
     if let Some(backup) = &status.backup {
-        let old = backup.is_old.then(|| "The last backup is older than three days.".to_owned());
-        let failed = backup.fault.as_ref().map(|fault| format!("There is no new backup: {fault}"));
-        faults.extend(failed.or(old).map(|text| ("The backup".to_owned(), text)));
+        let old = backup.is_old.then(|| t.say("message-backup-old"));
+        let failed = backup.fault.as_ref().map(|fault| t.with("message-backup-fault", "why", fault));
+        faults.extend(failed.or(old).map(|text| (t.say("message-backup"), text)));
     }
     faults
 }
@@ -87,7 +90,10 @@ const TOLD_AFTER_MS: u64 = 15 * 60_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
     use crate::status::{BackupStatus, MeterStatus};
+
+    const T: Words = Words::of(Language::English);
 
     fn status(minutes: u64, state: &str) -> Status {
         let meter = MeterStatus {
@@ -110,8 +116,8 @@ mod tests {
 
     /// What the owner is told at this look.
     fn told(watched: &mut Watched, status: &Status) -> Vec<String> {
-        watched.look(status);
-        let told = watched.to_tell().into_iter().map(|message| message.text).collect();
+        watched.look(status, T);
+        let told = watched.to_tell(T).into_iter().map(|message| message.text).collect();
         watched.was_told();
         told
     }
@@ -152,12 +158,12 @@ mod tests {
     fn what_did_not_reach_the_owner_is_told_again_also_that_it_is_well() {
         let mut watched = Watched::default();
         told(&mut watched, &status(0, "missing"));
-        watched.look(&status(15, "missing"));
-        assert_eq!(watched.to_tell().len(), 1);
-        watched.look(&status(16, "missing"));
+        watched.look(&status(15, "missing"), T);
+        assert_eq!(watched.to_tell(T).len(), 1);
+        watched.look(&status(16, "missing"), T);
         assert_eq!(told(&mut watched, &status(17, "missing")).len(), 1);
-        watched.look(&status(18, "good"));
-        assert_eq!(watched.to_tell().len(), 1);
+        watched.look(&status(18, "good"), T);
+        assert_eq!(watched.to_tell(T).len(), 1);
         assert_eq!(told(&mut watched, &status(19, "good")), ["The meter main is well again."]);
         assert!(told(&mut watched, &status(20, "good")).is_empty());
     }

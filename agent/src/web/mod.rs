@@ -18,13 +18,12 @@ mod live;
 mod moves;
 mod orders;
 mod payments;
+mod reader;
 mod savings;
 mod settings;
 mod setup;
-mod show;
 mod statement;
 mod wallet;
-mod words;
 
 use std::net::IpAddr;
 
@@ -44,8 +43,8 @@ use self::frame::Frame;
 pub use self::identity::PageIdentity;
 use self::savings::Drafts;
 use self::wallet::Invoices;
-use self::words::Words;
 use crate::status::StatusSource;
+use crate::words::{Words, show};
 
 /// What the page remembers between two looks, also over a new start; nothing of it outlives the program.
 #[derive(Clone, Default)]

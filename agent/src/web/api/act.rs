@@ -7,14 +7,17 @@ use axum::response::{IntoResponse as _, Json, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::Words;
 use super::super::agreements::paused;
 use super::super::gate::audit;
+use super::super::wallet::{Invoices, NotMade};
 use super::caller::Caller;
 use super::once::Answers;
 use super::problem::{Answered, Problem};
 use crate::domain::invoice::{PaymentHash, hex32};
 use crate::domain::money::Msat;
 use crate::engine::{Order, Verdict};
+use crate::language::Language;
 use crate::status::{Change, DESCRIPTION_CHARS_MAX, INVOICE_EXPIRY_S, StatusSource};
 
 /// What was done.
@@ -117,6 +120,9 @@ pub(super) struct Wanted {
     /// What whoever pays it is shown; the name of the house without.
     #[schema(max_length = 100)]
     description: Option<String>,
+    /// Make an address of the savings too, for wallets that pay on the chain only; from 10,000 sat.
+    #[serde(default)]
+    on_chain: bool,
 }
 
 /// An invoice of this house.
@@ -128,12 +134,17 @@ pub(super) struct Invoice {
     payment_hash: String,
     /// For how long it can be paid, in seconds.
     expires_s: u32,
+    /// Where it can be paid on the chain, into the savings.
+    address: Option<String>,
+    /// What wallets open, as a link or as a QR code (BIP 321).
+    uri: String,
 }
 
 /// Makes a Lightning invoice.
 #[utoipa::path(post, path = "/invoices", tag = "wallet", request_body = Wanted, responses((status = CREATED, body = Invoice)))]
 pub(super) async fn invoice(
     State(source): State<StatusSource>,
+    Extension(invoices): Extension<Invoices>,
     wanted: Result<Json<Wanted>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let Json(wanted) = wanted?;
@@ -147,19 +158,30 @@ pub(super) async fn invoice(
         let detail = format!("A description has at most {DESCRIPTION_CHARS_MAX} characters.");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    let text = wanted.description.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let text = text.unwrap_or_else(|| source.config().name.clone());
-    let made = source.invoice(Msat(wanted.amount_msat), &text).await;
-    let made = made.map_err(|fault| Problem::new(StatusCode::BAD_GATEWAY, fault.to_string()))?;
-    let invoice = Invoice { bolt11: made.bolt11, payment_hash: made.hash.to_string(), expires_s: INVOICE_EXPIRY_S };
+    let text = wanted.description.unwrap_or_default();
+    let made =
+        invoices.make(&source, Msat(wanted.amount_msat), &text, wanted.on_chain).await.map_err(|no| match no {
+            NotMade::Wallet(fault) => Problem::new(StatusCode::BAD_GATEWAY, fault.to_string()),
+            NotMade::Savings(fault) => Problem::new(StatusCode::CONFLICT, fault),
+            NotMade::Wrong(id) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Words::of(Language::English).say(id)),
+        })?;
+    let invoice = Invoice {
+        uri: made.link(),
+        payment_hash: made.hash.to_string(),
+        bolt11: made.bolt11,
+        expires_s: INVOICE_EXPIRY_S,
+        address: made.address,
+    };
     Ok((StatusCode::CREATED, Json(invoice)).into_response())
 }
 
 /// Whether money came in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Received {
-    /// It did.
+    /// It did, by Lightning or on the chain.
     is_received: bool,
+    /// What came in on the chain, in sat; only while the program that made the invoice still runs.
+    on_chain_sat: u64,
 }
 
 /// Whether an invoice of this house was paid.
@@ -167,12 +189,17 @@ pub(super) struct Received {
     params(("payment_hash" = String, Path, description = "In hex", pattern = "^[0-9a-f]{64}$")), responses((status = OK, body = Received)))]
 pub(super) async fn received(
     State(source): State<StatusSource>,
+    Extension(invoices): Extension<Invoices>,
     hash: Result<Path<String>, PathRejection>,
 ) -> Answered<Received> {
     let Path(hash) = hash?;
     let hash = hex32(&hash).map(PaymentHash);
     let hash = hash.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "A payment hash is 64 hexadecimal digits."))?;
-    Ok(Json(Received { is_received: source.was_received(hash).await? }))
+    let Some(made) = invoices.get(&hash.to_string()) else {
+        return Ok(Json(Received { is_received: source.was_received(hash).await?, on_chain_sat: 0 }));
+    };
+    let came = made.came_in(&source).await?;
+    Ok(Json(Received { is_received: made.is_paid_by(came), on_chain_sat: came.on_chain_sat }))
 }
 
 async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) -> Result<Done, Problem> {

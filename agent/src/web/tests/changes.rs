@@ -354,4 +354,28 @@ async fn a_wallet_is_tried_before_it_is_taken() {
         text.contains("+ lsp = \"0279") && text.contains("Your password") && text.contains("starts anew"),
         "{text}"
     );
+    assert!(text.contains("Nobody answers at lsp.example:9735 now"), "{text}");
+}
+
+#[tokio::test]
+async fn providers_are_proposed_where_money_is_real_and_each_can_be_taken() {
+    use crate::lightning::providers::providers;
+
+    let (served, source) = house().await;
+    let config = source.config();
+    assert_eq!(
+        (config.network, providers(config.network)),
+        (bitcoin::Network::Bitcoin, providers(bitcoin::Network::Bitcoin))
+    );
+    let form = read(&served, "/wallet/service").await;
+    for provider in providers(config.network) {
+        assert!(form.contains(provider.name), "{form}");
+        let draft = crate::config::Draft::of(&source.settings.text()).and_then(|mut draft| {
+            draft.set(crate::config::Place::Section("lightning.node"), "lsp", &provider.lsp.into())?;
+            Ok(draft)
+        });
+        let lsp = source.settings.propose(draft.unwrap().into_text()).unwrap().config.node.lsp.unwrap();
+        assert_eq!(format!("{}@{}", lsp.0, lsp.1), provider.lsp);
+    }
+    assert!(providers(bitcoin::Network::Regtest).is_empty());
 }

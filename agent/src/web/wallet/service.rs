@@ -12,6 +12,7 @@ use super::super::change::{Changes, Pending, told};
 use super::super::{Frame, Words, page};
 use crate::config::{Config, Draft, DraftFault, Place, Setting};
 use crate::keys::Secret;
+use crate::lightning::providers::{Provider, knock, providers};
 use crate::lightning::{Grade, LightningService, Remote, ServiceKind, Waits};
 use crate::settings::Proposal;
 use crate::status::StatusSource;
@@ -27,6 +28,9 @@ pub(in super::super) struct Entries {
     secret: String,
     #[serde(default)]
     certificate: String,
+    /// A provider of the list, or else the one that is written.
+    #[serde(default)]
+    provider: String,
     #[serde(default)]
     lsp: String,
 }
@@ -37,6 +41,7 @@ struct ServicePage {
     frame: Frame,
     t: Words,
     entries: Entries,
+    providers: &'static [Provider],
     faults: Vec<String>,
 }
 
@@ -69,8 +74,9 @@ pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words)
 
 async fn shown(source: &StatusSource, t: Words, entries: Entries, faults: Vec<String>) -> Answer {
     let frame = Frame::of(source, t, "wallet").await?;
+    let providers = providers(source.config().network);
     // What proves who may spend is typed anew each time.
-    Ok(page(&ServicePage { frame, t, entries: Entries { secret: String::new(), ..entries }, faults }))
+    Ok(page(&ServicePage { frame, t, entries: Entries { secret: String::new(), ..entries }, providers, faults }))
 }
 
 /// `POST /wallet/service`: tries it, and shows what would change.
@@ -102,7 +108,9 @@ async fn tried(source: &StatusSource, t: Words, entries: &Entries) -> Result<Pen
         Pending::new(proposal, format!("the wallet was set to {}", kind.name()), from, then)
     };
     if kind == ServiceKind::Node {
-        return Ok(pending(propose(draft.and_then(|draft| entries.node(draft)))?));
+        let proposal = propose(draft.and_then(|draft| entries.node(draft)))?;
+        let facts = about_provider(&proposal.config, t).await;
+        return Ok(pending(proposal).about(facts, None).headed("change-wallet"));
     }
     if entries.secret.trim().is_empty() {
         return Err(vec![t.with("fault-empty", "field", t.say("service-secret"))]);
@@ -112,6 +120,15 @@ async fn tried(source: &StatusSource, t: Words, entries: &Entries) -> Result<Pen
     let proposal = propose(draft.and_then(|draft| entries.remote(kind, &file.display().to_string(), draft)))?;
     let findings = findings(source, &proposal.config, &entries.secret).await?;
     Ok(pending(proposal).about(findings, None).headed("change-wallet").with_secret(file, Secret::new(&entries.secret)))
+}
+
+/// Whether the provider can be reached from here; a house that is not online yet may choose one all the same.
+async fn about_provider(config: &Config, t: Words) -> Vec<String> {
+    let Some((_, address)) = &config.node.lsp else { return vec![t.say("service-no-lsp")] };
+    match knock(address).await {
+        Ok(()) => vec![t.with("service-lsp-there", "address", address.clone())],
+        Err(why) => vec![t.fill("service-lsp-silent", &[("address", address.clone()), ("why", why)])],
+    }
 }
 
 /// What trying the credential showed, one sentence each; it costs nothing and moves nothing.
@@ -138,7 +155,8 @@ impl Entries {
     fn node(&self, mut draft: Draft) -> Result<Draft, DraftFault> {
         draft.set(Place::Section("lightning"), "service", &ServiceKind::Node.name().into())?;
         let node = Place::Section("lightning.node");
-        match self.lsp.trim() {
+        let listed = self.provider.trim();
+        match if listed.is_empty() { self.lsp.trim() } else { listed } {
             "" => draft.clear(node, "lsp")?,
             lsp => draft.set(node, "lsp", &lsp.into())?,
         }

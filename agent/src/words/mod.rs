@@ -1,19 +1,17 @@
-//! What the page says, in the reader's language: every sentence stands in a catalogue, numbers and times are written as
-//! people write them there.
+//! What the page and messages say, in the reader's language: every sentence stands in a catalogue, numbers and times are
+//! written as people write them there.
 
 mod figures;
+pub mod show;
+mod told;
 
 use std::fmt;
 use std::sync::OnceLock;
 
-use axum::extract::FromRequestParts;
-use axum::http::header;
-use axum::http::request::Parts;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
 use crate::language::Language;
-use crate::status::StatusSource;
 
 /// Speaks one language; copied freely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +24,8 @@ type Bundle = FluentBundle<FluentResource>;
 impl Words {
     fn catalogue(self) -> &'static str {
         match self.language {
-            Language::English => include_str!("../../../web/words/en.ftl"),
-            Language::German => include_str!("../../../web/words/de.ftl"),
+            Language::English => include_str!("../../web/words/en.ftl"),
+            Language::German => include_str!("../../web/words/de.ftl"),
         }
     }
 
@@ -107,17 +105,6 @@ impl Words {
             tracing::error!(name, ?faults, "a sentence of the catalogue {} lacks something", self.tag());
         }
         text
-    }
-}
-
-/// The language the owner chose, or else the one the browser asks for.
-impl FromRequestParts<StatusSource> for Words {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, source: &StatusSource) -> Result<Words, Self::Rejection> {
-        let asked = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let asked = asked.map_or(Language::English, Language::accepted);
-        Ok(Words::of(source.config().language.unwrap_or(asked)))
     }
 }
 

@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::Words;
+use super::{Words, show};
 use crate::domain::money::MSAT_PER_SAT;
 use crate::language::Language;
 use crate::store::{BY_HAND, BitcoinPrice};
-use crate::web::show;
 
 impl Words {
     /// A whole number with thousands apart.
