@@ -318,6 +318,8 @@ impl Stage {
         let link = self.tab.run("document.querySelector(\"a[href^='bitcoin:bcrt1q']\").getAttribute('href')").await;
         let (address, rest) = link.as_str().unwrap().trim_start_matches("bitcoin:").split_once('?').unwrap();
         assert!(rest.starts_with("amount=0.0003&lightning=lnbcrt300"), "{link}");
+        // Whose coins were spent for the channel pays with what is left.
+        self.town.sync().await.unwrap();
         let payer = self.town.lsp.ldk().onchain_payment();
         payer.send_to_address(&address.parse::<Address<_>>().unwrap().assume_checked(), 30_000, None).unwrap();
         let config = self.config();
@@ -325,6 +327,9 @@ impl Stage {
             while !self.tab.text().await.contains("It was paid on the chain") {
                 let looked = kilosat(&["treasury", "--look", "--config", &config]);
                 assert!(looked.status.success(), "{looked:?}");
+                if self.miner.waiting().await.unwrap() > 0 {
+                    self.miner.mine(1, &burn_address()).await.unwrap();
+                }
             }
         };
         timeout(LIGHTNING_WAIT, received).await.expect("the page says that the money came in");

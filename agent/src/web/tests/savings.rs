@@ -15,6 +15,7 @@ use super::changes::{location, read};
 use super::full::{HOSTILE, full, savings};
 use super::pay::euro;
 use super::served::{EXAMPLE, PASSWORD, Served, body, example_house, house_in};
+use super::wallet::bill;
 use super::{shows, text_of};
 use crate::config::{ChainSource, TreasuryConfig};
 use crate::engine::{Event, Keep};
@@ -69,7 +70,7 @@ pub(super) async fn move_savings(source: &StatusSource) {
 }
 
 /// A house with savings of this kind.
-async fn saving(wallet: &str) -> (StatusSource, TempDir) {
+pub(super) async fn saving(wallet: &str) -> (StatusSource, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let state = format!("state_directory = {:?}", folder.path());
     let text = EXAMPLE.replace("state_directory = \"/var/lib/kilosat\"", &state);
@@ -81,7 +82,7 @@ async fn saving(wallet: &str) -> (StatusSource, TempDir) {
     house
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
@@ -333,6 +334,9 @@ async fn every_step_of_the_savings_fits_a_phone_and_a_desk() {
     move_savings(&own.0).await;
     own.0.memory.drafts.keep(draft(false));
     watched.0.memory.drafts.keep(draft(true));
+    let made = bill(&own.0);
+    let receive = format!("/wallet/receive/{}", made.hash);
+    own.0.memory.invoices.keep(made);
     let draft = format!("/wallet/savings/send/{}", draft(false).draft.id);
     let (own, watched) = (Served::house(own).await, Served::house(watched).await);
     let Some(mut tab) = Tab::open("about:blank").await else { return };
@@ -340,6 +344,7 @@ async fn every_step_of_the_savings_fits_a_phone_and_a_desk() {
         ("none", &nobodys, "/wallet/savings"),
         ("moved", &own, "/wallet/savings"),
         ("draft", &own, &draft),
+        ("receive", &own, &receive),
         ("watched", &watched, "/wallet/savings"),
         ("draft-elsewhere", &watched, &draft),
     ] {
@@ -362,4 +367,4 @@ async fn every_step_of_the_savings_fits_a_phone_and_a_desk() {
     }
 }
 
-const ADDRESS: &str = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq";
+pub(super) const ADDRESS: &str = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq";

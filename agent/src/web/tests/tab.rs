@@ -68,6 +68,12 @@ impl Tab {
 
     /// Calls the browser (Chrome DevTools Protocol).
     pub async fn call(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.answer(method, params).await;
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    async fn answer(&mut self, method: &str, params: Value) -> Value {
         self.calls += 1;
         let mut call = json!({"id": self.calls, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -75,9 +81,7 @@ impl Tab {
         }
         self.socket.send(Message::text(call.to_string())).await.unwrap();
         let number = self.calls;
-        let mut answer = self.hear(method, |said| said["id"] == number).await;
-        assert!(answer["error"].is_null(), "{method}: {answer}");
-        answer["result"].take()
+        self.hear(method, |said| said["id"] == number).await
     }
 
     async fn hear(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
@@ -93,12 +97,17 @@ impl Tab {
         timeout(ANSWER_WAIT, heard).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
     }
 
-    /// What a script comes to; a promise is waited for.
+    /// What a script comes to; a promise is waited for. A page that is being left is asked again once the next is there.
     pub async fn run(&mut self, script: &str) -> Value {
         let params = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
-        let mut answer = self.call("Runtime.evaluate", params).await;
-        assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
-        answer["result"]["value"].take()
+        loop {
+            let mut answer = self.answer("Runtime.evaluate", params.clone()).await;
+            if answer["error"]["message"].as_str().is_some_and(|why| why.contains("navigated")) {
+                continue;
+            }
+            assert!(answer["error"].is_null() && answer["result"]["exceptionDetails"].is_null(), "{script}: {answer}");
+            return answer["result"]["result"]["value"].take();
+        }
     }
 
     /// What axe-core finds that somebody could not use, by WCAG 2.2 AA; empty where it finds nothing.

@@ -12,6 +12,8 @@ use serde::Deserialize;
 
 pub(super) use self::code::QrCode;
 pub(super) use self::pay::{form as pay_page, look as look_at_bill, pay};
+#[cfg(all(test, not(feature = "node")))]
+pub(super) use self::receive::Made;
 pub(super) use self::receive::{Invoices, NotMade, receive, waiting};
 pub(super) use self::service::{form as service_page, save as save_service};
 pub(super) use self::words::{

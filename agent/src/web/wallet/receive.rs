@@ -35,7 +35,8 @@ pub(in super::super) struct Made {
     pub amount: Msat,
     /// Of the savings, where it can be paid on the chain too.
     pub address: Option<String>,
-    expires_ms: u64,
+    /// On the monotonic clock.
+    pub expires_ms: u64,
 }
 
 /// Why there is no invoice.
@@ -137,7 +138,7 @@ impl Invoices {
         Ok(made)
     }
 
-    fn keep(&self, made: Made) {
+    pub(in super::super) fn keep(&self, made: Made) {
         let mut all = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KEPT_MAX {
             all.remove(0);
