@@ -102,10 +102,7 @@ pub async fn run(source: StatusSource, messenger: Messenger) {
 }
 
 async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) {
-    let (path, t) = {
-        let config = source.config();
-        (config.state_directory.join("notify.json"), Words::of(config.language.unwrap_or(Language::English)))
-    };
+    let path = source.config().state_directory.join("notify.json");
     let Some(mut told) = begin(&source, &path).await else { return };
     let mut kept = told;
     let (mut beat, mut watched) = (interval(pause), Watched::default());
@@ -117,6 +114,7 @@ async fn run_every(pause: Duration, source: StatusSource, messenger: Messenger) 
             waits -= 1;
             continue;
         }
+        let t = Words::of(source.config().language.unwrap_or(Language::English));
         let Some((newest, mut messages)) = news(&source, told, t).await else { return };
         // A look at the status asks the wallet too.
         if rounds.is_multiple_of(ROUNDS_PER_LOOK) {

@@ -1,15 +1,7 @@
 //! What the page and the CLI say of the wallet.
 
-use bitcoin::Network;
-
-use super::super::wallet::{Made, WalletPage};
-use super::savings::{ADDRESS, form, saving};
-use super::served::{Served, body};
+use super::super::wallet::WalletPage;
 use super::*;
-use crate::domain::invoice::PaymentHash;
-use crate::domain::money::Msat;
-use crate::engine::tests::world::{Terms, make};
-use crate::status::StatusSource;
 
 fn wallet(status: Status) -> String {
     let t = Words::of(Language::English);
@@ -68,43 +60,4 @@ fn of_a_wallet_that_does_not_tell_of_channels_nothing_is_said_about_them() {
 fn payments_that_wait_for_the_comparison_say_so() {
     let ledger = WalletSnapshot { waits: true, fault: Some("LND cannot be reached.".to_owned()), ..full().ledger };
     shows(&text_of(&html(&Status { ledger, ..full() })), &["Payments wait. At every start", "LND cannot be reached."]);
-}
-
-/// An invoice that any wallet can pay.
-pub(super) fn bill(source: &StatusSource) -> Made {
-    let terms = Terms { network: Network::Bitcoin, ..Terms::of(Msat(30_000_000)) };
-    let made = make(terms, 1, source.clock.now().wall);
-    let expires_ms = source.clock.elapsed_ms() + 3_600_000;
-    Made {
-        hash: made.hash,
-        bolt11: made.bolt11,
-        amount: Msat(30_000_000),
-        address: Some(ADDRESS.to_owned()),
-        expires_ms,
-    }
-}
-
-#[tokio::test]
-async fn a_bill_for_any_wallet_stays_open_on_the_chain_when_its_invoice_has_expired() {
-    let house = saving("segwit").await;
-    let made = bill(&house.0);
-    let (path, bolt11) = (format!("/wallet/receive/{}", made.hash), made.bolt11.clone());
-    house.0.memory.invoices.keep(made.clone());
-    let late = Made { hash: PaymentHash([8; 32]), expires_ms: 0, ..made };
-    let late_path = format!("/wallet/receive/{}", late.hash);
-    house.0.memory.invoices.keep(late);
-    let served = Served::house(house).await;
-    let html = served.get(&path).await.1;
-    shows(&html, &[&format!("href=\"bitcoin:{ADDRESS}?amount=0.0003&#38;lightning={bolt11}\"")]);
-    shows(&text_of(body(&html)), &["Any bitcoin wallet can scan this", "By Lightning", "On the chain", ADDRESS]);
-    let html = served.get(&late_path).await.1;
-    assert!(html.contains(ADDRESS) && !html.contains(&bolt11), "{html}");
-    for (amount, said) in
-        [("9999", "less than 10,000 sat can cost more"), ("0", "Amount in sat"), ("20000", "does not offer")]
-    {
-        let (status, answer) = served.send("/wallet/receive", &form(&[("amount", amount), ("on_chain", "on")])).await;
-        let text = text_of(body(&answer));
-        assert!(matches!(status, 422 | 502) && text.contains(said), "{amount}: {text}");
-        assert!(answer.contains("name=\"on_chain\" checked"), "what was chosen stays chosen");
-    }
 }
