@@ -62,6 +62,24 @@ impl<'a> BitReader<'a> {
         Some(ones)
     }
 
+    /// What [`BitReader::get_unary`] and then [`BitReader::get`] give where both fit into the buffer, in one step; otherwise
+    /// `None`, and nothing was read.
+    #[inline]
+    pub fn get_both(&mut self, ones_max: u32, bits: u32) -> Option<(u32, u64)> {
+        self.refill();
+        let ones = self.buffer.trailing_ones();
+        let used = ones + 1 + bits;
+        if ones >= ones_max || used > self.available {
+            return None;
+        }
+        let value = (self.buffer >> (ones + 1)) & low_mask(bits);
+        // Fewer than 64, because so many were available.
+        self.buffer >>= used;
+        self.available -= used;
+        Some((ones, value))
+    }
+
+    #[inline]
     fn refill(&mut self) {
         if self.available >= WORD_BITS {
             return;
@@ -110,6 +128,30 @@ mod tests {
             assert_eq!(reader.get_unary(31), Some(bits.min(31)));
         }
         assert_eq!(reader.get(8), None, "nothing follows");
+    }
+
+    #[test]
+    fn both_at_once_are_what_one_after_the_other_gives() {
+        let mut writer = BitWriter::default();
+        for bits in 0..=32 {
+            writer.put_unary(bits % 13);
+            writer.put(0xA5A5_5A5A_A5A5_5A5A, bits);
+        }
+        let bytes = writer.finish();
+        let mut reader = BitReader::new(&bytes);
+        let mut at_once = 0;
+        for bits in 0..=32 {
+            let value = 0xA5A5_5A5A & low_mask(bits);
+            match reader.get_both(12, bits) {
+                Some(both) => {
+                    assert_eq!(both, (bits % 13, value));
+                    at_once += 1;
+                }
+                None => assert_eq!((reader.get_unary(12), reader.get(bits)), (Some(bits % 13), Some(value))),
+            }
+        }
+        assert!(at_once > 20, "{at_once}");
+        assert_eq!(reader.get_both(12, 8), None, "nothing follows");
     }
 
     #[test]

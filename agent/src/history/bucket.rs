@@ -244,25 +244,21 @@ pub(super) fn pack_buckets(kind: Kind, buckets: &[Bucket]) -> Vec<u8> {
 
 /// The buckets of a chunk, `None` where it is damaged.
 pub(super) fn unpack_buckets(kind: Kind, bytes: &[u8]) -> Option<Vec<Bucket>> {
+    let empty = Bucket::of(0, 0, 0);
     match kind {
-        Kind::Counter | Kind::Sum => {
-            let rows = Packed::open(bytes)?.rows()?;
-            let bucket = |[start, count, max, rise]: [i64; 4]| Bucket {
-                count,
-                ..Bucket::of(start.wrapping_mul(MINUTE_MS), max, rise)
-            };
-            Some(rows.into_iter().map(bucket).collect())
-        }
-        Kind::Gauge => {
-            let rows = Packed::open(bytes)?.rows()?;
-            let bucket = |[start, count, mean, below, above]: [i64; 5]| Bucket {
-                count,
-                min: mean.wrapping_sub(below),
-                max: mean.wrapping_add(above),
-                ..Bucket::of(start.wrapping_mul(MINUTE_MS), mean, 0)
-            };
-            Some(rows.into_iter().map(bucket).collect())
-        }
+        Kind::Counter | Kind::Sum => Packed::<4>::open(bytes)?.rows_of(empty, |bucket, column, value| match column {
+            0 => bucket.start_ms = value.wrapping_mul(MINUTE_MS),
+            1 => bucket.count = value,
+            2 => (bucket.mean, bucket.min, bucket.max) = (value, value, value),
+            _ => bucket.rise = value,
+        }),
+        Kind::Gauge => Packed::<5>::open(bytes)?.rows_of(empty, |bucket, column, value| match column {
+            0 => bucket.start_ms = value.wrapping_mul(MINUTE_MS),
+            1 => bucket.count = value,
+            2 => bucket.mean = value,
+            3 => bucket.min = bucket.mean.wrapping_sub(value),
+            _ => bucket.max = bucket.mean.wrapping_add(value),
+        }),
     }
 }
 

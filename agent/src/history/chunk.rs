@@ -49,12 +49,15 @@ impl<'a, const COLUMNS: usize> Packed<'a, COLUMNS> {
 
     /// The rows, or `None` where a column is damaged.
     pub fn rows(&self) -> Option<Vec<[i64; COLUMNS]>> {
-        let mut rows = vec![[0; COLUMNS]; self.rows];
-        for (index, column) in self.columns.iter().enumerate() {
-            let values = column::decode(column, self.rows)?;
-            for (row, value) in rows.iter_mut().zip(values) {
-                row[index] = value;
-            }
+        self.rows_of([0; COLUMNS], |row, column, value| row[column] = value)
+    }
+
+    /// The rows as something else: each begins as `empty`, and `put` gets the values of one column after the other, with the
+    /// column's number. `None` where one is damaged.
+    pub fn rows_of<Row: Clone>(&self, empty: Row, put: impl Fn(&mut Row, usize, i64)) -> Option<Vec<Row>> {
+        let mut rows = vec![empty; self.rows];
+        for (number, column) in self.columns.iter().enumerate() {
+            column::decode(column, &mut rows, |row, value| put(row, number, value))?;
         }
         Some(rows)
     }

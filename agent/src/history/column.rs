@@ -31,27 +31,26 @@ pub(super) fn encode(values: &[i64], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&bits);
 }
 
-/// The `count` values of a column, or `None` if these are not the bytes of one.
-pub(super) fn decode(mut bytes: &[u8], count: usize) -> Option<Vec<i64>> {
-    if count == 0 {
-        return Some(Vec::new());
+/// Puts the values of a column into `rows`, the first into the first; `None` if these are not the bytes of so many.
+pub(super) fn decode<Row>(mut bytes: &[u8], rows: &mut [Row], mut put: impl FnMut(&mut Row, i64)) -> Option<()> {
+    if rows.is_empty() {
+        return Some(());
     }
     let (predictor, rest) = bytes.split_first()?;
     bytes = rest;
     let step = take_varint(&mut bytes)?.cast_signed();
     let first = unzigzag(take_varint(&mut bytes)?);
-    let mut values = match *predictor {
+    let put = |row: &mut Row, steps: i64| put(row, first.wrapping_add(steps.wrapping_mul(step)));
+    match *predictor {
         MEAN => {
             let mean = unzigzag(take_varint(&mut bytes)?);
-            steps::<MEAN>(bytes, count, mean)?
+            steps::<MEAN, Row>(bytes, rows, mean, put)
         }
-        LAST => steps::<LAST>(bytes, count, 0)?,
-        LINE => steps::<LINE>(bytes, count, 0)?,
-        FOUR => steps::<FOUR>(bytes, count, 0)?,
-        _ => return None,
-    };
-    values.iter_mut().for_each(|value| *value = first.wrapping_add(value.wrapping_mul(step)));
-    Some(values)
+        LAST => steps::<LAST, Row>(bytes, rows, 0, put),
+        LINE => steps::<LINE, Row>(bytes, rows, 0, put),
+        FOUR => steps::<FOUR, Row>(bytes, rows, 0, put),
+        _ => None,
+    }
 }
 
 /// A number in groups of seven bits, the lowest first.
@@ -159,21 +158,27 @@ fn residuals<const PREDICTOR: u8>(steps: &[i64], mean: i64) -> Vec<u8> {
     bits.finish()
 }
 
-/// `count` steps, of which the first is zero.
-fn steps<const PREDICTOR: u8>(bytes: &[u8], count: usize, mean: i64) -> Option<Vec<i64>> {
+/// One number of steps for each row, of which the first is zero.
+fn steps<const PREDICTOR: u8, Row>(
+    bytes: &[u8],
+    rows: &mut [Row],
+    mean: i64,
+    mut put: impl FnMut(&mut Row, i64),
+) -> Option<()> {
     let mut bits = BitReader::new(bytes);
     let mut usual = Usual::default();
     let mut past = Past::<PREDICTOR>::new(mean);
-    let mut steps = Vec::with_capacity(count);
-    steps.push(0);
-    while steps.len() < count {
+    let mut rows = rows.iter_mut();
+    put(rows.next()?, 0);
+    while rows.len() > 0 {
         let residual = if usual.is_run() {
-            for _ in 0..take_run(&mut bits)?.min(count - steps.len()) {
+            let run = take_run(&mut bits)?.min(rows.len());
+            for row in rows.by_ref().take(run) {
                 let step = past.expected();
                 past.push(step);
-                steps.push(step);
+                put(row, step);
             }
-            if steps.len() == count {
+            if rows.len() == 0 {
                 break;
             }
             take_rice(&mut bits, 0)?.checked_add(1)?
@@ -183,9 +188,9 @@ fn steps<const PREDICTOR: u8>(bytes: &[u8], count: usize, mean: i64) -> Option<V
         usual.learn(residual);
         let step = past.expected().wrapping_add(unzigzag(residual));
         past.push(step);
-        steps.push(step);
+        put(rows.next()?, step);
     }
-    Some(steps)
+    Some(())
 }
 
 /// The greatest number all differences to `first` are multiples of; 1 where a difference is too large to be divided.
@@ -270,7 +275,11 @@ fn put_rice(bits: &mut BitWriter, value: u64, low_bits: u32) {
     }
 }
 
+#[inline]
 fn take_rice(bits: &mut BitReader<'_>, low_bits: u32) -> Option<u64> {
+    if let Some((high, low)) = bits.get_both(ONES_MAX, low_bits) {
+        return Some(u64::from(high) << low_bits | low);
+    }
     match bits.get_unary(ONES_MAX)? {
         ONES_MAX => take_length_and_bits(bits),
         high => Some(u64::from(high) << low_bits | bits.get(low_bits)?),

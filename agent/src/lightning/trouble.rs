@@ -197,6 +197,11 @@ impl ServiceKind {
         }
     }
 
+    /// Whether a sentence calls it by this name.
+    pub fn is_called(self, name: &str) -> bool {
+        name == self.title() || name == self.title_within()
+    }
+
     fn title_within(self) -> &'static str {
         match self {
             ServiceKind::Node => "the built-in Lightning node",

@@ -19,7 +19,10 @@ impl Message {
     pub(super) fn of(entry: &JournalEntry, t: Words) -> Option<Message> {
         let entry = entry.entry.as_ref()?;
         let word = |key: &str| cleaned(entry.get(key).and_then(Value::as_str).unwrap_or_default(), WORDS_MAX);
-        let why = |key: &str| ("why", t.told(&word(key)));
+        let why = |key: &str| {
+            let text = entry.get(key).and_then(Value::as_str).unwrap_or_default();
+            ("why", cleaned(&t.told(text), WORDS_MAX))
+        };
         let payee = || ("payee", word("payee"));
         let number = |key: &str| entry.get(key).and_then(Value::as_u64).unwrap_or_default();
         let sat = |name, key: &str| (name, t.sat(&number(key)));

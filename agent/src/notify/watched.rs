@@ -66,7 +66,7 @@ impl Watched {
 fn faults(status: &Status, t: Words) -> BTreeMap<String, String> {
     let mut faults = BTreeMap::new();
     for meter in status.meters.iter().filter(|meter| matches!(meter.state.as_str(), "missing" | "stale" | "doubtful")) {
-        let fault = meter.fault.clone().unwrap_or_else(|| t.say("message-meter-silent"));
+        let fault = meter.fault.as_ref().map_or_else(|| t.say("message-meter-silent"), |fault| t.told(fault));
         let name = t.with("message-meter", "meter", &meter.id);
         faults.insert(name.clone(), format!("{name}: {fault}"));
     }

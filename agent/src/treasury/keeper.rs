@@ -268,6 +268,7 @@ impl Keeper {
     }
 
     async fn address(&mut self, another: bool) -> Result<AddressView, EngineGone> {
+        let newest = self.purse.newest_shown();
         let address = match another {
             true => self.purse.another_address(self.config.stop_gap),
             false => self.purse.address(),
@@ -275,7 +276,8 @@ impl Keeper {
         // Kept before it is shown, so that no later one is the same.
         self.keep(false).await?;
         self.looked_at = self.clock.elapsed_ms();
-        Ok(AddressView { address: address.address.to_string(), index: address.index })
+        let is_new = newest.is_none_or(|newest| address.index > newest);
+        Ok(AddressView { address: address.address.to_string(), index: address.index, is_new })
     }
 
     /// Nothing is built on what may be long over.

@@ -105,6 +105,11 @@ impl Purse {
         }
     }
 
+    /// The number of the newest address that was ever shown.
+    pub fn newest_shown(&self) -> Option<u32> {
+        self.wallet.derivation_index(KeychainKind::External)
+    }
+
     /// What it holds.
     pub fn balance(&self) -> Balance {
         self.wallet.balance()

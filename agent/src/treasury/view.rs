@@ -81,4 +81,7 @@ pub struct AddressView {
     pub address: String,
     /// Its number, counted from 0.
     pub index: u32,
+    /// It was shown to nobody before.
+    #[serde(default)]
+    pub is_new: bool,
 }

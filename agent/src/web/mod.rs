@@ -199,7 +199,6 @@ fn parts() -> Router<StatusSource> {
         .route("/statement.json", get(statement::json))
         .route("/static/kilosat.css", get(|| asset("text/css; charset=utf-8", STYLE)))
         .route("/static/live.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/static/again.js", get(|| asset("text/javascript; charset=utf-8", AGAIN_SCRIPT)))
         .route("/static/history.js", get(|| asset("text/javascript; charset=utf-8", HISTORY_SCRIPT)))
         .route("/static/icon.svg", get(|| asset("image/svg+xml", ICON)))
 }
@@ -276,7 +275,6 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 const STYLE: &str = include_str!("../../web/static/kilosat.css");
 const SCRIPT: &str = include_str!("../../web/static/live.js");
-const AGAIN_SCRIPT: &str = include_str!("../../web/static/again.js");
 const HISTORY_SCRIPT: &str = include_str!("../../web/static/history.js");
 const ICON: &str = include_str!("../../web/static/icon.svg");
 const LOOPBACK: [&str; 2] = ["127.0.0.1", "[::1]"];

@@ -1,12 +1,13 @@
 //! What the engine, the wallets and the journal say stands in records in English, once for all readers. Here it is said
 //! again in the reader's language: the English catalogue holds each of these sentences under a name that begins with
-//! `told-`, with places for what is put in, and the others hold what it means. A sentence that no catalogue knows stays as
-//! it is: better read in English than not at all.
+//! `told-`, with places for what is put in, and the others hold what it means. What is not known as a whole stays as it is:
+//! better read in English than half of it, and what strangers say is never said again in other words.
 
 use std::sync::OnceLock;
 
 use super::Words;
 use crate::language::Language;
+use crate::lightning::ServiceKind;
 use crate::text::fixed_point;
 
 /// One of the English sentences.
@@ -29,23 +30,16 @@ impl Words {
         self.said_again(text, DEPTH_MAX).unwrap_or_else(|| text.to_owned())
     }
 
-    /// Several sentences, one after the other, perhaps with a wallet's own words at the end; `None` where none of it is
+    /// Several sentences, one after the other, perhaps with a wallet's own words at the end; `None` where one of them is not
     /// known.
     fn said_again(self, text: &str, depth: usize) -> Option<String> {
-        if let Some(said) =
-            english().iter().filter(|sentence| sentence.name == SAYS).find_map(|says| self.again(says, text, depth))
-        {
+        let mut says = english().iter().filter(|sentence| sentence.name == SAYS);
+        if let Some(said) = says.find_map(|says| self.again(says, text, depth)) {
             return Some(said);
         }
-        let mut is_known = false;
-        let said: Vec<_> = sentences(text)
-            .map(|sentence| {
-                let known = self.sentence_again(sentence, depth);
-                is_known |= known.is_some();
-                known.unwrap_or_else(|| sentence.to_owned())
-            })
-            .collect();
-        is_known.then(|| said.join(" "))
+        let said: Vec<_> =
+            sentences(text).map(|sentence| self.sentence_again(sentence, depth)).collect::<Option<_>>()?;
+        (!said.is_empty()).then(|| said.join(" "))
     }
 
     fn sentence_again(self, text: &str, depth: usize) -> Option<String> {
@@ -55,12 +49,19 @@ impl Words {
         english().iter().find_map(|sentence| self.again(sentence, text, depth))
     }
 
+    /// What stands in its places is said again, too, where it is ours.
     fn again(self, sentence: &Sentence, text: &str, depth: usize) -> Option<String> {
-        let again = |value: &str| match depth {
-            0 => value.to_owned(),
-            _ => self.said_again(value, depth - 1).unwrap_or_else(|| value.to_owned()),
-        };
-        let values: Vec<_> = sentence.places(text)?.iter().map(|(name, value)| (*name, again(value))).collect();
+        let mut values = Vec::new();
+        for (name, value) in sentence.places(text)? {
+            let said = match name {
+                _ if OF_OTHERS.contains(&name) => Some(value.to_owned()),
+                _ if depth == 0 => None,
+                "name" if !ServiceKind::ALL.into_iter().any(|kind| kind.is_called(value)) => None,
+                "name" => Some(self.said_again(value, depth - 1).unwrap_or_else(|| value.to_owned())),
+                _ => self.said_again(value, depth - 1),
+            };
+            values.push((name, said?));
+        }
         Some(self.fill(sentence.name, &values))
     }
 }
@@ -102,7 +103,10 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
         if rest.is_empty() {
             return None;
         }
-        let begins = |at: &usize| rest.get(at + 2..).is_some_and(|next| next.starts_with(char::is_uppercase));
+        // Why payments are locked begins in lower case, and there can be several reasons.
+        let begins = |at: &usize| {
+            rest.get(at + 2..).is_some_and(|next| next.starts_with(char::is_uppercase) || next.starts_with("the "))
+        };
         let mut ends = rest.match_indices(['.', '?']).map(|(at, _)| at);
         let end = ends.find(|at| rest.get(at + 1..at + 2) == Some(" ") && begins(at));
         let (sentence, after) = match end {
@@ -154,6 +158,11 @@ impl Sentence {
 }
 
 const TOLD: &str = "told-";
+/// What is put in from elsewhere, or is the same in every language.
+const OF_OTHERS: [&str; 15] = [
+    "detail", "expected", "found", "hash", "hours", "known", "most", "no", "now", "payee", "payments", "percent",
+    "question", "until", "yes",
+];
 /// What stands in its first place can be several sentences.
 const SAYS: &str = "told-says";
 /// A sentence in a sentence in a sentence.
@@ -172,13 +181,10 @@ mod tests {
 
     const GERMAN: Words = Words { language: Language::German };
 
-    /// No sentence of it stayed English.
     #[track_caller]
-    fn all_german(text: &str) -> String {
+    fn german(text: &str) -> String {
         let said = GERMAN.told(text);
-        for sentence in sentences(text).filter(|sentence| sentence.len() > 3) {
-            assert!(!said.contains(sentence), "{sentence:?} stays English in {said:?}");
-        }
+        assert_ne!(said, text, "it stays English");
         said
     }
 
@@ -186,11 +192,11 @@ mod tests {
     fn every_refusal_and_every_question_is_said_in_german() {
         let (layer, limit) = (Layer::House, Msat(400_000));
         let price = |msat| MsatPerKwh(msat);
+        let why = "the Lightning service settled payment 00ff, which was never sent to it. Check the wallet.";
         for refusal in [
             Refusal::Stopped,
-            Refusal::Locked(
-                "the Lightning service settled payment 00ff, which was never sent to it. Check the wallet.".to_owned(),
-            ),
+            Refusal::Locked(why.to_owned()),
+            Refusal::Locked(format!("{why} {why}")),
             Refusal::OtherWallet,
             Refusal::NoRule,
             Refusal::Paused,
@@ -200,13 +206,14 @@ mod tests {
             Refusal::PerPayment { layer: Layer::Rule, cost: Msat(500_000), limit },
             Refusal::Rate { layer, payments: 61, limit: 60 },
             Refusal::Window { layer, window: Window::Month, cost: Msat(9_000), committed: Msat(399_000), limit },
+            Refusal::Window { layer, window: Window::Hour, cost: Msat(9_000), committed: Msat(399_000), limit },
         ] {
-            all_german(&refusal.to_string());
+            german(&refusal.to_string());
         }
         let window =
             Refusal::Window { layer, window: Window::Day, cost: Msat(9_500), committed: Msat(1_399_000), limit };
         assert_eq!(
-            all_german(&window.to_string()),
+            german(&window.to_string()),
             "1\u{202f}399 sat von 400 sat pro Tag sind für das ganze Haus schon ausgegeben oder reserviert; weitere 9,500 sat \
              passen nicht hinein. Es wird später noch einmal versucht."
         );
@@ -216,7 +223,7 @@ mod tests {
             Question { first: true, above: Some(Msat(1_000)) },
             Question { first: false, above: None },
         ] {
-            all_german(&question.to_string());
+            german(&question.to_string());
         }
     }
 
@@ -242,13 +249,28 @@ mod tests {
                 Trouble::Unclear,
             ] {
                 let fault = ServiceFault { kind, trouble, detail: String::new() };
-                all_german(&fault.to_string());
-                let fault = ServiceFault { detail: "No such thing. Really (404)".to_owned(), ..fault };
-                let said = GERMAN.told(&fault.to_string());
-                assert!(said.ends_with(" meldet: No such thing. Really (404))"), "{said}");
+                german(&fault.to_string());
+                let fault = ServiceFault { detail: "Nothing was paid. Really (404)".to_owned(), ..fault };
+                let said = german(&fault.to_string());
+                assert!(said.ends_with(" meldet: Nothing was paid. Really (404))"), "{said}");
                 assert!(!said.contains("built-in") && !said.contains("connected wallet"), "{said}");
             }
         }
+    }
+
+    #[test]
+    fn what_others_say_and_do_is_not_taken_for_what_a_wallet_does() {
+        for text in [
+            "There is no invoice from this address: pay.example did not answer in time. Kilosat asks again.",
+            "Somebody cannot be reached. Nothing was paid.",
+            "Two screws are missing",
+            "some more",
+            "May 12 of them be paid to a@b.example?",
+        ] {
+            assert_eq!(GERMAN.told(text), text);
+        }
+        let unanswered = "You did not answer in time. Nothing was moved; you are asked again.";
+        assert!(german(unanswered).starts_with("Sie haben nicht rechtzeitig geantwortet."));
     }
 
     #[test]
@@ -283,16 +305,27 @@ mod tests {
         }
         unsaid.sort_unstable();
         // The engine makes these out of others, for what is paid once only and for moves.
-        assert_eq!(unsaid, ["told-ask-new-one", "told-not-again", "told-tries-not"]);
+        assert_eq!(
+            unsaid,
+            ["told-ask-new-one", "told-not-again", "told-nothing-meanwhile-not-again", "told-tries-not"]
+        );
     }
 
     #[test]
     fn what_nobody_knows_stays_as_it_is() {
-        for text in ["", "Something new.", " sat", "1.2.3 sat", "Nothing was paid", "Why? Because. No."] {
+        for text in [
+            "",
+            "Something new.",
+            "Something new. Nothing was paid.",
+            "a (b says: c)",
+            " sat",
+            "1.2.3 sat",
+            "Nothing was paid",
+            "Why? Because. No.",
+        ] {
             assert_eq!(GERMAN.told(text), text);
         }
-        assert_eq!(GERMAN.told("a (b says: c)"), "a (b meldet: c)");
-        assert_eq!(GERMAN.told("Something new. Nothing was paid."), "Something new. Es wurde nichts bezahlt.");
+        assert_eq!(GERMAN.told("Nothing was paid."), "Es wurde nichts bezahlt.");
         assert_eq!(Words::of(Language::English).told("Nothing was paid."), "Nothing was paid.");
     }
 }

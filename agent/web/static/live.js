@@ -1,5 +1,5 @@
-// Fetches this page again when the server says that something is new, and replaces its live part. Without this script a
-// reload does the same.
+// Fetches this page again when the server says that something is new, or every few seconds where the page waits for something
+// (data-every), and replaces its live part. Without this script a reload does the same.
 "use strict";
 const BUSY_PAUSE_MS = 1000;
 const FALLBACK_PAUSE_MS = 5000;
@@ -7,10 +7,21 @@ const ANSWER_WAIT_MS = 10000;
 // The server says something every ten seconds.
 const SILENCE_MAX_MS = 15000;
 
+const WAITING = "script[data-every]";
+const everyMs = Number(document.currentScript.dataset.every || 0) * 1000;
+
+// Nobody loses what they have written or chosen.
+function isFilledIn(field) {
+  if (field.options) return Array.from(field.options).some((option) => option.selected !== option.defaultSelected);
+  return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+}
+
 // Whoever is selecting text or holds something down is not disturbed.
 function isBusy() {
-  const isTyping = document.activeElement !== null && document.activeElement.matches("main input");
-  return document.hidden || isTyping || !document.getSelection().isCollapsed || document.querySelector("main :active") !== null;
+  const fields = "main input, main select, main textarea";
+  const isTyping = document.activeElement !== null && document.activeElement.matches(fields);
+  return document.hidden || isTyping || !document.getSelection().isCollapsed ||
+    document.querySelector("main :active") !== null || Array.from(document.querySelectorAll(fields)).some(isFilledIn);
 }
 
 // A button that is exchanged under the finger loses the press, so the one that stops payments stays while it is needed.
@@ -58,14 +69,16 @@ async function exchange() {
   try {
     const signal = AbortSignal.timeout(ANSWER_WAIT_MS);
     const answer = await fetch(location.href, { cache: "no-store", signal });
-    // The session has ended.
-    if (answer.redirected) return location.reload();
+    // The session has ended, or what the page was about is gone.
+    if (answer.redirected || answer.status === 404) return location.reload();
     if (!answer.ok) throw new Error("status " + answer.status);
     const text = await answer.text();
     if (isBusy()) {
       isDue = true;
     } else {
       const page = new DOMParser().parseFromString(text, "text/html");
+      // What was waited for is there.
+      if (everyMs > 0 && page.querySelector(WAITING) === null) return location.reload();
       replaceOrder(page);
       replaceLive(page);
     }
@@ -117,5 +130,16 @@ function listen() {
   }
 }
 
-document.addEventListener("visibilitychange", listen);
-listen();
+async function waitForIt() {
+  for (;;) {
+    await pause(everyMs);
+    await refresh();
+  }
+}
+
+if (everyMs > 0) {
+  waitForIt();
+} else {
+  document.addEventListener("visibilitychange", listen);
+  listen();
+}

@@ -50,6 +50,15 @@ async fn lightning_is_filled_up_from_the_savings_pays_at_once_and_is_swept_back(
     let is_met = |status: &Status| status.lightning.spendable_msat > 150_000_000;
     let status = world.until("it can be spent", is_met).await;
     assert_eq!(status.lightning.channels, Some(1));
+
+    // A rule that is taken away takes with it what has not begun to move.
+    world.set_marks(300_000, 500_000);
+    let asked = world.asked().await;
+    world.remove_marks();
+    let undone = world.ended(asked.number).await;
+    assert_eq!((undone.state.as_str(), undone.cost_sat), ("undone", 0), "{undone:#?}");
+    assert!(undone.fault.as_ref().is_some_and(|why| why.contains("rule that it came from was removed")), "{undone:#?}");
+    world.adds_up(3_000 + fees / 1_000).await;
     world.town.close().await;
 }
 

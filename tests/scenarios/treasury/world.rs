@@ -132,11 +132,19 @@ impl World {
 
     /// The owner changes the marks by hand.
     pub fn set_marks(&self, low: u64, high: u64) {
+        self.rewrite(&["low_sat", "high_sat"], &format!("low_sat = {low}\nhigh_sat = {high}\n"));
+    }
+
+    /// The owner wants no moves any more.
+    pub fn remove_marks(&self) {
+        self.rewrite(&["[refill]", "interval_hours", "low_sat", "high_sat"], "");
+    }
+
+    /// Takes lines of the configuration away, and adds some at its end.
+    fn rewrite(&self, without: &[&str], added: &str) {
         let text = std::fs::read_to_string(&self.saver.config).unwrap();
-        let kept = text.lines().filter(|line| !line.starts_with("low_sat") && !line.starts_with("high_sat"));
-        let text = kept
-            .chain([format!("low_sat = {low}").as_str(), format!("high_sat = {high}").as_str()])
-            .fold(String::new(), |text, line| text + line + "\n");
+        let kept = text.lines().filter(|line| !without.iter().any(|gone| line.starts_with(gone)));
+        let text = kept.fold(String::new(), |text, line| text + line + "\n") + added;
         std::fs::write(&self.saver.config, text).unwrap();
     }
 

@@ -85,7 +85,11 @@ impl Mover {
         if self.tries.of != Some((open.number, open.state)) {
             self.tries = Tries { of: Some((open.number, open.state)), ..Tries::default() };
         }
+        let is_wanted = self.settings.config().refill.is_some();
         match (open.state, open.kind) {
+            (MoveState::Asked | MoveState::Agreed, _) if !is_wanted => {
+                self.note(&open, MoveStep::Undone(UNWANTED.to_owned())).await?;
+            }
             (MoveState::Asked, _) => self.wait_for_answer(&open).await?,
             (MoveState::Agreed, MoveKind::Refill) => self.pay(&open, &node, &funds).await?,
             (MoveState::Paying, _) => self.await_deposit(&open, &node, &funds).await?,
@@ -243,6 +247,7 @@ const TRY_MS: u64 = 10_000;
 const TRIES_DOUBLED: u32 = 8;
 /// Most often the chain takes an hour for what is waited for.
 const SLOW_MS: u64 = 6 * 3_600_000;
+const UNWANTED: &str = "The rule that it came from was removed. Nothing was moved.";
 const UNANSWERED: &str = "You did not answer in time. Nothing was moved; you are asked again.";
 const SLOW_PAYING: &str = "The chain has not confirmed it for six hours. You can make the transaction faster, on the page of your \
     savings; if it never comes through, nothing is lost.";

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::super::Words;
 use super::super::agreements::paused;
 use super::super::gate::audit;
-use super::super::wallet::{Invoices, NotMade};
+use super::super::wallet::{CameIn, Invoices};
 use super::caller::Caller;
 use super::once::Answers;
 use super::problem::{Answered, Problem};
@@ -159,14 +159,12 @@ pub(super) async fn invoice(
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     let text = wanted.description.unwrap_or_default();
-    let made =
-        invoices.make(&source, Msat(wanted.amount_msat), &text, wanted.on_chain).await.map_err(|no| match no {
-            NotMade::Wallet(fault) => Problem::new(StatusCode::BAD_GATEWAY, fault.to_string()),
-            NotMade::Savings(fault) => Problem::new(StatusCode::CONFLICT, fault),
-            NotMade::Wrong(id) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Words::of(Language::English).say(id)),
-        })?;
+    let made = invoices.make(&source, Msat(wanted.amount_msat), &text, wanted.on_chain).await.map_err(|no| {
+        let (status, detail) = no.told(Words::of(Language::English));
+        Problem::new(status, detail)
+    })?;
     let invoice = Invoice {
-        uri: made.link(),
+        uri: made.link(true),
         payment_hash: made.hash.to_string(),
         bolt11: made.bolt11,
         expires_s: INVOICE_EXPIRY_S,
@@ -178,10 +176,13 @@ pub(super) async fn invoice(
 /// Whether money came in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Received {
-    /// It did, by Lightning or on the chain.
+    /// It did: by Lightning, or on the chain and in a block. What Kilosat made before its last start counts by Lightning only;
+    /// what came to its address is in the savings all the same.
     is_received: bool,
-    /// What came in on the chain, in sat; only while the program that made the invoice still runs.
+    /// What came in on the chain, in sat, and is in a block.
     on_chain_sat: u64,
+    /// What came in on the chain and is in no block yet: whoever sent it can still take it back.
+    waiting_sat: u64,
 }
 
 /// Whether an invoice of this house was paid.
@@ -196,10 +197,13 @@ pub(super) async fn received(
     let hash = hex32(&hash).map(PaymentHash);
     let hash = hash.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "A payment hash is 64 hexadecimal digits."))?;
     let Some(made) = invoices.get(&hash.to_string()) else {
-        return Ok(Json(Received { is_received: source.was_received(hash).await?, on_chain_sat: 0 }));
+        let is_received = source.was_received(hash).await?;
+        return Ok(Json(Received { is_received, on_chain_sat: 0, waiting_sat: 0 }));
     };
     let came = made.came_in(&source).await?;
-    Ok(Json(Received { is_received: made.is_paid_by(came), on_chain_sat: came.on_chain_sat }))
+    let came = came.ok_or_else(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, SAVINGS_BUSY))?;
+    let CameIn { on_chain_sat, waiting_sat, .. } = came;
+    Ok(Json(Received { is_received: made.is_paid_by(came), on_chain_sat, waiting_sat }))
 }
 
 async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) -> Result<Done, Problem> {
@@ -213,6 +217,8 @@ async fn obey(source: &StatusSource, caller: &Caller, order: Order, what: &str) 
     }
 }
 
+const SAVINGS_BUSY: &str =
+    "The savings are busy with the chain and cannot say now what came in. Ask again in a minute.";
 const UNCLEAR: &str = "The payment engine has stopped, and whether this was done is not known. Look at GET /status once it runs \
                        again.";
 /// A thousand bitcoin: more than any channel takes in.

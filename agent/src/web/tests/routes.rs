@@ -1,7 +1,7 @@
 //! What the page answers to.
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-pub(super) const ROUTES: [(&str, &str); 102] = [
+pub(super) const ROUTES: [(&str, &str); 101] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -101,7 +101,6 @@ pub(super) const ROUTES: [(&str, &str); 102] = [
     ("GET", "/login"),
     ("POST", "/login"),
     ("GET", "/static/kilosat.css"),
-    ("GET", "/static/again.js"),
     ("GET", "/static/history.js"),
     ("GET", "/static/live.js"),
 ];

@@ -31,12 +31,26 @@ impl QrCode {
     }
 }
 
+/// An address as it is scanned: in capitals it takes a smaller picture, which only addresses of segwit bear (BIP 173).
+pub(in super::super) fn for_scanning(address: &str) -> String {
+    let is_segwit = ["bc1", "tb1", "bcrt1"].iter().any(|beginning| address.starts_with(beginning));
+    if is_segwit { address.to_uppercase() } else { address.to_owned() }
+}
+
 const EDGE: usize = 4;
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn only_addresses_that_bear_it_are_written_in_capitals() {
+        let segwit = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq";
+        assert_eq!(for_scanning(segwit), "BC1QAR0SRRR7XFKVY5L643LYDNW9RE59GTZZWF5MDQ");
+        let older = "3P14159f73E4gFr7JterCCQh9QjiTjiZrG";
+        assert_eq!(for_scanning(older), older);
+    }
 
     #[test]
     fn every_dark_square_is_in_the_path() {

@@ -10,11 +10,11 @@ use askama::Template;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
-pub(super) use self::code::QrCode;
+pub(super) use self::code::{QrCode, for_scanning};
 pub(super) use self::pay::{form as pay_page, look as look_at_bill, pay};
 #[cfg(all(test, not(feature = "node")))]
 pub(super) use self::receive::Made;
-pub(super) use self::receive::{Invoices, NotMade, receive, waiting};
+pub(super) use self::receive::{CameIn, Invoices, receive, waiting};
 pub(super) use self::service::{form as service_page, save as save_service};
 pub(super) use self::words::{
     are_checked as words_are_checked, check as check_words, form as words_page, make_new as make_new_words,
@@ -33,6 +33,13 @@ pub(super) struct WalletPage {
     pub(super) service: String,
     pub(super) entries: Entries,
     pub(super) fault: Option<String>,
+}
+
+impl WalletPage {
+    /// What is taken on the chain.
+    fn least_on_chain(&self) -> String {
+        self.t.sat(&receive::ON_CHAIN_MIN.0)
+    }
 }
 
 /// What is to be received, as it was written.

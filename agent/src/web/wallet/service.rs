@@ -57,11 +57,7 @@ impl ServicePage {
 pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words) -> Answer {
     let config = source.config();
     let entries = match &config.wallet {
-        None => Entries {
-            service: ServiceKind::Node.name().to_owned(),
-            lsp: config.node.lsp.as_ref().map_or_else(String::new, |(key, address)| format!("{key}@{address}")),
-            ..Entries::default()
-        },
+        None => Entries { service: ServiceKind::Node.name().to_owned(), ..in_use(&config) },
         Some(wallet) => Entries {
             service: wallet.kind.name().to_owned(),
             certificate: wallet.pins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
@@ -70,6 +66,15 @@ pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words)
         },
     };
     shown(&source, t, entries, Vec::new()).await
+}
+
+/// The provider that is configured: one of the list, or as it was written.
+fn in_use(config: &Config) -> Entries {
+    let lsp = config.node.lsp.as_ref().map_or_else(String::new, |(key, address)| format!("{key}@{address}"));
+    match providers(config.network).iter().any(|provider| provider.lsp == lsp) {
+        true => Entries { provider: lsp, ..Entries::default() },
+        false => Entries { lsp, ..Entries::default() },
+    }
 }
 
 async fn shown(source: &StatusSource, t: Words, entries: Entries, faults: Vec<String>) -> Answer {
@@ -108,7 +113,7 @@ async fn tried(source: &StatusSource, t: Words, entries: &Entries) -> Result<Pen
         Pending::new(proposal, format!("the wallet was set to {}", kind.name()), from, then)
     };
     if kind == ServiceKind::Node {
-        let proposal = propose(draft.and_then(|draft| entries.node(draft)))?;
+        let proposal = propose(draft.and_then(|draft| entries.node(&in_use(&source.config()).lsp, draft)))?;
         let facts = about_provider(&proposal.config, t).await;
         return Ok(pending(proposal).about(facts, None).headed("change-wallet"));
     }
@@ -152,11 +157,13 @@ async fn findings(source: &StatusSource, config: &Config, secret: &str) -> Resul
 }
 
 impl Entries {
-    fn node(&self, mut draft: Draft) -> Result<Draft, DraftFault> {
+    /// What is written now counts more than the list, and what stood there before less.
+    fn node(&self, before: &str, mut draft: Draft) -> Result<Draft, DraftFault> {
         draft.set(Place::Section("lightning"), "service", &ServiceKind::Node.name().into())?;
         let node = Place::Section("lightning.node");
-        let listed = self.provider.trim();
-        match if listed.is_empty() { self.lsp.trim() } else { listed } {
+        let (listed, written) = (self.provider.trim(), self.lsp.trim());
+        let is_left_over = written.is_empty() || written == before;
+        match if is_left_over && !listed.is_empty() { listed } else { written } {
             "" => draft.clear(node, "lsp")?,
             lsp => draft.set(node, "lsp", &lsp.into())?,
         }
