@@ -18,11 +18,8 @@ impl Message {
     /// `None` for what needs nobody.
     pub(super) fn of(entry: &JournalEntry, t: Words) -> Option<Message> {
         let entry = entry.entry.as_ref()?;
-        let word = |key: &str| cleaned(entry.get(key).and_then(Value::as_str).unwrap_or_default(), WORDS_MAX);
-        let why = |key: &str| {
-            let text = entry.get(key).and_then(Value::as_str).unwrap_or_default();
-            ("why", cleaned(&t.told(text), WORDS_MAX))
-        };
+        let word = |key: &str| cleaned(text_in(entry, key), WORDS_MAX);
+        let why = |key: &str| ("why", cleaned(&t.told(text_in(entry, key)), WORDS_MAX));
         let payee = || ("payee", word("payee"));
         let number = |key: &str| entry.get(key).and_then(Value::as_u64).unwrap_or_default();
         let sat = |name, key: &str| (name, t.sat(&number(key)));
@@ -77,6 +74,10 @@ impl Message {
         };
         Some(Message { text, is_urgent: URGENT.contains(&event) })
     }
+}
+
+fn text_in<'a>(entry: &'a Value, key: &str) -> &'a str {
+    entry.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// As one stands alone.
