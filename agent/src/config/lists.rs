@@ -238,7 +238,10 @@ pub fn is_id(text: &str) -> bool {
 
 fn check_id(text: &str) -> Result<(), &'static str> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    if (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed) {
+    // Where the page makes a new one.
+    if text == "new" {
+        Err("the page needs this word for itself, take another")
+    } else if (1..=ID_BYTES_MAX).contains(&text.len()) && text.bytes().all(allowed) {
         Ok(())
     } else {
         Err("use 1 to 32 lower-case letters, digits, - and _")

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ANSWER_WAIT, Answer, ControlError, Question, ask};
 use crate::status::{MoveView, RefillStatus, StatusSource, label_of};
 use crate::tasks::Unanswered;
-use crate::treasury::{AddressView, Asked, Coin, DraftView, Order, TreasuryView, TxView, Wish};
+use crate::treasury::{AddressView, Asked, Coin, DraftView, For, Order, TreasuryView, TxView, Wish};
 
 /// A question about the on-chain wallet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,7 +92,8 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             }
             TreasuryAnswer::Shown(Box::new(treasury.view()), source.onchain_history(HISTORY_MAX).await?)
         }
-        TreasuryQuestion::Address(another) => match treasury.ask(|answer| Asked::Address(another, answer)).await? {
+        TreasuryQuestion::Address(another) => match treasury.ask(|answer| Asked::Address(next(another), answer)).await?
+        {
             Ok(address) => TreasuryAnswer::Address(address),
             Err(refused) => return Ok(Answer::Refused(refused.to_string())),
         },
@@ -135,3 +136,7 @@ const NONE: &str = "this Kilosat has no on-chain wallet. Write wallet = \"segwit
     open one on the page";
 const HISTORY_MAX: u32 = 1_000;
 const MOVES_MAX: u32 = 100;
+
+fn next(another: bool) -> For {
+    if another { For::Another } else { For::Next }
+}

@@ -178,7 +178,7 @@ fn read(text: &str) -> Result<Read, BillFault> {
         let query = text.split_once('?').map_or("", |(_, query)| query);
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         let lightning = pairs.find(|(name, _)| name.eq_ignore_ascii_case("lightning"));
-        return lightning.map_or(Err(BillFault::OnChain), |(_, invoice)| Ok(Read::Invoice(invoice.into_owned())));
+        return lightning.map_or(Err(BillFault::OnChain), |(_, invoice)| Ok(Read::Invoice(invoice.to_lowercase())));
     }
     let bare = lower.strip_prefix("lightning:").map_or(lower.as_str(), |rest| rest.trim_start_matches('/'));
     if bare.starts_with("lno1") {
@@ -234,5 +234,10 @@ mod tests {
         ] {
             assert_eq!(kind(text), expected, "{text}");
         }
+        let scanned = read("bitcoin:BC1QAR0?amount=0.1&lightning=LNBC1PVJLUEZ");
+        assert!(
+            matches!(scanned, Ok(Read::Invoice(bolt11)) if bolt11 == "lnbc1pvjluez"),
+            "in capitals, as it is scanned"
+        );
     }
 }

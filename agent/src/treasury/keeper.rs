@@ -32,8 +32,8 @@ pub struct Treasury {
 
 /// What the keeper is asked for.
 pub enum Asked {
-    /// An address to receive at; another than before where that is wanted.
-    Address(bool, oneshot::Sender<Result<AddressView, Refused>>),
+    /// An address to receive at.
+    Address(For, oneshot::Sender<Result<AddressView, Refused>>),
     /// What can be spent.
     Coins(oneshot::Sender<Vec<Coin>>),
     /// What a transaction would cost.
@@ -46,6 +46,17 @@ pub enum Asked {
     PaidTo(String, oneshot::Sender<Result<Vec<Arrival>, Refused>>),
     /// Asks the chain now; answered when that is done. With true, for addresses that were never shown as well.
     Look(bool, oneshot::Sender<()>),
+}
+
+/// What an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// The next one that nobody has paid to.
+    Next,
+    /// Another than those that were shown before.
+    Another,
+    /// The same, and it is shown for nothing else while this runs.
+    OneBill,
 }
 
 /// A draft that is to be sent.
@@ -227,8 +238,8 @@ impl Keeper {
     async fn on_asked(&mut self, asked: Asked, news: &mpsc::Sender<Told>) -> Result<(), EngineGone> {
         // Somebody who went away is told nothing; what was to be done is done.
         match asked {
-            Asked::Address(another, answer) => {
-                let _ = answer.send(Ok(self.address(another).await?));
+            Asked::Address(what_for, answer) => {
+                let _ = answer.send(Ok(self.address(what_for).await?));
             }
             Asked::Coins(answer) => {
                 let _ = answer.send(self.purse.coins());
@@ -267,12 +278,15 @@ impl Keeper {
         Ok(())
     }
 
-    async fn address(&mut self, another: bool) -> Result<AddressView, EngineGone> {
+    async fn address(&mut self, what_for: For) -> Result<AddressView, EngineGone> {
         let newest = self.purse.newest_shown();
-        let address = match another {
-            true => self.purse.another_address(self.config.stop_gap),
-            false => self.purse.address(),
+        let address = match what_for {
+            For::Next => self.purse.address(self.config.stop_gap),
+            For::Another | For::OneBill => self.purse.another_address(self.config.stop_gap),
         };
+        if what_for == For::OneBill {
+            self.purse.billed.insert(address.index);
+        }
         // Kept before it is shown, so that no later one is the same.
         self.keep(false).await?;
         self.looked_at = self.clock.elapsed_ms();

@@ -15,7 +15,7 @@ mod view;
 pub use chain::{ChainFault, FeeRates};
 pub use draft::{Coin, DraftView, Sum, Wish};
 pub use guard::{Refused, check_address};
-pub use keeper::{Asked, Keeper, Order, Sent, Treasury};
+pub use keeper::{Asked, For, Keeper, Order, Sent, Treasury};
 pub use keys::{Keys, check_descriptor};
 pub use purse::{Arrival, Purse, SeenTx};
 pub use view::{AddressView, TreasuryView, TxView};

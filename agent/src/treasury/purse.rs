@@ -1,5 +1,6 @@
 //! The wallet itself: addresses, coins and transactions, without any I/O and without a clock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bdk_wallet::chain::spk_client::{FullScanRequest, SyncRequest};
@@ -17,6 +18,8 @@ pub struct Purse {
     pub(super) wallet: Wallet,
     pub(super) keys: Keys,
     pub(super) network: Network,
+    /// The numbers of addresses that are shown for one bill each.
+    pub(super) billed: BTreeSet<u32>,
 }
 
 /// One transaction as it counts now, for the ledger.
@@ -81,7 +84,7 @@ impl Purse {
                 .create_wallet_no_persist()
                 .map_err(|error| TreasuryFault::Descriptor(error.to_string()))?,
         };
-        Ok(Purse { wallet, keys, network })
+        Ok(Purse { wallet, keys, network, billed: BTreeSet::new() })
     }
 
     /// What changed since this was last asked, as JSON, if anything did.
@@ -90,19 +93,32 @@ impl Purse {
         Some(serde_json::to_string(&staged).expect("a change set is plain data"))
     }
 
-    /// The first address that nobody has paid to; a new one once it is paid to.
-    pub fn address(&mut self) -> AddressInfo {
-        self.wallet.next_unused_address(KeychainKind::External)
+    /// The first address that nobody has paid to and no bill has; a new one once it is paid to.
+    pub fn address(&mut self, stop_gap: u32) -> AddressInfo {
+        match self.free_address() {
+            Some(free) => free,
+            None if self.has_room(stop_gap) => self.wallet.reveal_next_address(KeychainKind::External),
+            None => self.wallet.next_unused_address(KeychainKind::External),
+        }
     }
 
     /// Another address than those that were shown before, unless so many of them are unused that a later search could miss
-    /// it; then the one that was shown longest ago.
+    /// it; then one that was shown long ago.
     pub fn another_address(&mut self, stop_gap: u32) -> AddressInfo {
-        let unused = self.wallet.list_unused_addresses(KeychainKind::External).count();
-        match u32::try_from(unused).unwrap_or(u32::MAX).saturating_add(1) < stop_gap {
-            true => self.wallet.reveal_next_address(KeychainKind::External),
-            false => self.address(),
+        if self.has_room(stop_gap) {
+            return self.wallet.reveal_next_address(KeychainKind::External);
         }
+        self.free_address().unwrap_or_else(|| self.wallet.next_unused_address(KeychainKind::External))
+    }
+
+    fn free_address(&self) -> Option<AddressInfo> {
+        let mut unused = self.wallet.list_unused_addresses(KeychainKind::External);
+        unused.find(|address| !self.billed.contains(&address.index))
+    }
+
+    fn has_room(&self, stop_gap: u32) -> bool {
+        let unused = self.wallet.list_unused_addresses(KeychainKind::External).count();
+        u32::try_from(unused).unwrap_or(u32::MAX).saturating_add(1) < stop_gap
     }
 
     /// The number of the newest address that was ever shown.

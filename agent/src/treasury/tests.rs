@@ -20,7 +20,7 @@ fn purse(kind: &TreasuryKind, saved: Option<ChangeSet>) -> Purse {
 /// The first two addresses and the first one for change.
 fn addresses(kind: &TreasuryKind) -> [String; 3] {
     let mut purse = purse(kind, None);
-    let first = purse.address().address.to_string();
+    let first = purse.address(20).address.to_string();
     let second = purse.another_address(20).address.to_string();
     [first, second, purse.wallet.peek_address(KeychainKind::Internal, 0).address.to_string()]
 }
@@ -62,11 +62,11 @@ fn a_watched_descriptor_names_the_same_wallet_as_its_words() {
 fn what_is_written_down_brings_the_same_wallet_back_and_gives_no_address_twice() {
     let mut first = purse(&TreasuryKind::Segwit, None);
     let mut saved: ChangeSet = serde_json::from_str(&first.staged().unwrap()).unwrap();
-    let mut given = vec![first.address().address, first.another_address(20).address];
+    let mut given = vec![first.address(20).address, first.another_address(20).address];
     saved.merge(serde_json::from_str(&first.staged().unwrap()).unwrap());
     assert_eq!(first.staged(), None);
     let mut again = purse(&TreasuryKind::Segwit, Some(saved.clone()));
-    assert_eq!(again.address().address, given[0], "nobody has paid to it yet");
+    assert_eq!(again.address(20).address, given[0], "nobody has paid to it yet");
     given.push(again.another_address(20).address);
     assert_eq!(given.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     // Taproot's wallet is another one.
@@ -79,6 +79,16 @@ fn no_more_addresses_are_shown_than_a_search_would_find_again() {
     let mut purse = purse(&TreasuryKind::Segwit, None);
     let shown: Vec<_> = (0..60).map(|_| purse.another_address(20).index).collect();
     assert_eq!(shown.iter().max(), Some(&18), "{shown:?}");
+}
+
+#[test]
+fn the_address_of_a_bill_is_shown_for_nothing_else() {
+    let mut purse = purse(&TreasuryKind::Segwit, None);
+    let bill = purse.another_address(20).index;
+    purse.billed.insert(bill);
+    for _ in 0..60 {
+        assert!(purse.address(20).index != bill && purse.another_address(20).index != bill);
+    }
 }
 
 #[test]

@@ -657,6 +657,7 @@ savings-send = Senden
 savings-send-title = Ersparnisse senden
 savings-address = Bitcoin-Adresse des Empfängers
 savings-address-note = Sie beginnt mit bc1, 1 oder 3. Vergleichen Sie Anfang und Ende mit dem, was der Empfänger Ihnen gab.
+savings-other-amount = Der Link verlangt { $asked }, und Sie haben { $written } geschrieben. Lassen Sie den Betrag leer, um zu senden, was der Link verlangt, oder nehmen Sie nur die Adresse.
 savings-all = Alles, was sich ausgeben lässt, abzüglich der Gebühr
 savings-speed = Wie schnell
 savings-speed-note = Schneller kostet eine höhere Gebühr; was andere zahlen, ändert sich ständig.

@@ -657,6 +657,7 @@ savings-send = Send
 savings-send-title = Send savings
 savings-address = Bitcoin address of the recipient
 savings-address-note = It begins with bc1, 1 or 3. Compare its beginning and its end with what the recipient gave you.
+savings-other-amount = The link asks for { $asked }, and you wrote { $written }. Leave the amount empty to send what the link asks for, or take the address alone.
 savings-all = Everything that can be spent, less the fee
 savings-speed = How fast
 savings-speed-note = A faster one costs a higher fee; what others pay changes all the time.

@@ -174,6 +174,7 @@ fn meters_are_checked() {
 
 #[test]
 fn agreements_are_checked() {
+    agreement("id = \"new\"", "the page needs this word for itself");
     agreement("payee = \"a@192.168.1.5\"", "private network");
     agreement("payee = \"a@pay.example:8443\"", "it names a port");
     agreement("payee = \"lnurlw://pay.example/x\"", "not for paying");

@@ -8,7 +8,7 @@ use crate::domain::refill::{Need, OPENING_VB, RefillRule, SPLICE_VB, SweepTo, no
 use crate::lightning::node::{Channel, NodeFunds};
 use crate::store::{MoveKind, NewMove};
 use crate::tasks::Unanswered;
-use crate::treasury::{Asked, Sum, Treasury, Wish};
+use crate::treasury::{Asked, For, Sum, Treasury, Wish};
 
 impl Mover {
     pub(super) async fn consider(&mut self, rule: &RefillRule) -> Result<Duration, Unanswered> {
@@ -73,7 +73,7 @@ impl Mover {
             0 => 0,
             // To ourselves: as large as to the node.
             sat => {
-                let to = savings.ask(|answer| Asked::Address(false, answer)).await?;
+                let to = savings.ask(|answer| Asked::Address(For::Next, answer)).await?;
                 let Ok(to) = to else { return Ok(Err(NO_SAVINGS.to_owned())) };
                 let wish = Wish { to: to.address, sum: Sum::Sat(sat), sat_per_vb, coins: Vec::new() };
                 match savings.ask(|answer| Asked::Draft(wish, answer)).await? {

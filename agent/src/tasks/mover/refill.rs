@@ -10,7 +10,7 @@ use crate::lightning::Trouble;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
 use crate::store::{MoveKind, MoveRow};
 use crate::tasks::Unanswered;
-use crate::treasury::{Asked, Order, Sum, Wish};
+use crate::treasury::{Asked, For, Order, Sum, Wish};
 
 impl Mover {
     /// The savings pay to an address of the node's; the row is written with the transaction, before it leaves.
@@ -199,7 +199,7 @@ impl Mover {
             if open.kind == MoveKind::Sweep && self.is_dearer(open, SENDING_VB) {
                 return self.stuck(open, DEARER).await;
             }
-            let fresh = savings.ask(|answer| Asked::Address(true, answer)).await?;
+            let fresh = savings.ask(|answer| Asked::Address(For::Another, answer)).await?;
             return match fresh {
                 Ok(fresh) => self.note(open, MoveStep::SendingBack(fresh.address)).await,
                 Err(refused) => self.stuck(open, &refused.to_string()).await,

@@ -10,7 +10,7 @@ use crate::lightning::Trouble;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
 use crate::store::{MoveRow, MoveState};
 use crate::tasks::Unanswered;
-use crate::treasury::Asked;
+use crate::treasury::{Asked, For};
 
 impl Mover {
     pub(super) async fn sweep(
@@ -36,7 +36,7 @@ impl Mover {
         }
         let address = match (&open.address, self.savings(open)) {
             (Some(address), _) => address.clone(),
-            (None, Some(savings)) => match savings.ask(|answer| Asked::Address(true, answer)).await? {
+            (None, Some(savings)) => match savings.ask(|answer| Asked::Address(For::Another, answer)).await? {
                 Ok(fresh) => fresh.address,
                 Err(refused) => return self.stuck(open, &refused.to_string()).await,
             },

@@ -9,7 +9,7 @@ use super::super::wallet::{QrCode, for_scanning};
 use super::super::{Frame, Words, page};
 use super::{HOME, treasury_of, words_are_missing};
 use crate::status::StatusSource;
-use crate::treasury::Asked;
+use crate::treasury::{Asked, For};
 
 #[derive(Template)]
 #[template(path = "savings_receive.html")]
@@ -23,17 +23,17 @@ struct AddressPage {
 
 /// `GET /wallet/savings/receive`
 pub(in super::super) async fn html(State(source): State<StatusSource>, t: Words) -> Answer {
-    shown(&source, t, false).await
+    shown(&source, t, For::Next).await
 }
 
 /// `POST /wallet/savings/address`: another one. It is shown at once, since the next look shows the first that nobody has
 /// paid to.
 pub(in super::super) async fn another(State(source): State<StatusSource>, t: Words) -> Answer {
-    shown(&source, t, true).await
+    shown(&source, t, For::Another).await
 }
 
-async fn shown(source: &StatusSource, t: Words, another: bool) -> Answer {
-    let asked = treasury_of(source, t)?.ask(|answer| Asked::Address(another, answer)).await;
+async fn shown(source: &StatusSource, t: Words, what_for: For) -> Answer {
+    let asked = treasury_of(source, t)?.ask(|answer| Asked::Address(what_for, answer)).await;
     let refused = |no: crate::treasury::Refused| Refused::because(StatusCode::CONFLICT, t, no.to_string(), HOME);
     let address = asked.map_err(Refused::gone(t))?.map_err(refused)?.address;
     let frame = Frame::of(source, t, "wallet").await?;

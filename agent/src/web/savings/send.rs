@@ -13,6 +13,7 @@ use super::drafts::{Drafts, Kept};
 use super::{COINS_MAX, coins, treasury_of};
 use crate::domain::money::MSAT_PER_SAT;
 use crate::status::StatusSource;
+use crate::text::fixed_point;
 use crate::treasury::{Asked, Coin, FeeRates, Sum, TreasuryView, Wish};
 
 /// What the owner fills in, as it was written.
@@ -120,8 +121,15 @@ impl Entries {
             (_, true) => Err(t.say("savings-both")),
             (text, false) => {
                 let msat = amount(text).filter(|msat| *msat > 0 && msat % MSAT_PER_SAT == 0);
-                let wrong = || t.with("savings-fault-amount", "field", t.say("receive-amount"));
-                msat.map(|msat| Sum::Sat(msat / MSAT_PER_SAT)).ok_or_else(wrong)
+                match (msat.map(|msat| msat / MSAT_PER_SAT), amount_in(&self.to)) {
+                    (None, Some(asked)) if text.is_empty() => Ok(Sum::Sat(asked)),
+                    (Some(written), Some(asked)) if written != asked => {
+                        let (written, asked) = (("written", t.sats(&written)), ("asked", t.sats(&asked)));
+                        Err(t.fill("savings-other-amount", &[written, asked]))
+                    }
+                    (Some(written), _) => Ok(Sum::Sat(written)),
+                    (None, _) => Err(t.with("savings-fault-amount", "field", t.say("receive-amount"))),
+                }
             }
         }
     }
@@ -187,6 +195,15 @@ fn address_of(text: &str) -> &str {
     if scheme.eq_ignore_ascii_case("bitcoin") && !asks_more { address } else { text }
 }
 
+/// What such a link asks for, in sat.
+fn amount_in(text: &str) -> Option<u64> {
+    let (_, more) = text.trim().split_once('?')?;
+    let (_, bitcoin) = more.split('&').filter_map(|part| part.split_once('=')).find(|(name, _)| *name == "amount")?;
+    fixed_point(bitcoin, BITCOIN_PLACES).filter(|sat| *sat > 0)
+}
+
+const BITCOIN_PLACES: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +224,16 @@ mod tests {
             let coins = coins.iter().map(|coin| (*coin).to_owned()).collect();
             Ok(Wish { to: "bc1qx".to_owned(), sum, sat_per_vb, coins })
         };
-        assert_eq!(wish(&[to, ("amount", "50 000 sat")]), expected(Sum::Sat(50_000), 5, &[]));
+        assert_eq!(wish(&[to]), expected(Sum::Sat(10_000_000), 5, &[]), "what the link asks for");
+        assert_eq!(wish(&[to, ("amount", "10 000 000")]), expected(Sum::Sat(10_000_000), 5, &[]));
+        let other = wish(&[to, ("amount", "50 000 sat")]).unwrap_err();
+        assert!(
+            other[0].contains("10\u{202f}000\u{202f}000 sat") && other[0].contains("50\u{202f}000 sat"),
+            "{other:?}"
+        );
+        let plain = ("to", " bitcoin:bc1qx?amount=lots&label=y ");
+        assert_eq!(wish(&[plain, ("amount", "50 000 sat")]), expected(Sum::Sat(50_000), 5, &[]));
+        let to = ("to", " bitcoin:bc1qx?label=y ");
         assert_eq!(wish(&[to, ("all", "on"), ("amount", " "), ("speed", "soon")]), expected(Sum::All, 9, &[]));
         let coins = [to, ("amount", "7"), ("speed", "own"), ("rate", "3"), ("coin", "a:0"), ("coin", "b:1")];
         assert_eq!(wish(&coins), expected(Sum::Sat(7), 3, &["a:0", "b:1"]));

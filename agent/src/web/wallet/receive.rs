@@ -21,7 +21,7 @@ use crate::domain::money::Msat;
 use crate::lightning::ServiceFault;
 use crate::status::{INVOICE_EXPIRY_S, StatusSource};
 use crate::tasks::Unanswered;
-use crate::treasury::Asked;
+use crate::treasury::{Asked, For};
 
 /// Invoices that were made here; kept in memory only. Money that comes in counts whether they are here or not.
 #[derive(Clone, Default)]
@@ -179,7 +179,7 @@ impl Invoices {
 async fn new_address(source: &StatusSource) -> Result<String, NotMade> {
     let treasury = source.treasury.as_ref().ok_or(NotMade::Savings("savings-closed"))?;
     let busy = || NotMade::Savings("receive-savings-busy");
-    let asked = timeout(SAVINGS_WAIT, treasury.ask(|answer| Asked::Address(true, answer))).await;
+    let asked = timeout(SAVINGS_WAIT, treasury.ask(|answer| Asked::Address(For::OneBill, answer))).await;
     let address = asked.map_err(|_| busy())?.map_err(|_| busy())?.map_err(|_| busy())?;
     if address.is_new { Ok(address.address) } else { Err(NotMade::Savings("receive-no-address")) }
 }
