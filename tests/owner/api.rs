@@ -104,7 +104,19 @@ async fn a_program_answers_for_the_owner_and_the_payment_is_made_once() {
         door.ask("POST /api/v1/invoices", "{\"amount_msat\": 21000, \"description\": \"rent\"}").await;
     assert_eq!(status, 201, "{invoice}");
     let look = format!("GET /api/v1/invoices/{}", invoice["payment_hash"].as_str().unwrap());
-    assert_eq!(door.ask(&look, "").await, (200, json!({"is_received": false})));
+    let nothing = json!({"is_received": false, "on_chain_sat": 0, "waiting_sat": 0});
+    assert_eq!(door.ask(&look, "").await, (200, nothing));
+    assert!(
+        invoice["address"].is_null() && invoice["uri"].as_str().unwrap().starts_with("lightning:lnbc"),
+        "{invoice}"
+    );
+    for (key, msat, status, words) in
+        [("small", 9_999_999, 422, "less than 10"), ("none", 10_000_000, 409, "no savings")]
+    {
+        let wanted = json!({"amount_msat": msat, "on_chain": true}).to_string();
+        let (got, problem) = door.ask(&format!("POST /api/v1/invoices?{key}"), &wanted).await;
+        assert!(got == status && problem["detail"].as_str().unwrap().contains(words), "{got}: {problem}");
+    }
 
     assert_eq!(door.ask("POST /api/v1/stop", "").await.0, 200);
     house.use_wh(3);

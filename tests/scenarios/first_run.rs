@@ -106,13 +106,7 @@ impl Stage {
     /// Presses what this selects, and waits for the page that follows.
     async fn press(&mut self, selector: &str) {
         self.tab.run("window.isOld = true").await;
-        match self.hand {
-            Hand::Finger => self.tab.click(selector).await,
-            Hand::Keys => {
-                self.tab.reach(selector).await;
-                self.tab.key("Enter").await;
-            }
-        }
+        self.touch(selector, "Enter").await;
         self.tab.until("window.isOld === undefined && document.readyState === 'complete'").await;
         assert!(!self.tab.text().await.contains("This does not fit yet"), "{}", self.tab.text().await);
     }
@@ -127,11 +121,16 @@ impl Stage {
 
     /// Opens what is folded away.
     async fn unfold(&mut self, selector: &str) {
+        self.touch(selector, "Enter").await;
+    }
+
+    /// Does on this page what needs no other one, which takes this key.
+    async fn touch(&mut self, selector: &str, key: &str) {
         match self.hand {
             Hand::Finger => self.tab.click(selector).await,
             Hand::Keys => {
                 self.tab.reach(selector).await;
-                self.tab.key("Enter").await;
+                self.tab.key(key).await;
             }
         }
     }
@@ -312,7 +311,7 @@ impl Stage {
         self.home("The mill").await;
         self.press("a[href='/wallet']").await;
         self.fill("#amount", "30 000").await;
-        self.tick("input[name=on_chain]").await;
+        self.touch("input[name=on_chain]", " ").await;
         self.press("#receive").await;
         self.sees("Any bitcoin wallet can scan this").await;
         let link = self.tab.run("document.querySelector(\"a[href^='bitcoin:bcrt1q']\").getAttribute('href')").await;
@@ -333,16 +332,6 @@ impl Stage {
             }
         };
         timeout(LIGHTNING_WAIT, received).await.expect("the page says that the money came in");
-    }
-
-    async fn tick(&mut self, selector: &str) {
-        match self.hand {
-            Hand::Finger => self.tab.click(selector).await,
-            Hand::Keys => {
-                self.tab.reach(selector).await;
-                self.tab.key(" ").await;
-            }
-        }
     }
 
     async fn end(self) {

@@ -149,6 +149,9 @@ impl Invoices {
         if on_chain && amount < ON_CHAIN_MIN {
             return Err(NotMade::TooLittle);
         }
+        if on_chain && source.treasury.is_none() {
+            return Err(NotMade::Savings("savings-closed"));
+        }
         let text = text.trim();
         let text = if text.is_empty() { source.config().name.clone() } else { text.to_owned() };
         let invoice = source.invoice(amount, &text).await.map_err(NotMade::Wallet)?;
