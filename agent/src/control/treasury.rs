@@ -92,11 +92,12 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             }
             TreasuryAnswer::Shown(Box::new(treasury.view()), source.onchain_history(HISTORY_MAX).await?)
         }
-        TreasuryQuestion::Address(another) => match treasury.ask(|answer| Asked::Address(next(another), answer)).await?
-        {
-            Ok(address) => TreasuryAnswer::Address(address),
-            Err(refused) => return Ok(Answer::Refused(refused.to_string())),
-        },
+        TreasuryQuestion::Address(another) => {
+            match treasury.ask(|answer| Asked::Address(purpose(another), answer)).await? {
+                Ok(address) => TreasuryAnswer::Address(address),
+                Err(refused) => return Ok(Answer::Refused(refused.to_string())),
+            }
+        }
         TreasuryQuestion::Coins => TreasuryAnswer::Coins(treasury.ask(Asked::Coins).await?),
         TreasuryQuestion::Draft(wish) => match treasury.ask(|answer| Asked::Draft(wish, answer)).await? {
             Ok(draft) => TreasuryAnswer::Draft(Box::new(draft)),
@@ -137,6 +138,6 @@ const NONE: &str = "this Kilosat has no on-chain wallet. Write wallet = \"segwit
 const HISTORY_MAX: u32 = 1_000;
 const MOVES_MAX: u32 = 100;
 
-fn next(another: bool) -> For {
+fn purpose(another: bool) -> For {
     if another { For::Another } else { For::Next }
 }

@@ -45,7 +45,7 @@ impl Message {
                 t.fill("message-fee-above-limit", &[sat("fee", "fee_msat"), sat("limit", "fee_max_msat")])
             }
             "stray" => t.fill("message-stray", &[sat("amount", "amount_msat")]),
-            "unproven" => t.told(&word("why")),
+            "unproven" => why("why").1,
             "move_asked" => {
                 let values = [
                     sats("amount", "amount_sat"),

@@ -55,7 +55,7 @@ pub enum For {
     Next,
     /// Another than those that were shown before.
     Another,
-    /// The same, and it is shown for nothing else while this runs.
+    /// The same; where it is new, it is shown for nothing else while this runs.
     OneBill,
 }
 
@@ -284,13 +284,13 @@ impl Keeper {
             For::Next => self.purse.address(self.config.stop_gap),
             For::Another | For::OneBill => self.purse.another_address(self.config.stop_gap),
         };
-        if what_for == For::OneBill {
-            self.purse.billed.insert(address.index);
-        }
         // Kept before it is shown, so that no later one is the same.
         self.keep(false).await?;
         self.looked_at = self.clock.elapsed_ms();
         let is_new = newest.is_none_or(|newest| address.index > newest);
+        if what_for == For::OneBill && is_new {
+            self.purse.billed.insert(address.index);
+        }
         Ok(AddressView { address: address.address.to_string(), index: address.index, is_new })
     }
 

@@ -198,7 +198,8 @@ fn address_of(text: &str) -> &str {
 /// What such a link asks for, in sat.
 fn amount_in(text: &str) -> Option<u64> {
     let (_, more) = text.trim().split_once('?')?;
-    let (_, bitcoin) = more.split('&').filter_map(|part| part.split_once('=')).find(|(name, _)| *name == "amount")?;
+    let mut parts = more.split('&').filter_map(|part| part.split_once('='));
+    let (_, bitcoin) = parts.find(|(name, _)| name.eq_ignore_ascii_case("amount"))?;
     fixed_point(bitcoin, BITCOIN_PLACES).filter(|sat| *sat > 0)
 }
 
@@ -225,6 +226,7 @@ mod tests {
             Ok(Wish { to: "bc1qx".to_owned(), sum, sat_per_vb, coins })
         };
         assert_eq!(wish(&[to]), expected(Sum::Sat(10_000_000), 5, &[]), "what the link asks for");
+        assert_eq!(wish(&[("to", "BITCOIN:bc1qx?AMOUNT=0.1")]), expected(Sum::Sat(10_000_000), 5, &[]));
         assert_eq!(wish(&[to, ("amount", "10 000 000")]), expected(Sum::Sat(10_000_000), 5, &[]));
         let other = wish(&[to, ("amount", "50 000 sat")]).unwrap_err();
         assert!(

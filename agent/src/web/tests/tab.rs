@@ -100,7 +100,7 @@ impl Tab {
     /// What a script comes to; a promise is waited for. A page that is being left is asked again once the next is there.
     pub async fn run(&mut self, script: &str) -> Value {
         let params = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
-        loop {
+        for _ in 0..PAGES_LEFT_MAX {
             let mut answer = self.answer("Runtime.evaluate", params.clone()).await;
             if answer["error"]["message"].as_str().is_some_and(|why| why.contains("navigated")) {
                 continue;
@@ -108,6 +108,7 @@ impl Tab {
             assert!(answer["error"].is_null() && answer["result"]["exceptionDetails"].is_null(), "{script}: {answer}");
             return answer["result"]["result"]["value"].take();
         }
+        panic!("no page stays for {script}")
     }
 
     /// What axe-core finds that somebody could not use, by WCAG 2.2 AA; empty where it finds nothing.
@@ -215,6 +216,7 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// A browser that starts on a busy machine takes its time.
-pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+pub const PAGES_LEFT_MAX: u32 = 20;
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
 /// Of the keyboard on one page, all the way round.
 const STOPS_MAX: usize = 120;
