@@ -216,7 +216,8 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// A browser that starts on a busy machine takes its time.
-pub const PAGES_LEFT_MAX: u32 = 20;
-const ANSWER_WAIT: Duration = Duration::from_secs(60);
+pub const ANSWER_WAIT: Duration = Duration::from_secs(60);
+/// How often a page may be left while a script is tried.
+const PAGES_LEFT_MAX: u32 = 20;
 /// Of the keyboard on one page, all the way round.
 const STOPS_MAX: usize = 120;
