@@ -37,7 +37,7 @@ impl AccessCommand {
             AccessCommand::SetupCode(config) => new_setup_code(&config.socket()?).await?,
             AccessCommand::Password(config) => {
                 let socket = config.socket()?;
-                set_password(&socket, read_password()?).await?
+                set_password(&socket, read_twice("New password for the page: ")?).await?
             }
             AccessCommand::UseWords(config) => {
                 let socket = config.socket()?;
@@ -48,11 +48,11 @@ impl AccessCommand {
 }
 
 /// One line; on a terminal, which does not show it, twice the same.
-fn read_password() -> io::Result<String> {
+pub fn read_twice(question: &str) -> io::Result<String> {
     if !io::stdin().is_terminal() {
         return line();
     }
-    let first = hidden("New password for the page: ")?;
+    let first = hidden(question)?;
     if hidden("The same again: ")? == first { Ok(first) } else { Err(io::Error::other("the two were not the same")) }
 }
 

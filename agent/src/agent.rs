@@ -25,6 +25,7 @@ use self::renewal::Lasting;
 pub use self::renewal::Turn;
 use self::servers::start_servers;
 pub(crate) use self::successor::{NEXT, NothingWaits, WORDS_CHECKED, let_words_wait};
+pub(crate) use self::wallets::name_of;
 pub use self::wallets::wallet;
 use self::wallets::{start_mover, start_node, start_treasury};
 use crate::access::Access;
@@ -47,6 +48,7 @@ use crate::tasks::{
     Devices, EngineHandle, Gpio, Lines, Memory, Payees, Performer, RateView, StopButton, Surroundings, lines, tell_log,
     watch_meter, watch_rate,
 };
+use crate::vault::{MachineKeys, Vault};
 use crate::web::PageIdentity;
 
 /// The running agent.
@@ -91,13 +93,11 @@ impl Agent {
         let hearts = Heartbeats::new(clock.clone());
         let mut gpio = Gpio::open(&config, &clock, &hearts);
         let (entrances, web, socket) = lasting.entrances.open(&config).await?;
-        let page = match &web {
-            Some(_) => PageIdentity::load_or_create(&config.state_directory, &config.web_names),
-            None => PageIdentity::default(),
-        };
+        let page = web.as_ref().map(|_| PageIdentity::load_or_create(&config.state_directory, &config.web_names));
         let Money { store, recorded, is_another, is_doubtful } = open_money(&config, &clock)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
-        let (wallet, outside) = (wallet(&config, &clock)?, Outside::prepare(&config)?);
+        let vault = lasting.vault.unwrap_or_else(|| vault(&config));
+        let (wallet, outside) = (wallet(&config, &vault, &clock)?, Outside::prepare(&config)?);
         let (memory, recorder) = (Memory::load(&config.state_directory), Recorder::default());
         let (lines, rules) = (lines(&config.meters, &memory)?, rules(&config, wallet.as_ref()));
         let latest = Latest::recorded(recorder.clone(), clock.clone());
@@ -113,11 +113,11 @@ impl Agent {
         let around = Surroundings::of(&engine, &latest, &clock, stopped);
         gpio.start(&config, &around, &mut meters, &mut servers);
         drop(around);
-        let treasury = start_treasury(&config, &engine, &clock, &mut servers).await?;
+        let treasury = start_treasury(&config, &vault, &engine, &clock, &mut servers).await?;
         let lightning = match wallet {
             Some(wallet) => wallet,
             None if is_doubtful => LightningService::Held,
-            None => start_node(&config, lasting.tries_node_once).await?,
+            None => start_node(&config, &vault, lasting.tries_node_once).await?,
         };
         let refills = start_mover(&settings, &engine, &lightning, treasury.clone(), &clock, &mut servers);
         let parts = StatusSource {
@@ -128,11 +128,12 @@ impl Agent {
             latest,
             history,
             access: lasting.access.unwrap_or_else(|| Access::open(&config.state_directory, clock.clone())),
-            page,
+            page: page.unwrap_or_default(),
             memory: lasting.memory,
             wallet: WalletView::new(lightning.clone(), clock.clone()),
             lightning,
             treasury,
+            vault,
             refills,
             clock,
             gpio: gpio.handle(),
@@ -228,6 +229,11 @@ pub(crate) fn lock_state(directory: &Path) -> Result<File, AgentError> {
         Err(TryLockError::WouldBlock) => Err(AgentError::AlreadyRunning(path)),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// The secrets of this start, opened where a key that systemd handed over opens them.
+fn vault(config: &Config) -> Vault {
+    Vault::open(&config.state_directory, MachineKeys::handed(), &name_of(config))
 }
 
 /// The money database of this start.

@@ -9,6 +9,7 @@ use kilosat::backup::{NOT_IN_IT, RECOVERY, RestoreFault, restore};
 use kilosat::clock::Clock;
 use kilosat::config::ConfigError;
 use kilosat::control::{ControlError, ask_backup, ask_to_verify};
+use kilosat::vault::Vault;
 
 use crate::access_commands::read_hidden;
 use crate::cli::ConfigFile;
@@ -113,7 +114,8 @@ impl RestoreOptions {
             }
             None => read_hidden("Your words, on one line: ").map_err(BackupCommandError::Words)?,
         };
-        let restored = restore(&self.file, &words, &self.state_directory, None, Clock::real().now().wall)?;
+        let place = self.state_directory.as_path();
+        let restored = restore(&self.file, &words, (place, &Vault::plain(place)), None, Clock::real().now().wall)?;
         Ok(if self.json { serde_json::to_string(&restored)? } else { restored.as_text() })
     }
 }

@@ -12,6 +12,7 @@ use crate::backup_command::BackupCommand;
 use crate::channels_command::ChannelsCommand;
 use crate::device_commands::DeviceCommand;
 use crate::gpio_commands::GpioCommand;
+use crate::keys_command::KeysCommand;
 use crate::pay_command::PayCommand;
 use crate::scan_command::ScanCommand;
 use crate::sim_command::SimOptions;
@@ -149,6 +150,8 @@ pub enum Command {
     },
     /// Pay a Lightning invoice or address by hand; what it costs is shown first.
     Pay(PayCommand),
+    /// How the words and the credentials of wallets are kept on this machine. Without a command: how they are kept now.
+    Keys(KeysCommand),
     /// Your savings on the chain: what there is, addresses, sending. Without a command: what there is.
     Treasury(TreasuryCommand),
     /// The built-in node's channels: what they can send and receive, closing one. Without a command: what there is.

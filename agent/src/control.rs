@@ -3,6 +3,8 @@
 mod access;
 mod backup;
 mod channels;
+mod devices;
+mod keys;
 mod treasury;
 mod verify;
 
@@ -10,7 +12,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kilosat_drivers::reading::MilliwattHours;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -27,6 +28,9 @@ use crate::tasks::Unanswered;
 pub use self::access::{new_setup_code, set_password};
 pub use self::backup::{ask_backup, use_words};
 pub use self::channels::{ChannelsQuestion, ask_channels, order_channels};
+use self::devices::DeviceQuestion;
+pub use self::devices::{read_device, set_device, set_meter, switch_relay};
+pub use self::keys::{KeysQuestion, ask_keys};
 pub use self::treasury::{TreasuryAnswer, TreasuryQuestion, ask_treasury};
 pub use self::verify::ask_to_verify;
 
@@ -181,44 +185,6 @@ pub async fn give_order(path: &Path, order: Order) -> Result<String, ControlErro
     done(ask(path, &Question::Order(order), ANSWER_WAIT).await?)
 }
 
-/// Switches a relay of the running Kilosat by hand; the answer is one sentence.
-///
-/// # Errors
-/// [`ControlError`]; [`ControlError::Refused`] says why it was not switched.
-pub async fn switch_relay(path: &Path, relay: String, on: bool) -> Result<String, ControlError> {
-    done(ask(path, &Question::Relay { relay, on }, ANSWER_WAIT).await?)
-}
-
-/// Sets the counter of a meter whose pulses the running Kilosat counts; the answer is one sentence.
-///
-/// # Errors
-/// [`ControlError`]; [`ControlError::Refused`] says why it was not set.
-pub async fn set_meter(path: &Path, meter: String, counter: MilliwattHours) -> Result<String, ControlError> {
-    done(ask(path, &Question::SetMeter { meter, counter_mwh: counter.0 }, ANSWER_WAIT).await?)
-}
-
-/// Lets the running Kilosat read everything a Modbus device has; the answer is a list.
-///
-/// # Errors
-/// [`ControlError`]; [`ControlError::Refused`] says why it could not be read.
-pub async fn read_device(path: &Path, device: String) -> Result<String, ControlError> {
-    done(ask(path, &Question::ReadDevice { device }, ANSWER_WAIT).await?)
-}
-
-/// Lets the running Kilosat write a set point of a Modbus device, or without a value no longer renew it; the answer is one
-/// sentence.
-///
-/// # Errors
-/// [`ControlError`]; [`ControlError::Refused`] says why it was not written, or that this is not known.
-pub async fn set_device(
-    path: &Path,
-    device: String,
-    point: String,
-    value: Option<String>,
-) -> Result<String, ControlError> {
-    done(ask(path, &Question::SetDevice { device, point, value }, ANSWER_WAIT).await?)
-}
-
 fn done(answer: Answer) -> Result<String, ControlError> {
     match answer {
         Answer::Done(text) => Ok(text),
@@ -235,10 +201,7 @@ enum Question {
     Order(Order),
     Statement { month: Option<String> },
     Events { after: u64 },
-    Relay { relay: String, on: bool },
-    SetMeter { meter: String, counter_mwh: u64 },
-    ReadDevice { device: String },
-    SetDevice { device: String, point: String, value: Option<String> },
+    Device(DeviceQuestion),
     SetupCode,
     Password { password: String },
     Words { words: String },
@@ -246,6 +209,7 @@ enum Question {
     Pay(Box<Bill>),
     Treasury(Box<TreasuryQuestion>),
     Channels(ChannelsQuestion),
+    Keys(KeysQuestion),
     Backup { folder: Option<PathBuf> },
     Verify,
 }
@@ -340,15 +304,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Some(statement) => Answer::Statement(Box::new(statement)),
             None => Answer::Refused(NO_MONTH.to_owned()),
         },
-        Question::Relay { relay, on } => answered(source.gpio.switch_by_hand(&relay, on).await),
-        Question::SetMeter { meter, counter_mwh } => {
-            answered(source.gpio.correct(&meter, MilliwattHours(counter_mwh)).await)
-        }
-        Question::ReadDevice { device } => answered(source.devices.look(&device).await),
-        Question::SetDevice { device, point, value: Some(value) } => {
-            answered(source.devices.set(&device, &point, &value, &source.engine).await)
-        }
-        Question::SetDevice { device, point, value: None } => answered(source.devices.release(&device, &point).await),
+        Question::Device(order) => devices::reply(order, source).await,
         Question::SetupCode => access::reply_with_code(source),
         Question::Password { password } => access::reply_to_password(&password, source).await?,
         Question::Verify => verify::reply(source).await?,
@@ -361,6 +317,7 @@ async fn reply(question: Question, source: &StatusSource) -> Result<Answer, Unan
             Verdict::Refused(why) => Answer::Refused(why),
         },
         Question::Channels(question) => channels::reply(question, source).await?,
+        Question::Keys(question) => keys::reply(question, source).await,
         Question::Treasury(question) => treasury::reply(*question, source).await?,
         Question::Words { words } => backup::reply_about_words(words, source).await,
         Question::Backup { folder } => backup::reply(folder, source).await,

@@ -1,16 +1,14 @@
 //! One mnemonic, separate keys: the owner's twelve words and what is derived from them.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
-
 use bip39::Mnemonic;
 use bitcoin::Network;
 use bitcoin::bip32::{ChildNumber, DerivationPath, Xpriv};
 use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha512};
+use bitcoin::hex::DisplayHex as _;
 use bitcoin::secp256k1::Secp256k1;
+use zeroize::Zeroizing;
 
-use crate::disk::replace;
+use crate::vault::Closed;
 
 /// The owner's words. Shown to nobody by `Debug` or an error.
 pub struct Seed {
@@ -58,6 +56,9 @@ pub enum KeyError {
         /// The file.
         path: String,
     },
+    /// They are sealed, and what opens them is not there.
+    #[error(transparent)]
+    Closed(#[from] Closed),
     /// The kernel gave no randomness.
     #[error("this machine gives no random numbers, so no wallet can be made ({0})")]
     Entropy(getrandom::Error),
@@ -73,19 +74,6 @@ pub enum WordCount {
 }
 
 impl Seed {
-    /// Reads the words from `seed` in `directory`, or makes new ones there (mode 0600, on disk before this returns).
-    ///
-    /// # Errors
-    /// [`KeyError`]; an unreadable file is never replaced.
-    pub fn load_or_create(directory: &Path) -> Result<Seed, KeyError> {
-        if let Some(seed) = Seed::load(directory)? {
-            return Ok(seed);
-        }
-        let seed = Seed::fresh(WordCount::Twelve)?;
-        seed.keep(directory)?;
-        Ok(seed)
-    }
-
     /// New words, written nowhere.
     ///
     /// # Errors
@@ -100,39 +88,22 @@ impl Seed {
         Ok(Seed { mnemonic: Mnemonic::from_entropy(bytes).expect("16 and 32 bytes make words") })
     }
 
-    /// Reads the words from `seed` in `directory`; `None` where there is no such file.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub fn load(directory: &Path) -> Result<Option<Seed>, KeyError> {
-        let path = directory.join("seed");
-        let name = path.display().to_string();
-        let io = |source| KeyError::Io { path: name.clone(), source };
-        match File::open(&path) {
-            Ok(file) => {
-                let mut words = String::new();
-                file.take(SEED_BYTES_MAX).read_to_string(&mut words).map_err(io)?;
-                Seed::from_words(&words).map(Some).ok_or_else(|| KeyError::Invalid { path: name.clone() })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io(error)),
-        }
-    }
-
     /// The words as somebody wrote them down, in capitals or not, on one line or several; `None` where they are not valid.
     pub fn from_words(text: &str) -> Option<Seed> {
         let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
         words.join(" ").parse().ok().map(|mnemonic| Seed { mnemonic })
     }
 
-    /// Writes the words to `seed` in `directory` (mode 0600, on disk before this returns).
-    ///
-    /// # Errors
-    /// [`KeyError::Io`].
-    pub fn keep(&self, directory: &Path) -> Result<(), KeyError> {
-        let path = directory.join("seed");
-        replace(&path, format!("{}\n", self.mnemonic).as_bytes())
-            .map_err(|source| KeyError::Io { path: path.display().to_string(), source })
+    /// The words as they stand in a file.
+    pub(crate) fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{}\n", self.mnemonic))
+    }
+
+    /// Sixteen letters and digits that tell these words from others, and say nothing about them.
+    pub fn mark(&self) -> String {
+        let mut engine = HmacEngine::<sha512::Hash>::new(b"kilosat mark of the words");
+        engine.input(&self.backup_scalar());
+        Hmac::from_engine(engine).to_byte_array()[..8].to_lower_hex_string()
     }
 
     /// The words in their order, for their owner's eyes.
@@ -169,15 +140,9 @@ fn bip85_hex(master: &Xpriv, bytes: u32, index: u32) -> [u8; 64] {
     Hmac::from_engine(engine).to_byte_array()
 }
 
-const SEED_BYTES_MAX: u64 = 1_024;
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use bitcoin::hex::DisplayHex as _;
-
     use super::*;
 
     #[test]
@@ -219,27 +184,5 @@ mod tests {
         for wrong in ["", "abandon", wrong_sum.as_str(), "zoo zoo zoo", "hello world"] {
             assert!(Seed::from_words(wrong).is_none(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn the_words_are_made_once_private_and_read_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let first = Seed::load_or_create(directory.path()).unwrap();
-        let again = Seed::load_or_create(directory.path()).unwrap();
-        assert_eq!(first.mnemonic, again.mnemonic);
-        assert_eq!(first.mnemonic.word_count(), 12);
-        assert_eq!(Seed::fresh(WordCount::TwentyFour).unwrap().mnemonic.word_count(), 24);
-        let mode = std::fs::metadata(directory.path().join("seed")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_damaged_key_file_is_refused_and_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("seed");
-        #[allow(clippy::disallowed_methods)] // a damaged file is what this test is about
-        std::fs::write(&path, "abandon abandon").unwrap();
-        assert!(matches!(Seed::load_or_create(directory.path()), Err(KeyError::Invalid { .. })));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abandon abandon");
     }
 }

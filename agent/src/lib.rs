@@ -36,5 +36,6 @@ pub mod systemd; // what the service manager is told, and what it hands over
 pub mod tasks; // perform effects, answer with events
 pub mod text; // strangers' words, made fit to show
 pub mod treasury; // the owner's savings on the chain
+pub mod vault; // how the words and credentials are kept on the disk
 pub mod web; // the local page
 mod words; // every sentence of the page and of messages, in the reader's language

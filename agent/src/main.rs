@@ -15,6 +15,7 @@ use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
 use kilosat::lightning::Grade;
 use kilosat::systemd;
+use kilosat::vault::Vault;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -26,6 +27,7 @@ mod channels_command;
 mod cli;
 mod device_commands;
 mod gpio_commands;
+mod keys_command;
 mod pay_command;
 mod run_command;
 mod scan_command;
@@ -72,18 +74,7 @@ fn keep_to_itself() {
 async fn perform(command: Command, handed: Option<UnixListener>) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(file) => Ok(run_command::run(&file.config, handed).await.map(|()| ExitCode::SUCCESS)?),
-        Command::Check { config: file, wallet } => {
-            let config = Config::load(&file.config)?;
-            say(&format!(
-                "{} is right: {} meter(s), {} agreement(s), {} feed(s) on {}.",
-                file.config.display(),
-                config.meters.len() + config.pulse_meters.len(),
-                config.agreements.len(),
-                config.feeds.len(),
-                config.network,
-            ));
-            if wallet { check_wallet(&config).await } else { Ok(ExitCode::SUCCESS) }
-        }
+        Command::Check { config: file, wallet } => check(&file.config, wallet).await,
         Command::Status { config, json } => status(&config, json).await,
         Command::Stop(file) => order(&file, Order::Stop).await,
         Command::Resume(file) => order(&file, Order::Resume).await,
@@ -111,6 +102,7 @@ async fn perform(command: Command, handed: Option<UnixListener>) -> anyhow::Resu
             said(&control::ask_invoice(&config.socket()?, Msat(amount * MSAT_PER_SAT)).await?)
         }
         Command::Pay(command) => said(&command.perform().await?),
+        Command::Keys(command) => said(&command.perform().await?),
         Command::Treasury(command) => said(&command.perform().await?),
         Command::Channels(command) => said(&command.perform().await?),
         Command::Gpio(command) => said(&command.perform().await?),
@@ -136,9 +128,22 @@ fn said(text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+async fn check(path: &Path, with_wallet: bool) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    say(&format!(
+        "{} is right: {} meter(s), {} agreement(s), {} feed(s) on {}.",
+        path.display(),
+        config.meters.len() + config.pulse_meters.len(),
+        config.agreements.len(),
+        config.feeds.len(),
+        config.network,
+    ));
+    if with_wallet { check_wallet(&config).await } else { Ok(ExitCode::SUCCESS) }
+}
+
 /// The built-in node has no credential, and starts only with the agent.
 async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
-    let Some(wallet) = wallet(config, &Clock::real())? else {
+    let Some(wallet) = wallet(config, &Vault::plain(&config.state_directory), &Clock::real())? else {
         say("The built-in node pays; its keys never leave this machine. Look at it with: kilosat status");
         return Ok(ExitCode::SUCCESS);
     };

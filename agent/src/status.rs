@@ -12,6 +12,7 @@ mod receive;
 mod restore;
 mod totals;
 mod treasury;
+mod vault;
 mod wallet;
 mod words;
 
@@ -51,6 +52,7 @@ use crate::settings::Settings;
 use crate::store::{BitcoinPrice, PaymentSummary, Statement};
 use crate::tasks::{Devices, EngineGone, EngineHandle, GpioHandle, Payees, RateView, RefillView, Unanswered};
 use crate::treasury::{Treasury, TreasuryView};
+use crate::vault::{KeysStatus, Vault};
 use crate::web::{PageIdentity, PageMemory};
 
 /// The whole state at one instant. Amounts in msat, energy in mWh, power in mW, times in ms.
@@ -97,6 +99,9 @@ pub struct Status {
     pub wallet_age_ms: Option<u64>,
     /// The wallet's last answer; all zero while it has given none.
     pub lightning: Balance,
+    /// How the words and the credentials are kept.
+    #[serde(default)]
+    pub keys: KeysStatus,
     /// The on-chain wallet, if there is one.
     #[serde(default)]
     pub treasury: Option<TreasuryView>,
@@ -203,6 +208,8 @@ pub struct StatusSource {
     pub wallet: WalletView,
     /// The on-chain wallet, if the owner wants one.
     pub treasury: Option<Treasury>,
+    /// The words and the credentials on the disk.
+    pub vault: Vault,
     /// What is known of moves between savings and spending money.
     pub refills: watch::Receiver<RefillView>,
     /// Time.
@@ -230,7 +237,8 @@ impl StatusSource {
         let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
         let (settings_fault, rate) = (self.settings.fault(), self.rate());
         let treasury = self.treasury.as_ref().map(Treasury::view);
-        let status = Status { treasury, backup, relays, refill: self.refill(), ..status };
+        let (keys, refill) = (self.vault.status(), self.refill());
+        let status = Status { keys, treasury, backup, relays, refill, ..status };
         Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, ..status })
     }
 
@@ -361,6 +369,7 @@ fn assemble(config: &Config, snapshot: Snapshot, latest: &Table, lightning: Bala
         backup: None,
         wallet_fault: None,
         wallet_age_ms: None,
+        keys: KeysStatus::default(),
         treasury: None,
         refill: None,
         open_move: snapshot.open_move.map(|row| MoveView::at(now.wall, row)),

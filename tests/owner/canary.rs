@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kilosat::keys::Seed;
+use kilosat::vault::Vault;
 use sim::house::House;
+use sim::hub::kilosat_told;
 
 use super::api::{Door, PASSWORD, WEB};
 
@@ -53,7 +55,7 @@ async fn words_keys_passwords_and_tokens_are_nowhere_but_where_they_belong() {
     hub.until("something is paid", |status| status.totals.payments_settled > 0).await;
     let (status, page) = door.send("/wallet/words", "password=three+nice+words").await;
     assert_eq!(status, 200, "{page}");
-    let seed = Seed::load(&house.state()).unwrap().unwrap();
+    let seed = Vault::plain(&house.state()).seed().unwrap().unwrap();
     let words = seed.words();
     assert!(words.iter().all(|word| page.contains(word)) && page.contains("no-store"), "{page}");
     let (status, _) = door.send("/wallet/words", "password=three+wrong+words").await;
@@ -83,7 +85,56 @@ async fn words_keys_passwords_and_tokens_are_nowhere_but_where_they_belong() {
     assert!(found.keys().any(|path| path.ends_with("kilosat.log")), "{:?}", found.keys());
     assert!(found.keys().any(|path| path.ends_with(".age")));
     found.extend(told.map(|(name, text)| (name.to_owned(), text.into_bytes())));
-    for canary in canaries(&seed, &door) {
+    no_canary_strays(&found, canaries(&seed, &door));
+}
+
+/// Sealed, they are not even there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sealed_words_and_the_passphrase_are_nowhere() {
+    let sections = format!("{WEB}[ask]\nfirst_payment = false\n");
+    let house = House::new(&sections).await;
+    let config = house.folder().join("kilosat.toml");
+    let keys = |arguments: &[&str], line: &str| {
+        kilosat_told(&[&["keys"], arguments, &["--config", config.to_str().unwrap()]].concat(), line)
+    };
+    let mut hub = house.start_logging("debug");
+    hub.until("the meter is read", |status| status.meters[0].state == "good").await;
+    let door = Door::open(&hub, &house).await;
+    // With these, the page and the backups have words to show.
+    assert_eq!(door.send("/wallet/words", "password=three+nice+words").await.0, 200);
+    let seed = Vault::plain(&house.state()).seed().unwrap().unwrap();
+    let said = keys(&["protect", "--with", "passphrase"], &format!("{PASSPHRASE}\n")).unwrap();
+    assert!(said.contains("sealed with your passphrase"), "{said}");
+    assert!(hub.terminate().await.success());
+
+    let mut hub = house.start_logging("debug");
+    hub.until("it waits", |status| status.keys.waits_for_passphrase).await;
+    let wrong = keys(&["open"], "five quiet horses eat grass\n").unwrap_err();
+    assert!(wrong.contains("This is not the passphrase."), "{wrong}");
+    assert!(keys(&["open"], &format!("{PASSPHRASE}\n")).unwrap().contains("The words are open"));
+    hub.until("it started anew", |status| status.keys.closed.is_none() && status.meters[0].state == "good").await;
+    let told = [
+        ("kilosat status", house.kilosat(&["status", "--json"])),
+        ("kilosat keys", house.kilosat(&["keys", "--json"])),
+        ("kilosat events", house.kilosat(&["events"])),
+        ("the list of processes", process(hub.pid().unwrap())),
+    ];
+    assert!(hub.terminate().await.success());
+    let mut found = BTreeMap::new();
+    files(house.folder(), &mut found);
+    found.extend(told.map(|(name, text)| (name.to_owned(), text.into_bytes())));
+    assert!(found.keys().any(|path| path.ends_with("data-key")), "{:?}", found.keys());
+    let passphrase = [canary("the passphrase", PASSPHRASE, &[]), canary("some of it", &PASSPHRASE[5..21], &[])];
+    let sealed = canaries(&seed, &door).into_iter().map(|canary| match canary.allowed {
+        ["/seed"] => Canary { allowed: &[], ..canary },
+        _ => canary,
+    });
+    no_canary_strays(&found, sealed.chain(passphrase));
+}
+
+#[track_caller]
+fn no_canary_strays(found: &BTreeMap<String, Vec<u8>>, canaries: impl IntoIterator<Item = Canary>) {
+    for canary in canaries {
         let places: Vec<&str> =
             found.iter().filter(|(_, text)| holds(text, &canary.text)).map(|(place, _)| place.as_str()).collect();
         let is_allowed = |place: &&str| canary.allowed.iter().any(|allowed| place.ends_with(allowed));
@@ -91,6 +142,8 @@ async fn words_keys_passwords_and_tokens_are_nowhere_but_where_they_belong() {
         assert_eq!(places.is_empty(), canary.allowed.is_empty(), "{} would be found: {places:?}", canary.name);
     }
 }
+
+const PASSPHRASE: &str = "five quiet horses eat plums";
 
 fn canaries(seed: &Seed, door: &Door) -> Vec<Canary> {
     let words = seed.words();

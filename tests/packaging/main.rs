@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod keeping;
+mod keys;
 mod machine;
 mod running;

@@ -23,7 +23,7 @@ use tokio::time::interval;
 
 const KILLS: u32 = 20;
 /// Slices are above the dust limit, so that even a lost channel's payments are settled by the chain.
-const PRICE_MSAT_PER_KWH: u64 = 20_000_000;
+pub(super) const PRICE_MSAT_PER_KWH: u64 = 20_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn lightning_survives_twenty_power_cuts_without_paying_twice_or_losing_anything() {
@@ -130,7 +130,7 @@ async fn burn(meter: &MeterSim) {
     }
 }
 
-fn write_config(
+pub(super) fn write_config(
     directory: &Path,
     bitcoind: &Bitcoind,
     town: &Town,
@@ -190,5 +190,5 @@ per_month_msat = 1000000000
     (config, state)
 }
 
-const START: MilliwattHours = MilliwattHours(5_000_000_000);
+pub(super) const START: MilliwattHours = MilliwattHours(5_000_000_000);
 static COUNTED: AtomicU64 = AtomicU64::new(0);

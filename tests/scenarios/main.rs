@@ -10,6 +10,7 @@ mod offline;
 mod one_number;
 mod profiles;
 mod scan;
+mod sealed;
 mod set_points;
 mod share;
 mod simulated;

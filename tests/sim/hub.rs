@@ -1,6 +1,7 @@
 //! The `kilosat` binary, started, asked and killed as its users and power cuts do.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -165,6 +166,20 @@ pub fn kilosat(arguments: &[&str]) -> Output {
 /// The same with `environment` on top of this process's own.
 pub fn kilosat_in(arguments: &[&str], environment: impl IntoIterator<Item = (OsString, OsString)>) -> Output {
     Command::new(kilosat_exe()).args(arguments).envs(environment).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs `kilosat` with `arguments` and `line` on its standard input to its end: what it printed, or what it complained of.
+///
+/// # Errors
+/// Its words on standard error, when it does not succeed.
+pub fn kilosat_told(arguments: &[&str], line: &str) -> Result<String, String> {
+    let mut command = Command::new(kilosat_exe());
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    if done.status.success() { Ok(text(done.stdout)) } else { Err(text(done.stderr)) }
 }
 
 /// The binary: `KILOSAT_EXE`, else the one this build's cargo makes now.

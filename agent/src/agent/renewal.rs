@@ -8,6 +8,7 @@ use crate::access::Access;
 use crate::backup::Backups;
 use crate::engine::Event;
 use crate::status::StatusSource;
+use crate::vault::Vault;
 use crate::web::PageMemory;
 
 /// What the agent came to.
@@ -25,6 +26,8 @@ pub(super) struct Lasting {
     pub access: Option<Access>,
     pub backups: Option<Backups>,
     pub entrances: Entrances,
+    /// Opened or not, of the same state directory.
+    pub vault: Option<Vault>,
     pub memory: PageMemory,
     /// The built-in node has new settings: where it does not start with them, nothing is waited for.
     pub tries_node_once: bool,
@@ -51,7 +54,7 @@ impl Agent {
     /// # Errors
     /// [`AgentError`]: it does not start with either.
     pub async fn start_anew(self) -> Result<Agent, AgentError> {
-        let StatusSource { settings, clock, access, backups, memory, lightning, .. } = self.status.clone();
+        let StatusSource { settings, clock, access, backups, memory, lightning, vault, .. } = self.status.clone();
         let (was_waiting, backups) = (lightning.is_waiting(), Some(backups));
         drop(lightning);
         let entrances = self.entrances.clone();
@@ -69,16 +72,17 @@ impl Agent {
             return Agent::start_with(
                 settings,
                 clock,
-                Lasting { access: Some(access), backups, entrances, memory, ..Lasting::default() },
+                Lasting { access: Some(access), backups, entrances, memory, vault: Some(vault), ..Lasting::default() },
             )
             .await;
         };
         let after = settings.config();
-        let access = Some(access).filter(|_| after.state_directory == before.state_directory);
+        let is_same_place = after.state_directory == before.state_directory;
+        let (access, vault) = (Some(access).filter(|_| is_same_place), Some(vault).filter(|_| is_same_place));
         // Where the node did not run before, that it does not run now says nothing about what is new.
         let is_new = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
         let tries_node_once = is_new && !was_waiting;
-        let lasting = Lasting { access, backups, entrances, memory, tries_node_once };
+        let lasting = Lasting { access, backups, entrances, vault, memory, tries_node_once };
         match Agent::start_with(settings.clone(), clock.clone(), lasting.clone()).await {
             Ok(agent) => {
                 settings.new_start_made();

@@ -12,19 +12,20 @@ use crate::disk::{replace, sync_folder_of};
 use crate::domain::money::UnixMillis;
 use crate::keys::{KeyError, Seed};
 use crate::store::is_without_past;
+use crate::vault::Vault;
 
 /// Lets `seed` wait to take the place of the words in `directory`, and of the Lightning node that follows from them.
 ///
 /// # Errors
 /// What the system says; something of it may be there then.
-pub(crate) fn let_words_wait(directory: &Path, seed: &Seed, is_written_down: bool) -> io::Result<()> {
+pub(crate) fn let_words_wait(directory: &Path, vault: &Vault, seed: &Seed, is_written_down: bool) -> io::Result<()> {
     let next = directory.join(NEXT);
     let _ = remove_dir_all(&next);
     create_dir(&next)?;
     if is_written_down {
         replace(&next.join(WORDS_CHECKED), b"")?;
     }
-    seed.keep(&next).map_err(|fault| match fault {
+    vault.keep_seed(&next, seed).map_err(|fault| match fault {
         KeyError::Io { source, .. } => source,
         other => io::Error::other(other),
     })?;
@@ -168,7 +169,7 @@ mod tests {
         let path = folder.path();
         take_place(path, NOW).unwrap();
         assert_eq!(read(path, "seed").as_deref(), Some("old"), "nothing waits");
-        let_words_wait(path, &seed, false).unwrap();
+        let_words_wait(path, &Vault::plain(path), &seed, false).unwrap();
         take_place(path, NOW).unwrap();
         take_place(path, NOW).unwrap();
         assert!(read(path, "seed").unwrap().starts_with("abandon"));
@@ -188,7 +189,7 @@ mod tests {
         for cut in 0..9 {
             let (folder, seed) = state();
             let path = folder.path();
-            let_words_wait(path, &seed, true).unwrap();
+            let_words_wait(path, &Vault::plain(path), &seed, true).unwrap();
             let next = path.join(NEXT);
             put(&next, &["money.db"], "new");
             let steps: [&dyn Fn(); 8] = [
@@ -247,11 +248,11 @@ mod tests {
             tx.commit().unwrap();
         };
         pay(&Posting::wallet("phoenixd"));
-        let_words_wait(path, &seed, false).unwrap();
+        let_words_wait(path, &Vault::plain(path), &seed, false).unwrap();
         assert!(take_place(path, NOW).unwrap(), "what a wallet outside holds is not under these words");
         put(path, &["seed"], "old");
         pay(&Posting::wallet("node"));
-        let_words_wait(path, &seed, false).unwrap();
+        let_words_wait(path, &Vault::plain(path), &seed, false).unwrap();
         assert!(!take_place(path, NOW).unwrap());
         assert_eq!(read(path, "seed").as_deref(), Some("old"));
         assert!(!path.join(NEXT).exists());
@@ -261,11 +262,11 @@ mod tests {
     fn what_fails_before_it_is_whole_leaves_nothing_that_waits() {
         let (folder, seed) = state();
         let nothing_waits = NothingWaits::unless_kept(folder.path());
-        let_words_wait(folder.path(), &seed, false).unwrap();
+        let_words_wait(folder.path(), &Vault::plain(folder.path()), &seed, false).unwrap();
         drop(nothing_waits);
         assert!(!folder.path().join(NEXT).exists());
         let nothing_waits = NothingWaits::unless_kept(folder.path());
-        let_words_wait(folder.path(), &seed, false).unwrap();
+        let_words_wait(folder.path(), &Vault::plain(folder.path()), &seed, false).unwrap();
         nothing_waits.keep();
         assert!(folder.path().join(NEXT).exists());
     }

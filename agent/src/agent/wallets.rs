@@ -1,5 +1,6 @@
 //! The wallet that pays: outside this process, or the built-in node.
 
+use std::sync::Arc;
 #[cfg(feature = "node")]
 use std::time::Duration;
 
@@ -10,25 +11,34 @@ use tokio::task::JoinSet;
 use super::AgentError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keys;
-use crate::lightning::{LightningService, Remote, Waits};
+use crate::keys::{KeyError, Secret};
+#[cfg(feature = "node")]
+use crate::lightning::ServiceKind;
+use crate::lightning::remote::identity;
+use crate::lightning::{LightningService, Remote, SealedWallet, Waits};
 use crate::settings::Settings;
 use crate::tasks::{EngineHandle, Mover, RefillView};
-use crate::treasury::{Keeper, Keys, Treasury};
+use crate::treasury::{Keeper, Keys, Treasury, TreasuryFault};
+use crate::vault::{NameOf, ReadFault, Vault};
 
 /// The wallet outside this process, if the configuration names one; opens no connection.
 ///
 /// # Errors
 /// [`AgentError::WalletSecret`], or what its client says.
-pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>, AgentError> {
+pub fn wallet(config: &Config, vault: &Vault, clock: &Clock) -> Result<Option<LightningService>, AgentError> {
     let Some(wallet) = &config.wallet else { return Ok(None) };
-    let unreadable = |source| AgentError::WalletSecret { path: wallet.secret_file.display().to_string(), source };
-    let secret = std::fs::read(&wallet.secret_file).map_err(unreadable)?;
-    // A macaroon file is binary; everything else is text.
-    let secret = String::from_utf8(secret).unwrap_or_else(|error| error.as_bytes().to_lower_hex_string());
+    let secret = match vault.read(&wallet.secret_file) {
+        Ok(secret) => credential(&secret),
+        Err(ReadFault::Closed { of: identity, why }) => {
+            return Ok(Some(LightningService::Sealed(SealedWallet { kind: wallet.kind, identity, why })));
+        }
+        Err(ReadFault::Io(source)) => {
+            return Err(AgentError::WalletSecret { path: wallet.secret_file.display().to_string(), source });
+        }
+    };
     let remote = Remote {
         url: wallet.url.clone(),
-        secret: keys::Secret::new(&secret),
+        secret,
         pins: wallet.pins.clone(),
         network: config.network,
         clock: clock.clone(),
@@ -37,19 +47,37 @@ pub fn wallet(config: &Config, clock: &Clock) -> Result<Option<LightningService>
     Ok(Some(LightningService::remote(wallet.kind, remote)?))
 }
 
+/// A macaroon file is binary; everything else is text.
+fn credential(secret: &[u8]) -> Secret {
+    std::str::from_utf8(secret).map_or_else(|_| Secret::new(&secret.to_lower_hex_string()), Secret::new)
+}
+
+/// Names the wallet that a credential in a file opens, so that this can be said while it is sealed.
+pub(crate) fn name_of(config: &Config) -> NameOf {
+    let wallet = config.wallet.clone();
+    Arc::new(move |file, secret| {
+        let used = wallet.as_ref().filter(|wallet| wallet.secret_file == file);
+        used.map_or_else(String::new, |wallet| identity(wallet.kind, &wallet.url, &credential(secret)))
+    })
+}
+
 /// Opens the on-chain wallet, if the owner wants one, and lets its task run.
 ///
 /// # Errors
 /// [`AgentError::Treasury`]; [`AgentError::EngineLost`].
 pub(super) async fn start_treasury(
     config: &Config,
+    vault: &Vault,
     engine: &EngineHandle,
     clock: &Clock,
     tasks: &mut JoinSet<()>,
 ) -> Result<Option<Treasury>, AgentError> {
     let Some(wanted) = config.treasury.clone() else { return Ok(None) };
-    let seed = || keys::Seed::load_or_create(&config.state_directory);
-    let keys = Keys::of(&wanted.kind, config.network, seed)?;
+    let keys = match Keys::of(&wanted.kind, config.network, || vault.seed_or_fresh()) {
+        // The page says so.
+        Err(TreasuryFault::Keys(KeyError::Closed(_))) => return Ok(None),
+        keys => keys?,
+    };
     let opened = Keeper::open(keys, wanted, config.network, engine.clone(), clock.clone()).await;
     let (keeper, treasury, asked) = opened.map_err(|_| AgentError::EngineLost)??;
     tasks.spawn(keeper.run(asked));
@@ -73,10 +101,16 @@ pub(super) fn start_mover(
 /// Starts the built-in node. When it cannot run yet, it is tried again while everything else goes on; with `once` that is
 /// an error, as it is where somebody has to change something first.
 #[cfg(feature = "node")]
-pub(super) async fn start_node(config: &Config, once: bool) -> Result<LightningService, AgentError> {
+pub(super) async fn start_node(config: &Config, vault: &Vault, once: bool) -> Result<LightningService, AgentError> {
     use crate::lightning::node::{NodeFault, NodeService};
     use crate::lightning::starting::Starting;
-    let entropy = keys::Seed::load_or_create(&config.state_directory)?.node_entropy();
+    let entropy = match vault.seed_or_fresh() {
+        Err(KeyError::Closed(why)) => {
+            let (kind, identity) = (ServiceKind::Node, ServiceKind::Node.name().to_owned());
+            return Ok(LightningService::Sealed(SealedWallet { kind, identity, why }));
+        }
+        seed => seed?.node_entropy(),
+    };
     let (node, network, directory) = (config.node.clone(), config.network, config.state_directory.clone());
     let runtime = tokio::runtime::Handle::current();
     let starting = Starting::begin(move || NodeService::start(&node, network, entropy, &directory, runtime.clone()));
@@ -95,7 +129,7 @@ pub(super) async fn start_node(config: &Config, once: bool) -> Result<LightningS
 }
 
 #[cfg(not(feature = "node"))]
-pub(super) async fn start_node(_: &Config, _once: bool) -> Result<LightningService, AgentError> {
+pub(super) async fn start_node(_: &Config, _: &Vault, _once: bool) -> Result<LightningService, AgentError> {
     tracing::warn!("this build has no Lightning wallet: meters are read, nothing is paid");
     Ok(LightningService::Absent)
 }

@@ -16,9 +16,10 @@ use super::{BackupFault, Made, Target, key, names};
 use crate::config::Config;
 use crate::disk;
 use crate::domain::money::UnixMillis;
-use crate::keys::Seed;
+use crate::keys::KeyError;
 use crate::status::StatusSource;
 use crate::store::{copy_database, journal_head_in};
+use crate::vault::Vault;
 
 /// Everything that is known before the file is written.
 struct Plan {
@@ -44,9 +45,9 @@ pub(super) async fn make(source: &StatusSource, target: &Target) -> Result<Made,
         Target::Configured => config.backup.folder.clone().ok_or(BackupFault::NoFolder)?,
         Target::Folder(folder) => folder.clone(),
     };
-    let known = backups.memory().recipient.clone();
+    let (known, vault) = (backups.memory().recipient.clone(), source.vault.clone());
     let with_history = config.backup.history;
-    let prepared = blocking(move || prepare(&config, folder, known, with_history));
+    let prepared = blocking(move || prepare(&config, folder, known, &vault, with_history));
     let (scratch, folder, recipient, identity) = prepared.await?;
     let name = recipient.to_string();
     if backups.memory().recipient.as_ref() != Some(&name) {
@@ -104,6 +105,7 @@ fn prepare(
     config: &Config,
     folder: PathBuf,
     known: Option<String>,
+    vault: &Vault,
     with_history: bool,
 ) -> Result<Prepared, BackupFault> {
     if !folder.is_absolute() || !folder.is_dir() {
@@ -113,21 +115,25 @@ fn prepare(
     let size = |name: &str| fs::metadata(state.join(name)).map_or(0, |file| file.len());
     let history = if with_history { size(HISTORY) } else { 0 };
     require_room(state, size(MONEY) + size("money.db-wal") + history)?;
-    let (recipient, identity) = keys(state, known)?;
+    let (recipient, identity) = keys(vault, known)?;
     Ok((scratch(state)?, folder, recipient, identity))
 }
 
-/// From the words on this machine; where they were taken away, to whom the earlier backups were encrypted. A machine that
-/// has neither gets words.
-fn keys(state: &Path, known: Option<String>) -> Result<(Recipient, Option<Identity>), BackupFault> {
-    if let Some(seed) = Seed::load(state)? {
-        let identity = key::identity(&seed);
-        return Ok((identity.to_public(), Some(identity)));
+/// From the words on this machine; where they were taken away or are sealed, to whom the earlier backups were encrypted. A
+/// machine that has neither gets words.
+fn keys(vault: &Vault, known: Option<String>) -> Result<(Recipient, Option<Identity>), BackupFault> {
+    match vault.seed() {
+        Ok(Some(seed)) => {
+            let identity = key::identity(&seed);
+            return Ok((identity.to_public(), Some(identity)));
+        }
+        Ok(None) | Err(KeyError::Closed(_)) => {}
+        Err(fault) => return Err(fault.into()),
     }
     if let Some(recipient) = known.and_then(|known| known.parse().ok()) {
         return Ok((recipient, None));
     }
-    let identity = key::identity(&Seed::load_or_create(state)?);
+    let identity = key::identity(&vault.seed_or_fresh()?);
     Ok((identity.to_public(), Some(identity)))
 }
 

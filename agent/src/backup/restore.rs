@@ -17,6 +17,7 @@ use crate::domain::money::UnixMillis;
 use crate::engine::lock_restored;
 use crate::keys::{KeyError, Seed};
 use crate::store::{CopyFault, Store, StoreError, check_database};
+use crate::vault::Vault;
 
 /// What was restored, and from when it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -99,15 +100,15 @@ pub enum RestoreFault {
     Keys(#[from] KeyError),
 }
 
-/// Restores `file` with these words into `directory`, which is empty or does not exist; with `network`, only a backup of that
-/// one.
+/// Restores `file` with these words into `directory`, which is empty or does not exist; the words are kept there as `vault`
+/// keeps them. With `network`, only a backup of that one.
 ///
 /// # Errors
 /// [`RestoreFault`]; what was written is removed again.
 pub fn restore(
     file: &Path,
     words: &str,
-    directory: &Path,
+    (directory, vault): (&Path, &Vault),
     network: Option<Network>,
     now: UnixMillis,
 ) -> Result<Restored, RestoreFault> {
@@ -117,7 +118,7 @@ pub fn restore(
     let is_new = !directory.exists();
     let lock = lock_state(directory).map_err(in_use)?;
     let place = directory.join(PLACE);
-    let restored = restore_into((BufReader::new(input), file), &seed, directory, network, now);
+    let restored = restore_into((BufReader::new(input), file), &seed, (directory, vault), network, now);
     let _ = remove_dir_all(&place);
     if restored.is_err() {
         clear(directory);
@@ -134,7 +135,7 @@ pub fn restore(
 fn restore_into(
     (input, file): (BufReader<File>, &Path),
     seed: &Seed,
-    directory: &Path,
+    (directory, vault): (&Path, &Vault),
     network: Option<Network>,
     now: UnixMillis,
 ) -> Result<Restored, RestoreFault> {
@@ -165,7 +166,7 @@ fn restore_into(
             config_file = Some(shown(&to_path));
         }
     }
-    seed.keep(directory)?;
+    vault.keep_seed(directory, seed)?;
     let Manifest { network, made_ms, name, journal_seq, parts, .. } = manifest;
     let (state_directory, recovery) = (shown(directory), RECOVERY);
     Ok(Restored { state_directory, made_ms, name, network, journal_seq, config_file, parts, lock, recovery })

@@ -16,6 +16,7 @@ use crate::domain::money::UnixMillis;
 use crate::keys::Seed;
 use crate::lightning::LightningService;
 use crate::store::Store;
+use crate::vault::Vault;
 use crate::web::tests::served::{EXAMPLE, example_house, house_in};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -48,11 +49,16 @@ impl House {
     }
 
     fn seed(&self) -> Seed {
-        Seed::load(self.folder.path()).unwrap().unwrap()
+        self.source.vault.seed().unwrap().unwrap()
     }
 
     fn words(&self) -> String {
         self.seed().words().join(" ")
+    }
+
+    /// What restoring into this folder comes to.
+    fn restored_in(&self, made: &Made, folder: &Path) -> Result<Restored, RestoreFault> {
+        restore(Path::new(&made.file), &self.words(), (folder, &Vault::plain(folder)), None, NOW)
     }
 
     /// What is on the stick.
@@ -73,7 +79,7 @@ impl House {
 fn restored(made: &Made, words: &str) -> (Result<Restored, RestoreFault>, TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("new");
-    (restore(Path::new(&made.file), words, &state, None, NOW), folder, state)
+    (restore(Path::new(&made.file), words, (&state, &Vault::plain(&state)), None, NOW), folder, state)
 }
 
 #[tokio::test]
@@ -96,7 +102,7 @@ async fn what_was_backed_up_comes_back_and_payments_are_locked() {
 
     let (done, _kept, state) = restored(&made, &house.words().to_uppercase());
     let done = done.unwrap();
-    assert_eq!(Seed::load(&state).unwrap().unwrap().words(), house.seed().words());
+    assert_eq!(Vault::plain(&state).seed().unwrap().unwrap().words(), house.seed().words());
     let read = |name: &str| std::fs::read(state.join(name)).unwrap();
     assert_eq!(read("kilosat.toml.restored"), house.source.settings.text().into_bytes());
     assert_eq!(read("profiles.restored/mine.toml"), b"a profile");
@@ -157,18 +163,18 @@ async fn nothing_is_restored_over_something() {
     let made = house.back_up().await;
     let folder = tempfile::tempdir().unwrap();
     replace(&folder.path().join("seed"), b"mine").unwrap();
-    let fault = restore(Path::new(&made.file), &house.words(), folder.path(), None, NOW).unwrap_err();
+    let fault = house.restored_in(&made, folder.path()).unwrap_err();
     assert!(matches!(fault, RestoreFault::NotEmpty(_)), "{fault}");
     assert_eq!(std::fs::read(folder.path().join("seed")).unwrap(), b"mine");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     // The folder of a Kilosat that runs.
     let empty = tempfile::tempdir().unwrap();
     let lock = crate::agent::lock_state(empty.path()).unwrap();
-    let fault = restore(Path::new(&made.file), &house.words(), empty.path(), None, NOW).unwrap_err().to_string();
+    let fault = house.restored_in(&made, empty.path()).unwrap_err().to_string();
     assert!(fault.contains("a Kilosat runs on") && fault.contains("Nothing was restored"), "{fault}");
     drop(lock);
     std::fs::create_dir(empty.path().join("lost+found")).unwrap();
-    restore(Path::new(&made.file), &house.words(), empty.path(), None, NOW).unwrap();
+    house.restored_in(&made, empty.path()).unwrap();
 }
 
 #[tokio::test]

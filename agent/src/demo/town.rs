@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use super::DemoError;
 use super::miner::Miner;
 use crate::lightning::node::{ToTracing, set_chain_source};
+use crate::vault::Vault;
 
 /// One node of the town.
 #[derive(Clone)]
@@ -324,7 +325,8 @@ fn free_port() -> Result<SocketAddr, DemoError> {
 /// The node's keys: made once per folder.
 fn kept_entropy(directory: &Path) -> Result<[u8; 64], DemoError> {
     std::fs::create_dir_all(directory)?;
-    Ok(crate::keys::Seed::load_or_create(directory).map_err(|error| DemoError::Town(error.to_string()))?.node_entropy())
+    let seed = Vault::plain(directory).seed_or_fresh().map_err(|error| DemoError::Town(error.to_string()))?;
+    Ok(seed.node_entropy())
 }
 
 /// What the LSP asks for a channel bought just in time.

@@ -28,6 +28,7 @@ pub use trouble::{ServiceFault, ServiceKind, Trouble};
 use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Event, Found, PayOutcome};
+use crate::vault::Closed;
 
 /// The Lightning wallet in use. Clones are the same wallet.
 #[derive(Clone)]
@@ -50,8 +51,21 @@ pub enum LightningService {
     Nwc(nwc::Nwc),
     /// The built-in node, which must not run: it is not certain that its state is the newest.
     Held,
+    /// Its words or its credential are sealed, and what opens them is not there.
+    Sealed(SealedWallet),
     /// This build has no node and none is configured: meters are read, nothing is paid.
     Absent,
+}
+
+/// What is known of a wallet that cannot be used before its secrets are opened.
+#[derive(Clone, Debug)]
+pub struct SealedWallet {
+    /// Which kind it is.
+    pub kind: ServiceKind,
+    /// What payments handed to it are marked with.
+    pub identity: String,
+    /// Why it cannot be used.
+    pub why: Closed,
 }
 
 /// Calls the same method of whichever service is in use.
@@ -70,7 +84,7 @@ macro_rules! each {
             LightningService::Lnd($service) => $call,
             LightningService::Cln($service) => $call,
             LightningService::Nwc($service) => $call,
-            LightningService::Held | LightningService::Absent => $absent,
+            LightningService::Held | LightningService::Sealed(_) | LightningService::Absent => $absent,
         }
     };
 }
@@ -97,6 +111,7 @@ impl LightningService {
             #[cfg(feature = "node")]
             LightningService::Starting(_) => Some(ServiceKind::Node),
             LightningService::Held => Some(ServiceKind::Node),
+            LightningService::Sealed(wallet) => Some(wallet.kind),
             _ => each!(self, service => Some(service.kind()), absent => None),
         }
     }
@@ -131,6 +146,7 @@ impl LightningService {
             LightningService::Cln(wallet) => wallet.identity(),
             LightningService::Nwc(wallet) => wallet.identity(),
             LightningService::Held => ServiceKind::Node.name().to_owned(),
+            LightningService::Sealed(wallet) => wallet.identity.clone(),
             LightningService::Absent => "absent".to_owned(),
         }
     }
@@ -295,7 +311,17 @@ impl LightningService {
             #[cfg(feature = "node")]
             LightningService::Starting(starting) => starting.fault(),
             LightningService::Held => ServiceFault::new(ServiceKind::Node, Trouble::Held),
+            LightningService::Sealed(wallet) => ServiceFault::new(wallet.kind, wallet.trouble()),
             _ => ServiceFault::new(ServiceKind::Node, Trouble::Unsupported("a Lightning wallet")),
+        }
+    }
+}
+
+impl SealedWallet {
+    fn trouble(&self) -> Trouble {
+        match self.why {
+            Closed::Passphrase => Trouble::Sealed,
+            Closed::Machine | Closed::Damaged => Trouble::KeyMissing,
         }
     }
 }

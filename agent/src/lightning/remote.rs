@@ -76,13 +76,18 @@ impl Remote {
     /// One address is one node, whatever credential opens it: a new password must not make its open payments strange.
     /// At LNbits and over Nostr the credential is what names the wallet.
     pub fn identity(&self, kind: ServiceKind) -> String {
-        let told = match kind {
-            ServiceKind::Lnbits | ServiceKind::Nwc => format!("{} {}", self.url, self.secret.expose()),
-            ServiceKind::Node | ServiceKind::Phoenixd | ServiceKind::Lnd | ServiceKind::Cln => self.url.to_string(),
-        };
-        let hash = sha256::Hash::hash(told.as_bytes()).to_string();
-        format!("{}-{}", kind.name(), &hash[..8])
+        identity(kind, &self.url, &self.secret)
     }
+}
+
+/// See [`Remote::identity`].
+pub(crate) fn identity(kind: ServiceKind, url: &Url, secret: &Secret) -> String {
+    let told = match kind {
+        ServiceKind::Lnbits | ServiceKind::Nwc => format!("{url} {}", secret.expose()),
+        ServiceKind::Node | ServiceKind::Phoenixd | ServiceKind::Lnd | ServiceKind::Cln => url.to_string(),
+    };
+    let hash = sha256::Hash::hash(told.as_bytes()).to_string();
+    format!("{}-{}", kind.name(), &hash[..8])
 }
 
 const BODY_BYTES_MAX: usize = 256 * 1024;

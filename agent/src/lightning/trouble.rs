@@ -45,6 +45,10 @@ pub enum Trouble {
     NotReady,
     /// It stays off until the owner has said that no other Kilosat runs with its state.
     Held,
+    /// What proves that Kilosat may use it is sealed, and the owner has not entered the passphrase.
+    Sealed,
+    /// The same, and what opens it is not on this machine.
+    KeyMissing,
     /// Too little to spend.
     Funds,
     /// No way to the recipient within the fee limit.
@@ -114,6 +118,8 @@ impl Trouble {
             Trouble::Network { .. } => "{name} is on the bitcoin network {found}, this house is on {expected}. Nothing was paid; connect a wallet of the right network.",
             Trouble::NotReady => "{name} is locked, still starting, or catching up with the bitcoin network. Kilosat pays nothing new meanwhile and tries again; if it lasts, look at the wallet itself.",
             Trouble::Held => "{name} stays off until you say that no other Kilosat runs with its state. Nothing is paid meanwhile.",
+            Trouble::Sealed => "{name} waits for your passphrase. Nothing is paid meanwhile; enter it on the page, or with: kilosat keys open",
+            Trouble::KeyMissing => "{name} cannot be used, since the key that opens its secrets is not on this machine. Nothing is paid meanwhile; see under Wallet on the page, or: kilosat keys",
             Trouble::Funds => "The balance at {name} is too small for this payment and its fee. Nothing was paid; put money into the wallet.",
             Trouble::NoRoute => "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later.",
             Trouble::Limit => "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or wait until it renews.",

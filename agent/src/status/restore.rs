@@ -50,11 +50,11 @@ impl StatusSource {
                 return Err(RestorationFault::InUse);
             }
             let (network, now) = (source.config().network, source.clock.now().wall);
-            let settings = source.settings.clone();
+            let (settings, vault) = (source.settings.clone(), source.vault.clone());
             let prepare = move |directory: &std::path::Path| {
                 let next = directory.join(NEXT);
                 let _ = std::fs::remove_dir_all(&next);
-                let restored = restore(&file, &words, &next, Some(network), now)?;
+                let restored = restore(&file, &words, (&next, &vault), Some(network), now)?;
                 if let Ok(text) = std::fs::read_to_string(next.join(CONFIG_RESTORED)) {
                     settings.keep_version(&text, FROM_BACKUP, now)?;
                 }

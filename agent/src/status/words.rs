@@ -60,14 +60,14 @@ impl StatusSource {
             WantedWords::These(words) => (Seed::from_words(&words).ok_or(WordsFault::Invalid)?, true),
             WantedWords::New(count) => (Seed::fresh(count)?, false),
         };
-        let (source, what) = (self.clone(), format!("the words were replaced {by}"));
+        let (source, vault, what) = (self.clone(), self.vault.clone(), format!("the words were replaced {by}"));
         // Goes on when nobody waits for it any more: what waits takes its place at the next start.
         let replaced = tokio::spawn(async move {
             let _turn = source.settings.turn().await;
             if !source.words_hold_nothing().await? {
                 return Err(WordsFault::InUse);
             }
-            source.let_wait(what, move |directory| Ok(let_words_wait(directory, &seed, is_written_down)?)).await
+            source.let_wait(what, move |directory| Ok(let_words_wait(directory, &vault, &seed, is_written_down)?)).await
         });
         replaced.await.map_err(std::io::Error::other)?
     }

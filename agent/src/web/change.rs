@@ -1,6 +1,6 @@
 //! A change of the settings before it is saved: what changes, line by line, and the password where more is at stake.
 
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
@@ -15,12 +15,13 @@ use super::answers::{Answer, Refused};
 use super::door::Peer;
 use super::gate::confirmed;
 use super::{Frame, Words, page};
+use crate::agent::name_of;
 use crate::config::{Draft, DraftFault};
-use crate::disk;
 use crate::domain::money::Msat;
 use crate::keys::Secret;
 use crate::settings::{Line, Mark, Proposal, SettingsFault, lines_that_differ};
 use crate::status::StatusSource;
+use crate::vault::ReadFault;
 
 /// Changes that wait to be saved; kept in memory only.
 #[derive(Clone, Default)]
@@ -149,7 +150,7 @@ pub(super) async fn save(
     // Pressed twice, it is saved once.
     changes.forget(&token);
     if let Some((file, secret)) = &pending.secret
-        && let Err(error) = disk::replace(file, secret.expose().as_bytes())
+        && let Err(error) = keep(&source, &pending, file, secret)
     {
         let text = format!("{} {error}", t.say("nothing-changed"));
         return Err(Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, text, &pending.from));
@@ -164,6 +165,12 @@ pub(super) async fn save(
         Ok(_) => Ok(Redirect::to(&pending.then).into_response()),
         Err(fault) => Err(Refused::because(StatusCode::CONFLICT, t, fault.to_string(), &pending.from)),
     }
+}
+
+/// As secrets are kept here, with the name of the wallet that it will open.
+fn keep(source: &StatusSource, pending: &Pending, file: &FilePath, secret: &Secret) -> Result<(), ReadFault> {
+    let secret = secret.expose().as_bytes();
+    source.vault.keep(file, secret, &name_of(&pending.proposal.config)(file, secret))
 }
 
 fn shown(frame: Frame, t: Words, pending: Pending, fault: Option<String>) -> Response {

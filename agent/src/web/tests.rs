@@ -23,6 +23,8 @@ mod past;
 #[cfg(not(feature = "node"))]
 mod pay;
 #[cfg(not(feature = "node"))]
+mod protection;
+#[cfg(not(feature = "node"))]
 mod receive;
 #[cfg(not(feature = "node"))]
 mod routes;

@@ -59,6 +59,8 @@ fn every_sentence_is_said_somewhere_and_every_one_that_is_said_exists() {
     let composed = [
         "state-",
         "page-",
+        "protection-by-",
+        "protection-note-",
         "meter-state-",
         "input-state-",
         "relay-state-",

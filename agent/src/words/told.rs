@@ -178,6 +178,7 @@ mod tests {
     use crate::domain::money::{Msat, MsatPerKwh};
     use crate::domain::policy::{Layer, Question, Refusal, Window};
     use crate::lightning::{ServiceFault, ServiceKind, Trouble};
+    use crate::vault::{Closed, VaultFault};
 
     const GERMAN: Words = Words { language: Language::German };
 
@@ -238,6 +239,8 @@ mod tests {
                 Trouble::Network { found: "regtest".to_owned(), expected: Network::Bitcoin },
                 Trouble::NotReady,
                 Trouble::Held,
+                Trouble::Sealed,
+                Trouble::KeyMissing,
                 Trouble::Funds,
                 Trouble::NoRoute,
                 Trouble::Limit,
@@ -255,6 +258,24 @@ mod tests {
                 assert!(said.ends_with(" meldet: Nothing was paid. Really (404))"), "{said}");
                 assert!(!said.contains("built-in") && !said.contains("connected wallet"), "{said}");
             }
+        }
+    }
+
+    #[test]
+    fn why_the_words_stay_as_they_are_is_said_in_german() {
+        for why in [Closed::Passphrase, Closed::Machine, Closed::Damaged] {
+            german(&why.to_string());
+            german(&VaultFault::Closed(why).to_string());
+        }
+        for fault in [
+            VaultFault::Weak,
+            VaultFault::WrongPassphrase,
+            VaultFault::IsOpen,
+            VaultFault::NoMachineKey,
+            VaultFault::NoWords,
+            VaultFault::OtherWords,
+        ] {
+            german(&fault.to_string());
         }
     }
 
@@ -285,7 +306,7 @@ mod tests {
             }
         }
         let (mut source, root) = (String::new(), Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-        for folder in ["domain", "engine", "lightning", "tasks"] {
+        for folder in ["domain", "engine", "lightning", "tasks", "vault"] {
             read(&root.join(folder), &mut source);
         }
         // As the compiler reads texts that go on in the next line.

@@ -155,7 +155,7 @@ impl Saver {
 
     /// Its words' keys, as another wallet would have them.
     pub fn master(&self) -> bitcoin::bip32::Xpriv {
-        kilosat::keys::Seed::load_or_create(&self.state).unwrap().master(bitcoin::Network::Regtest)
+        kilosat::vault::Vault::plain(&self.state).seed_or_fresh().unwrap().master(bitcoin::Network::Regtest)
     }
 
     pub fn state(&self) -> &Path {

@@ -9,7 +9,7 @@ use crate::clock::Now;
 #[tokio::test]
 async fn one_is_made_by_itself_and_old_ones_go_but_nothing_of_anybody_else() {
     let house = House::with_daily_backups();
-    Seed::load_or_create(house.folder.path()).unwrap();
+    house.source.vault.seed_or_fresh().unwrap();
     let mark = key::mark(&key::identity(&house.seed()).to_public().to_string());
     let old = |day: u64| names::file_name("My house", &mark, UnixMillis(NOW.0 - 400 * 86_400_000 - day * 86_400_000));
     let others = names::file_name("My house", "00000000", UnixMillis(5));
@@ -35,7 +35,7 @@ async fn one_is_made_by_itself_and_old_ones_go_but_nothing_of_anybody_else() {
 #[tokio::test]
 async fn in_a_folder_that_was_named_for_once_nothing_is_deleted() {
     let house = House::new();
-    Seed::load_or_create(house.folder.path()).unwrap();
+    house.source.vault.seed_or_fresh().unwrap();
     let mark = key::mark(&key::identity(&house.seed()).to_public().to_string());
     for day in 0..30 {
         let name = names::file_name("My house", &mark, UnixMillis(NOW.0 - day * 86_400_000));

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse as _, Redirect};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
@@ -119,7 +120,13 @@ pub(in super::super) async fn html(
     t: Words,
     Query(wanted): Query<Wanted>,
 ) -> Answer {
-    let Some(treasury) = &source.treasury else { return closed(&source, t, Vec::new()).await };
+    let Some(treasury) = &source.treasury else {
+        // There are some, whose keys cannot be opened now.
+        if source.config().treasury.is_some() && source.vault.status().closed.is_some() {
+            return Ok(Redirect::to("/wallet/protection").into_response());
+        }
+        return closed(&source, t, Vec::new()).await;
+    };
     let most = if wanted.all.is_some() { HISTORY_MAX } else { HISTORY_FIRST };
     let mut history = source.onchain_history(most.saturating_add(1)).await.map_err(Refused::unanswered(t))?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);

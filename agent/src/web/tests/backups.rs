@@ -8,8 +8,8 @@ use super::text_of;
 use crate::backup::Target;
 use crate::disk::replace;
 use crate::domain::money::UnixMillis;
-use crate::keys::Seed;
 use crate::lightning::LightningService;
+use crate::vault::Vault;
 
 #[tokio::test]
 async fn the_page_makes_one_and_says_where_it_is_and_what_it_is_worth() {
@@ -82,7 +82,7 @@ async fn a_device_that_holds_nothing_takes_a_backup_from_the_page() {
     let (before, stick) = (example_house(), tempfile::tempdir().unwrap());
     let made = before.0.back_up(Target::Folder(stick.path().to_owned())).await.unwrap();
     let file = std::fs::read(made.file).unwrap();
-    let words = Seed::load(before.1.path()).unwrap().unwrap().words().join(" ");
+    let words = before.0.vault.seed().unwrap().unwrap().words().join(" ");
     let (source, folder) = example_house();
     let (settings, state) = (source.settings.clone(), folder.path().to_owned());
     let served = Served::house((source, folder)).await;
@@ -129,10 +129,12 @@ async fn one_is_taken_along_by_whoever_knows_the_password() {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
     let head = String::from_utf8(answer[..end].to_vec()).unwrap();
     assert!(head.starts_with("HTTP/1.1 200") && head.contains("attachment; filename=\"kilosat-my-house-"), "{head}");
-    let words = Seed::load(&state).unwrap().unwrap().words().join(" ");
+    let words = Vault::plain(&state).seed().unwrap().unwrap().words().join(" ");
     let file = state.join("taken.age");
     replace(&file, &answer[end..]).unwrap();
     let place = tempfile::tempdir().unwrap();
-    crate::backup::restore(&file, &words, &place.path().join("new"), None, UnixMillis(1_800_000_000_000)).unwrap();
+    let new = place.path().join("new");
+    let now = UnixMillis(1_800_000_000_000);
+    crate::backup::restore(&file, &words, (&new, &Vault::plain(&new)), None, now).unwrap();
     assert!(served.get("/settings/diagnostics.json").await.1.contains("a backup was taken along from the page"));
 }

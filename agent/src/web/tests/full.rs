@@ -4,6 +4,7 @@ use super::*;
 use crate::status::RefillStatus;
 use crate::tasks::RefillView;
 use crate::treasury::{FeeRates, TreasuryView};
+use crate::vault::{KeysStatus, Tier};
 
 /// A stranger's text, as hostile as it gets.
 pub(super) const HOSTILE: &str = "</p><script>alert('x')</script><img src=//evil.example onerror=\"x\"> & more";
@@ -61,6 +62,7 @@ pub(super) fn full() -> Status {
             fault: Some(format!("the folder is not there. {HOSTILE}")),
         }),
         wallet_fault: Some("LND cannot be reached.".to_owned()),
+        keys: KeysStatus { tier: Tier::Host, closed: None, waits_for_passphrase: false, offered: Some(Tier::Tpm2) },
         treasury: Some(savings()),
         wallet_age_ms: Some(37_000),
         lightning: Balance {

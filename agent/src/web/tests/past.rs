@@ -9,6 +9,7 @@ use super::served::{EXAMPLE, Served, body, example_house, house_in};
 
 use super::moves::make_moves;
 use super::pay::euro;
+use super::protection::sealed_house;
 use super::savings::{move_savings, open_savings};
 use super::text_of;
 use crate::latest::Value as Reading;
@@ -142,64 +143,81 @@ async fn a_history_that_was_damaged_is_said_and_payments_go_on() {
     assert!(status == 200 && home.contains("electricity@utility.example"));
 }
 
-/// Looked at by whoever changes the page: `$KILOSAT_SCREENSHOTS` is a folder for the pictures.
 #[tokio::test]
 async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
     let served = lived_in(40).await;
-    let pictures = std::env::var_os("KILOSAT_SCREENSHOTS");
-    let axe = axe();
     let Some(mut tab) = Tab::open("about:blank").await else { return };
     tab.log_in(&served).await;
     let removal = served.send("/agreements/electricity/remove", "").await.1;
     let change = removal.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().trim().to_owned();
-    let nobodys = Served::unclaimed(example_house()).await;
+    let pages = [
+        ("home", "/"),
+        ("history-power-day", "/history?point=main.power"),
+        ("history-energy-week", "/history?point=main.energy_import&span=week&compare=1"),
+        ("history-energy-month", "/history?point=main.energy_export&span=month"),
+        ("history-power-year", "/history?point=main.power&span=year"),
+        ("history-voltage-week", "/history?point=main.voltage_l1&span=week&compare=1"),
+        ("history-cost-month", "/history?point=electricity.cost&span=month&compare=1"),
+        ("account", "/statement"),
+        ("agreements", "/agreements"),
+        ("agreement", "/agreements/electricity"),
+        ("agreement-new", "/agreements/new"),
+        ("agreement-edit", "/agreements/electricity/edit"),
+        ("feed-new", "/feeds/new"),
+        ("feed-edit", "/feeds/weather/edit"),
+        ("change", change.as_str()),
+        ("payments", "/payments"),
+        ("wallet", "/wallet"),
+        ("wallet-pay", "/wallet/pay"),
+        ("wallet-service", "/wallet/service"),
+        ("wallet-words", "/wallet/words"),
+        ("wallet-protection", "/wallet/protection"),
+        ("moves", "/wallet/moves"),
+        ("channels", "/wallet/channels"),
+        ("savings", "/wallet/savings"),
+        ("savings-receive", "/wallet/savings/receive"),
+        ("savings-send", "/wallet/savings/send"),
+        ("savings-signed", "/wallet/savings/signed"),
+        ("devices", "/devices"),
+        ("device-new", "/devices/new"),
+        ("device-by-hand", "/devices/by-hand"),
+        ("device-edit", "/devices/main/edit"),
+        ("settings", "/settings"),
+        ("settings-backup", "/settings/backup"),
+        ("settings-file", "/settings/file"),
+        ("settings-licences", "/settings/licences"),
+        ("settings-tokens", "/settings/tokens"),
+        ("missing", "/agreements/nobody"),
+        ("login", "/login"),
+    ];
+    look_at(&mut tab, &served, &pages).await;
+}
+
+#[tokio::test]
+async fn pages_of_a_house_that_is_nobodys_or_waits_for_a_passphrase_fit_a_phone_and_a_desk() {
+    let (sealed, nobodys) = (sealed_house().await, Served::unclaimed(example_house()).await);
+    let Some(mut tab) = Tab::open("about:blank").await else { return };
+    look_at(&mut tab, &nobodys, &[("claim", "/claim")]).await;
+    tab.log_in(&sealed).await;
+    let pages = [
+        ("sealed-home", "/"),
+        ("sealed-wallet", "/wallet"),
+        ("sealed-words", "/wallet/words"),
+        ("sealed-protection", "/wallet/protection"),
+    ];
+    look_at(&mut tab, &sealed, &pages).await;
+}
+
+/// Looked at by whoever changes the page: `$KILOSAT_SCREENSHOTS` is a folder for the pictures.
+async fn look_at(tab: &mut Tab, served: &Served, pages: &[(&str, &str)]) {
+    let (pictures, axe) = (std::env::var_os("KILOSAT_SCREENSHOTS"), axe());
     for (width, device) in [(390, "phone"), (1280, "desk")] {
-        for (name, path) in [
-            ("home", "/"),
-            ("history-power-day", "/history?point=main.power"),
-            ("history-energy-week", "/history?point=main.energy_import&span=week&compare=1"),
-            ("history-energy-month", "/history?point=main.energy_export&span=month"),
-            ("history-power-year", "/history?point=main.power&span=year"),
-            ("history-voltage-week", "/history?point=main.voltage_l1&span=week&compare=1"),
-            ("history-cost-month", "/history?point=electricity.cost&span=month&compare=1"),
-            ("account", "/statement"),
-            ("agreements", "/agreements"),
-            ("agreement", "/agreements/electricity"),
-            ("agreement-new", "/agreements/new"),
-            ("agreement-edit", "/agreements/electricity/edit"),
-            ("feed-new", "/feeds/new"),
-            ("feed-edit", "/feeds/weather/edit"),
-            ("change", change.as_str()),
-            ("payments", "/payments"),
-            ("wallet", "/wallet"),
-            ("wallet-pay", "/wallet/pay"),
-            ("wallet-service", "/wallet/service"),
-            ("wallet-words", "/wallet/words"),
-            ("moves", "/wallet/moves"),
-            ("channels", "/wallet/channels"),
-            ("savings", "/wallet/savings"),
-            ("savings-receive", "/wallet/savings/receive"),
-            ("savings-send", "/wallet/savings/send"),
-            ("savings-signed", "/wallet/savings/signed"),
-            ("devices", "/devices"),
-            ("device-new", "/devices/new"),
-            ("device-by-hand", "/devices/by-hand"),
-            ("device-edit", "/devices/main/edit"),
-            ("settings", "/settings"),
-            ("settings-backup", "/settings/backup"),
-            ("settings-file", "/settings/file"),
-            ("settings-licences", "/settings/licences"),
-            ("settings-tokens", "/settings/tokens"),
-            ("missing", "/agreements/nobody"),
-            ("claim", "/claim"),
-            ("login", "/login"),
-        ] {
-            let address = if path == "/claim" { nobodys.address } else { served.address };
-            tab.resize(width).await;
+        tab.resize(width).await;
+        for (name, path) in pages {
             for scheme in ["light", "dark"] {
                 let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
                 tab.call("Emulation.setEmulatedMedia", media).await;
-                tab.go(&format!("http://{address}{path}")).await;
+                tab.go(&format!("http://{}{path}", served.address)).await;
                 if let Some(axe) = &axe {
                     let faults = tab.judge(axe).await;
                     assert!(faults.is_empty(), "{path} on a {device}, {scheme}: {faults}");

@@ -1,7 +1,7 @@
 //! What the page answers to.
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-pub(super) const ROUTES: [(&str, &str); 101] = [
+pub(super) const ROUTES: [(&str, &str); 105] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -27,6 +27,10 @@ pub(super) const ROUTES: [(&str, &str); 101] = [
     ("POST", "/wallet/words/check"),
     ("POST", "/wallet/words/new"),
     ("POST", "/wallet/words/written"),
+    ("GET", "/wallet/protection"),
+    ("POST", "/wallet/protection"),
+    ("POST", "/wallet/protection/open"),
+    ("POST", "/wallet/protection/words"),
     ("GET", "/wallet/pay"),
     ("POST", "/wallet/pay"),
     ("POST", "/wallet/pay/now"),

@@ -19,7 +19,6 @@ use super::served::{EXAMPLE, PASSWORD, Served, body, example_house, house_in};
 use super::{shows, text_of};
 use crate::config::{ChainSource, TreasuryConfig};
 use crate::engine::{Event, Keep};
-use crate::keys::Seed;
 use crate::language::Language;
 use crate::lightning::LightningService;
 use crate::status::StatusSource;
@@ -32,7 +31,7 @@ pub(super) async fn open_savings(source: &mut StatusSource) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let chains = vec![ChainSource::Esplora(format!("http://127.0.0.1:{port}"))];
     let wanted = TreasuryConfig { chains, ..config.treasury.clone().unwrap() };
-    let keys = Keys::of(&wanted.kind, config.network, || Seed::load_or_create(&config.state_directory)).unwrap();
+    let keys = Keys::of(&wanted.kind, config.network, || source.vault.seed_or_fresh()).unwrap();
     let opened = Keeper::open(keys, wanted, config.network, source.engine.clone(), source.clock.clone()).await;
     let (keeper, treasury, asked) = opened.unwrap().unwrap();
     tokio::spawn(keeper.run(asked));

@@ -24,6 +24,7 @@ use crate::status::WalletView;
 use crate::status::phoenixd_at;
 use crate::store::Store;
 use crate::tasks::{Devices, EngineHandle, GpioHandle, Payees, RateView, RefillView};
+use crate::vault::Vault;
 
 /// The example's house with an empty database, for as long as the folder lives.
 pub(crate) fn example_house() -> (StatusSource, TempDir) {
@@ -69,6 +70,7 @@ pub(crate) fn house_in(folder: TempDir, lightning: LightningService) -> (StatusS
         gpio: GpioHandle::default(),
         devices: Devices::default(),
         treasury: None,
+        vault: Vault::plain(folder.path()),
         refills: tokio::sync::watch::channel(RefillView::default()).1,
         rates: RateView::default(),
     };

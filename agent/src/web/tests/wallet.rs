@@ -7,7 +7,7 @@ fn wallet(status: Status) -> String {
     let t = Words::of(Language::English);
     let (frame, service) = (Frame::around(&status, t, false), "LND".to_owned());
     let entries = super::super::wallet::Entries::default();
-    text_of(&WalletPage { frame, t, status, service, entries, fault: None }.render().unwrap())
+    text_of(&WalletPage { frame, t, status, service, entries, savings_sealed: false, fault: None }.render().unwrap())
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod code;
 mod pay;
+mod protection;
 mod receive;
 mod service;
 mod words;
@@ -12,6 +13,9 @@ use serde::Deserialize;
 
 pub(super) use self::code::{QrCode, for_scanning};
 pub(super) use self::pay::{form as pay_page, look as look_at_bill, pay};
+pub(super) use self::protection::{
+    html as protection_page, open as open_words, protect as protect_words, recover as recover_words,
+};
 #[cfg(all(test, not(feature = "node")))]
 pub(super) use self::receive::Made;
 pub(super) use self::receive::{CameIn, Invoices, receive, waiting};
@@ -32,6 +36,8 @@ pub(super) struct WalletPage {
     pub(super) status: Status,
     pub(super) service: String,
     pub(super) entries: Entries,
+    /// There are savings, which cannot be looked at now.
+    pub(super) savings_sealed: bool,
     pub(super) fault: Option<String>,
 }
 
@@ -64,5 +70,6 @@ async fn shown(source: &StatusSource, t: Words, entries: Entries, fault: Option<
     let frame = Frame::of(source, t, "wallet").await?;
     let kind = source.lightning.kind();
     let service = kind.map_or_else(|| t.say("wallet-none"), |kind| t.say(&format!("service-{}", kind.name())));
-    Ok(page(&WalletPage { frame, t, status, service, entries, fault }))
+    let savings_sealed = status.keys.closed.is_some() && source.config().treasury.is_some();
+    Ok(page(&WalletPage { frame, t, status, service, entries, savings_sealed, fault }))
 }

@@ -16,6 +16,7 @@ use crate::lightning::providers::{Provider, knock, providers};
 use crate::lightning::{Grade, LightningService, Remote, ServiceKind, Waits};
 use crate::settings::Proposal;
 use crate::status::StatusSource;
+use crate::vault::credential_file;
 
 /// What the owner fills in, as it was written.
 #[derive(Clone, Default, Deserialize)]
@@ -121,7 +122,7 @@ async fn tried(source: &StatusSource, t: Words, entries: &Entries) -> Result<Pen
         return Err(vec![t.with("fault-empty", "field", t.say("service-secret"))]);
     }
     let number = source.clock.now().wall.0;
-    let file = source.config().state_directory.join(format!("wallet-{}-{number}.secret", kind.name()));
+    let file = credential_file(&source.config().state_directory, kind.name(), number);
     let proposal = propose(draft.and_then(|draft| entries.remote(kind, &file.display().to_string(), draft)))?;
     let findings = findings(source, &proposal.config, &entries.secret).await?;
     Ok(pending(proposal).about(findings, None).headed("change-wallet").with_secret(file, Secret::new(&entries.secret)))

@@ -13,7 +13,7 @@ use super::super::gate::{audit, confirmed};
 use super::super::{Frame, Words, page};
 use crate::agent::WORDS_CHECKED;
 use crate::disk;
-use crate::keys::{Seed, WordCount};
+use crate::keys::WordCount;
 use crate::status::{StatusSource, WantedWords, WordsFault};
 
 #[derive(Template)]
@@ -160,7 +160,7 @@ pub(in super::super) fn are_checked(source: &StatusSource) -> bool {
 }
 
 fn words(source: &StatusSource, t: Words) -> Result<Vec<&'static str>, Refused> {
-    let seed = Seed::load_or_create(&source.config().state_directory);
+    let seed = source.vault.seed_or_fresh();
     let refused = |text: String| Refused::because(StatusCode::INTERNAL_SERVER_ERROR, t, text, "/wallet");
     Ok(seed.map_err(|fault| refused(fault.to_string()))?.words())
 }

@@ -1,0 +1,250 @@
+#![allow(clippy::unwrap_used)]
+use std::os::unix::fs::PermissionsExt as _;
+
+use tempfile::TempDir;
+
+use super::machine::{OTP_KEY, SYSTEMD_KEY, key_text, read_key};
+use super::*;
+
+const PASSPHRASE: &str = "five quiet horses eat plums";
+
+/// A state directory.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// As it is opened at a start on a machine with these keys.
+    fn start(&self, machine: MachineKeys) -> Vault {
+        Vault::open(self.path(), machine, &names())
+    }
+
+    fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.path().join(file)).unwrap_or_default()
+    }
+
+    /// Whether the words, or the credential, stand somewhere in the folder as they are.
+    fn shows(&self, secret: &str) -> bool {
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if fs::read(&path).unwrap().windows(secret.len()).any(|text| text == secret.as_bytes()) => {
+                        return true;
+                    }
+                    false => {}
+                }
+            }
+        }
+        false
+    }
+}
+
+fn names() -> NameOf {
+    Arc::new(
+        |file, _| if name(file) == "wallet-lnbits-7.secret" { "lnbits-0a1b2c3d".to_owned() } else { String::new() },
+    )
+}
+
+fn key(byte: u8) -> Key {
+    Zeroizing::new([byte; 32])
+}
+
+/// What systemd hands over: each by its name and tier.
+fn machine(keys: &[(&str, Tier, u8)]) -> MachineKeys {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, tier, byte) in keys {
+        replace(&folder.path().join(name), key_text(*tier, &key(*byte)).as_bytes()).unwrap();
+    }
+    MachineKeys::in_folder(folder.path())
+}
+
+fn passphrase(text: &str) -> Protection {
+    Protection::Passphrase(Zeroizing::new(text.to_owned()))
+}
+
+#[test]
+fn the_words_are_made_once_private_and_read_again() {
+    let place = Place::new();
+    let vault = place.start(MachineKeys::default());
+    assert!(vault.seed().unwrap().is_none());
+    let first = vault.seed_or_fresh().unwrap();
+    assert_eq!(vault.seed_or_fresh().unwrap().words(), first.words());
+    assert_eq!(first.words().len(), 12);
+    let mode = fs::metadata(place.path().join("seed")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_key_file_is_refused_and_kept() {
+    let place = Place::new();
+    replace(&place.path().join("seed"), b"abandon abandon").unwrap();
+    let vault = place.start(MachineKeys::default());
+    assert!(matches!(vault.seed_or_fresh(), Err(KeyError::Invalid { .. })));
+    assert_eq!(place.text("seed"), "abandon abandon");
+}
+
+#[test]
+fn a_passphrase_seals_words_and_credentials_and_opens_them_after_the_next_start() {
+    let place = Place::new();
+    let credential = place.path().join("wallet-lnbits-7.secret");
+    let vault = place.start(MachineKeys::default());
+    let words = vault.seed_or_fresh().unwrap().words().join(" ");
+    vault.keep(&credential, b"the admin key", "").unwrap();
+    assert!(place.shows(&words) && place.shows("the admin key"));
+    assert_eq!(vault.protect(&passphrase("too short"), &names()), Err(VaultFault::Weak));
+    vault.protect(&passphrase(PASSPHRASE), &names()).unwrap();
+    assert_eq!(vault.seed().unwrap().unwrap().words().join(" "), words, "who runs goes on");
+    assert!(!place.shows(&words) && !place.shows("the admin key"));
+    for word in words.split(' ') {
+        assert!(!place.text("seed").contains(word), "{word}");
+    }
+
+    let vault = place.start(MachineKeys::default());
+    let status = vault.status();
+    assert!(status.waits_for_passphrase && status.tier == Tier::Passphrase, "{status:?}");
+    assert!(matches!(vault.seed_or_fresh(), Err(KeyError::Closed(Closed::Passphrase))));
+    let refused = vault.read(&credential).unwrap_err();
+    assert!(matches!(&refused, ReadFault::Closed { of, .. } if of == "lnbits-0a1b2c3d"), "{refused:?}");
+    assert!(vault.keep(&credential, b"another", "").is_err());
+    assert_eq!(vault.protect(&Protection::Nothing, &names()), Err(VaultFault::Closed(Closed::Passphrase)));
+    assert_eq!(vault.unlock("five quiet horses eat grass", &names()), Err(VaultFault::WrongPassphrase));
+    vault.unlock("  five quiet  horses eat plums ", &names()).unwrap();
+    assert_eq!(vault.seed().unwrap().unwrap().words().join(" "), words);
+    assert_eq!(&*vault.read(&credential).unwrap(), b"the admin key");
+    assert_eq!(vault.unlock(PASSPHRASE, &names()), Err(VaultFault::IsOpen));
+
+    vault.protect(&Protection::Nothing, &names()).unwrap();
+    assert!(place.shows(&words) && place.shows("the admin key") && !place.path().join("data-key").exists());
+    assert_eq!(place.start(MachineKeys::default()).seed().unwrap().unwrap().words().join(" "), words);
+}
+
+#[test]
+fn a_key_of_the_machine_is_used_from_the_first_start_on_and_words_never_stand_on_the_card() {
+    let place = Place::new();
+    let host = || machine(&[(SYSTEMD_KEY, Tier::Host, 1)]);
+    let vault = place.start(host());
+    assert_eq!((vault.status().tier, vault.status().closed), (Tier::Host, None));
+    let words = vault.seed_or_fresh().unwrap().words().join(" ");
+    assert!(!place.shows(&words));
+    assert_eq!(place.start(host()).seed().unwrap().unwrap().words().join(" "), words);
+
+    // The card in another machine, and in one with another key.
+    for elsewhere in [MachineKeys::default(), machine(&[(SYSTEMD_KEY, Tier::Host, 2)])] {
+        let vault = place.start(elsewhere);
+        assert!(matches!(vault.seed_or_fresh(), Err(KeyError::Closed(Closed::Machine))));
+        assert!(vault.status().closed.is_some() && !vault.status().waits_for_passphrase);
+        assert_eq!(vault.unlock(PASSPHRASE, &names()), Err(VaultFault::Closed(Closed::Machine)));
+    }
+    assert_eq!(place.start(host()).seed().unwrap().unwrap().words().join(" "), words, "nothing was lost by that");
+}
+
+#[test]
+fn a_better_key_takes_the_place_of_a_weaker_one_and_none_that_of_a_passphrase() {
+    let place = Place::new();
+    let words = place.start(machine(&[(SYSTEMD_KEY, Tier::Host, 1)])).seed_or_fresh().unwrap().words();
+    let sealed = place.text("seed");
+    for (keys, tier) in [
+        (machine(&[(SYSTEMD_KEY, Tier::Host, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Otp),
+        (machine(&[(SYSTEMD_KEY, Tier::Host, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Otp),
+        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Tpm2),
+        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Tpm2),
+    ] {
+        let vault = place.start(keys);
+        assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words()), (tier, words.clone()));
+    }
+    assert_eq!(place.text("seed"), sealed, "only the key was wrapped anew");
+    let tpm2 = || machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]);
+    place.start(tpm2()).protect(&passphrase(PASSPHRASE), &names()).unwrap();
+    let vault = place.start(tpm2());
+    assert!(vault.status().waits_for_passphrase && vault.seed().is_err());
+    vault.unlock(PASSPHRASE, &names()).unwrap();
+    assert_eq!(place.start(tpm2()).status().tier, Tier::Passphrase);
+    vault.protect(&Protection::Machine, &names()).unwrap();
+    assert_eq!(place.start(tpm2()).seed().unwrap().unwrap().words(), words);
+    let none = Vault::plain(Place::new().path());
+    assert_eq!(none.protect(&Protection::Machine, &names()), Err(VaultFault::NoMachineKey));
+}
+
+#[test]
+fn no_file_takes_the_place_of_another_and_no_changed_one_is_read() {
+    let place = Place::new();
+    let vault = place.start(machine(&[(SYSTEMD_KEY, Tier::Host, 1)]));
+    vault.seed_or_fresh().unwrap();
+    let credential = place.path().join("wallet-lnbits-7.secret");
+    vault.keep(&credential, b"abandon abandon", "lnbits-0a1b2c3d").unwrap();
+    for changed in [place.text("seed"), place.text("wallet-lnbits-7.secret").replace("0a1b", "0a1c")] {
+        replace(&credential, changed.as_bytes()).unwrap();
+        assert!(matches!(vault.read(&credential), Err(ReadFault::Closed { why: Closed::Damaged, .. })));
+    }
+}
+
+#[test]
+fn words_from_paper_open_what_no_key_opens_if_they_are_the_same() {
+    for damaged in [false, true] {
+        let place = Place::new();
+        let vault = place.start(machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]));
+        let words = vault.seed_or_fresh().unwrap().words().join(" ");
+        assert_eq!(vault.recover(&words), Err(VaultFault::IsOpen));
+        if damaged {
+            replace(&place.path().join("data-key"), b"{").unwrap();
+        }
+        let vault = place.start(MachineKeys::default());
+        assert_eq!(vault.recover("abandon"), Err(VaultFault::NoWords));
+        assert_eq!(vault.recover(&("abandon ".repeat(11) + "about")), Err(VaultFault::OtherWords));
+        assert!(vault.status().closed.is_some() && !place.shows(&words));
+        vault.recover(&words.to_uppercase()).unwrap();
+        assert_eq!(vault.seed().unwrap().unwrap().words().join(" "), words);
+        assert_eq!(place.start(MachineKeys::default()).status(), KeysStatus::default());
+        // And they can be sealed again.
+        vault.protect(&passphrase(PASSPHRASE), &names()).unwrap();
+        assert!(!place.shows(&words));
+    }
+}
+
+/// A power cut between the key and the last of the files.
+#[test]
+fn what_a_power_cut_left_unsealed_is_sealed_once_it_can_be() {
+    let place = Place::new();
+    let former = place.path().join("former-7/former");
+    fs::create_dir_all(&former).unwrap();
+    let (before, now) = (Seed::fresh(WordCount::Twelve).unwrap(), Seed::fresh(WordCount::TwentyFour).unwrap());
+    let plain = Vault::plain(place.path());
+    plain.keep_seed(&former, &before).unwrap();
+    plain.keep_seed(place.path(), &now).unwrap();
+    Wrapped::by(PASSPHRASE, &key(3)).unwrap().keep(place.path()).unwrap();
+    let vault = place.start(MachineKeys::default());
+    assert_eq!(vault.recover(&before.words().join(" ")), Err(VaultFault::OtherWords));
+    vault.unlock(PASSPHRASE, &names()).unwrap();
+    assert!(!place.shows(&now.words().join(" ")) && !place.shows(&before.words().join(" ")));
+    assert_eq!(vault.seed().unwrap().unwrap().words(), now.words());
+    vault.protect(&Protection::Nothing, &names()).unwrap();
+    assert!(fs::read_to_string(former.join("seed")).unwrap().starts_with(before.words()[0]));
+}
+
+#[test]
+fn a_credential_that_is_none_of_ours_counts_for_nothing() {
+    let good = key_text(Tier::Otp, &key(7));
+    assert!(read_key(&good).is_some_and(|(tier, read)| tier == Tier::Otp && read == key(7)));
+    for wrong in [
+        "",
+        "kilosat key 1\n",
+        "kilosat key 1\npassphrase\n0707",
+        &good.replace("otp", "passphrase"),
+        &good.replace("otp", "\"otp"),
+        &good.replace("key 1", "key 2"),
+        &good.replace("0707", "07"),
+    ] {
+        assert!(read_key(wrong).is_none(), "{wrong}");
+    }
+}
