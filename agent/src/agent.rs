@@ -96,7 +96,7 @@ impl Agent {
         let page = web.as_ref().map(|_| PageIdentity::load_or_create(&config.state_directory, &config.web_names));
         let Money { store, recorded, is_another, is_doubtful } = open_money(&config, &clock)?;
         let (effects, queue) = mpsc::channel(EFFECTS_MAX);
-        let vault = lasting.vault.unwrap_or_else(|| vault(&config));
+        let vault = vault(&config, lasting.vault);
         let (wallet, outside) = (wallet(&config, &vault, &clock)?, Outside::prepare(&config)?);
         let (memory, recorder) = (Memory::load(&config.state_directory), Recorder::default());
         let (lines, rules) = (lines(&config.meters, &memory)?, rules(&config, wallet.as_ref()));
@@ -231,9 +231,17 @@ pub(crate) fn lock_state(directory: &Path) -> Result<File, AgentError> {
     }
 }
 
-/// The secrets of this start, opened where a key that systemd handed over opens them.
-fn vault(config: &Config) -> Vault {
-    Vault::open(&config.state_directory, MachineKeys::handed(), &name_of(config))
+/// The secrets of this start: those that were opened before, or as far as a key that systemd handed over opens them.
+fn vault(config: &Config, lasting: Option<Vault>) -> Vault {
+    let name_of = name_of(config);
+    match lasting {
+        Some(vault) => {
+            // Other words may have taken the place of those before.
+            vault.settle(&name_of);
+            vault
+        }
+        None => Vault::open(&config.state_directory, MachineKeys::handed(), &name_of),
+    }
 }
 
 /// The money database of this start.

@@ -2,12 +2,14 @@
 //! `main.rs` is.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use kilosat::config::ConfigError;
 use kilosat::control::{ControlError, KeysQuestion, ask_keys, ask_status};
-use kilosat::vault::{ProvideFault, Tier, derive_otp_key, provide};
+use kilosat::vault::{ProvideFault, Tier, VaultFault, hand_over, provide};
 
 use crate::access_commands::{read_hidden, read_twice};
 use crate::cli::ConfigFile;
@@ -35,9 +37,9 @@ enum Action {
     },
     /// Enter the words from your paper where the machine or the passphrase that sealed them is lost.
     Recover,
-    /// Have the firmware of a Raspberry Pi make the key that its chip holds; the service kilosat-otp does.
+    /// Give Kilosat the keys that this machine can open, before it starts; the service kilosat-keys does.
     #[command(hide = true)]
-    Derive,
+    HandOver,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,50 +75,76 @@ pub enum KeysCommandError {
 impl KeysCommand {
     /// Does it, and says what was done.
     pub async fn perform(self) -> Result<String, KeysCommandError> {
-        if let Some(Action::Derive) = self.command {
-            derive_otp_key()?;
-            return Ok("The key of this Raspberry Pi waits for Kilosat.".to_owned());
-        }
-        let socket = self.config.socket()?;
-        let question = match self.command {
+        let socket = || self.config.socket();
+        match self.command {
             None => {
-                let keys = ask_status(&socket).await?.keys;
-                return Ok(if self.json { serde_json::to_string(&keys)? } else { keys.as_text() });
+                let keys = ask_status(&socket()?).await?.keys;
+                Ok(if self.json { serde_json::to_string(&keys)? } else { keys.as_text() })
             }
-            Some(Action::Open) => KeysQuestion::Open { passphrase: read_hidden("Your passphrase: ")? },
-            Some(Action::Recover) => KeysQuestion::Recover { words: read_hidden("Your words, on one line: ")? },
-            Some(Action::Protect { with: Some(With::Passphrase) }) => {
-                KeysQuestion::Seal { passphrase: read_twice("A passphrase of five words or more: ")? }
+            Some(Action::Open) => {
+                let passphrase = read_hidden("Your passphrase: ")?;
+                Ok(ask_keys(&socket()?, KeysQuestion::Open { passphrase }).await?)
             }
-            Some(Action::Protect { with: Some(With::Nothing) }) => KeysQuestion::Unseal,
-            Some(Action::Protect { with }) => {
-                if let Some(tier) = with.and_then(With::of_machine)
-                    && ask_status(&socket).await?.keys.offered != Some(tier)
-                {
-                    provide(tier)?;
-                    restart()?;
-                }
-                KeysQuestion::UseMachine
+            Some(Action::Recover) => {
+                let words = read_hidden("Your words, on one line: ")?;
+                Ok(ask_keys(&socket()?, KeysQuestion::Recover { words }).await?)
             }
-            Some(Action::Derive) => return Ok(String::new()),
-        };
-        Ok(ask_keys(&socket, question).await?)
+            Some(Action::Protect { with }) => protect(&socket()?, with).await,
+            Some(Action::HandOver) => {
+                hand_over()?;
+                Ok("What this machine can give waits for Kilosat.".to_owned())
+            }
+        }
     }
 }
 
-impl With {
-    fn of_machine(self) -> Option<Tier> {
-        match self {
-            With::Tpm2 => Some(Tier::Tpm2),
-            With::Otp => Some(Tier::Otp),
-            With::Host => Some(Tier::Host),
-            With::Passphrase | With::Nothing => None,
+async fn protect(socket: &Path, with: Option<With>) -> Result<String, KeysCommandError> {
+    let question = match with {
+        Some(With::Passphrase) => {
+            KeysQuestion::Seal { passphrase: read_twice("A passphrase of five words or more: ")? }
+        }
+        Some(With::Nothing) => KeysQuestion::Unseal,
+        None => KeysQuestion::UseMachine { tier: None },
+        Some(With::Tpm2) => return use_machine(socket, Tier::Tpm2).await,
+        Some(With::Otp) => return use_machine(socket, Tier::Otp).await,
+        Some(With::Host) => return use_machine(socket, Tier::Host).await,
+    };
+    Ok(ask_keys(socket, question).await?)
+}
+
+/// Where Kilosat was not given this key at its start, it is made and Kilosat is started again.
+async fn use_machine(socket: &Path, tier: Tier) -> Result<String, KeysCommandError> {
+    let keys = ask_status(socket).await?.keys;
+    if keys.offered != Some(tier) {
+        // Started again, it asks for the passphrase, and is not to wait for somebody who has gone home.
+        let passphrase = match keys.tier {
+            Some(Tier::Passphrase) => Some(read_hidden("Your passphrase, with which the words are sealed now: ")?),
+            _ => None,
+        };
+        provide(tier)?;
+        restart()?;
+        if let Some(passphrase) = passphrase {
+            ask_keys(socket, KeysQuestion::Open { passphrase }).await?;
+        }
+    }
+    let mut tries = 0;
+    loop {
+        match ask_keys(socket, KeysQuestion::UseMachine { tier: Some(tier) }).await {
+            Err(ControlError::Refused(why)) if why == VaultFault::StartsAnew.to_string() && tries < TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return Ok(done?),
         }
     }
 }
 
 /// systemd hands a key over when it starts the service.
 fn restart() -> Result<(), KeysCommandError> {
-    let restarted = Command::new("systemctl").args(["restart", "kilosat.service"]).status();
+    let restarted = Command::new("systemctl").args(["restart", "kilosat-keys.service", "kilosat.service"]).status();
     if restarted.is_ok_and(|status| status.success()) { Ok(()) } else { Err(KeysCommandError::NotRestarted) }
 }
+
+/// A new start takes some seconds.
+const TRIES_MAX: u32 = 60;
+const PAUSE: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use kilosat::config::{Config, Profiles};
 use kilosat::control;
 use kilosat::domain::money::{MSAT_PER_SAT, Msat};
 use kilosat::engine::Order;
-use kilosat::lightning::Grade;
+use kilosat::lightning::{Grade, LightningService};
 use kilosat::systemd;
 use kilosat::vault::Vault;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
@@ -147,6 +147,10 @@ async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
         say("The built-in node pays; its keys never leave this machine. Look at it with: kilosat status");
         return Ok(ExitCode::SUCCESS);
     };
+    if let LightningService::Sealed(_) = wallet {
+        say("The credential is sealed, and only the running Kilosat opens it. Look at the wallet with: kilosat status");
+        return Ok(ExitCode::SUCCESS);
+    }
     let spends = !config.agreements.is_empty() || !config.feeds.is_empty();
     let findings = wallet.check(spends).await;
     for finding in &findings {

@@ -237,7 +237,8 @@ impl StatusSource {
         let relays = RelayStatus::all(config.relays.iter().map(|relay| relay.id.clone()), &self.gpio);
         let (settings_fault, rate) = (self.settings.fault(), self.rate());
         let treasury = self.treasury.as_ref().map(Treasury::view);
-        let (keys, refill) = (self.vault.status(), self.refill());
+        let stops_payments = matches!(self.lightning, LightningService::Sealed(_));
+        let (keys, refill) = (KeysStatus { stops_payments, ..self.vault.status() }, self.refill());
         let status = Status { keys, treasury, backup, relays, refill, ..status };
         Ok(Status { settings_fault, rate, wallet_fault: wallet.fault, wallet_age_ms: wallet.age_ms, ..status })
     }

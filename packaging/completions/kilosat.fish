@@ -149,14 +149,14 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand pay" -l amount -d 'How m
 complete -c kilosat -n "__fish_kilosat_using_subcommand pay" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand pay" -l yes -d 'Pay without asking once more'
 complete -c kilosat -n "__fish_kilosat_using_subcommand pay" -s h -l help -d 'Print help'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -l config -d 'The configuration file' -r -F
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -l json -d 'Print how they are kept as JSON'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -s h -l help -d 'Print help'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -f -a "open" -d 'Open what your passphrase seals; it is read from standard input'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -f -a "protect" -d 'Seal the words and the credentials, or with "nothing" keep them as they are'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -f -a "recover" -d 'Enter the words from your paper where the machine or the passphrase that sealed them is lost'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -f -a "derive" -d 'Have the firmware of a Raspberry Pi make the key that its chip holds; the service kilosat-otp does'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover derive help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -l config -d 'The configuration file' -r -F
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -l json -d 'Print how they are kept as JSON'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -s h -l help -d 'Print help'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -f -a "open" -d 'Open what your passphrase seals; it is read from standard input'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -f -a "protect" -d 'Seal the words and the credentials, or with "nothing" keep them as they are'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -f -a "recover" -d 'Enter the words from your paper where the machine or the passphrase that sealed them is lost'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -f -a "hand-over" -d 'Give Kilosat the keys that this machine can open, before it starts; the service kilosat-keys does'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and not __fish_seen_subcommand_from open protect recover hand-over help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from open" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from open" -s h -l help -d 'Print help'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from protect" -l with -d 'With what; without it, the strongest key that this machine gave. tpm2, otp and host need root' -r -f -a "tpm2\t'This machine\'s TPM 2.0'
@@ -168,12 +168,12 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_su
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from protect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from recover" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from derive" -l config -d 'The configuration file' -r -F
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from derive" -s h -l help -d 'Print help'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from hand-over" -l config -d 'The configuration file' -r -F
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from hand-over" -s h -l help -d 'Print help'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "open" -d 'Open what your passphrase seals; it is read from standard input'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "protect" -d 'Seal the words and the credentials, or with "nothing" keep them as they are'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Enter the words from your paper where the machine or the passphrase that sealed them is lost'
-complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "derive" -d 'Have the firmware of a Raspberry Pi make the key that its chip holds; the service kilosat-otp does'
+complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "hand-over" -d 'Give Kilosat the keys that this machine can open, before it starts; the service kilosat-keys does'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -l look -d 'Ask the chain first, instead of showing what is known'
@@ -314,7 +314,7 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_su
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "open" -d 'Open what your passphrase seals; it is read from standard input'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "protect" -d 'Seal the words and the credentials, or with "nothing" keep them as they are'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "recover" -d 'Enter the words from your paper where the machine or the passphrase that sealed them is lost'
-complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "derive" -d 'Have the firmware of a Raspberry Pi make the key that its chip holds; the service kilosat-otp does'
+complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "hand-over" -d 'Give Kilosat the keys that this machine can open, before it starts; the service kilosat-keys does'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "address" -d 'Show an address to receive at'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "coins" -d 'List the coins'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "send" -d 'Send bitcoin to an address; what it costs is shown first'

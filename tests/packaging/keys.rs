@@ -27,6 +27,10 @@ async fn sealed_by_host(release: &str) {
     assert!(text(&refused.stderr).contains("systemd-creds could not do it"), "{}", text(&refused.stderr));
     machine.sh("kilosat keys | grep 'on the card as they are'");
 
+    let refused = machine.try_sh("kilosat keys protect --with host");
+    assert!(text(&refused.stderr).contains("Write the words down first"), "{}", text(&refused.stderr));
+    machine.sh("kilosat keys | grep 'on the card as they are'");
+    written_down(&machine);
     let said = machine.sh("kilosat keys protect --with host");
     assert!(said.contains("sealed with systemd's key of this machine"), "{said}");
     let is_sealed = format!("grep -q kilosat_sealed {STATE}/seed && ! grep -rq \"{}\" {STATE}", words.trim());
@@ -42,13 +46,28 @@ async fn sealed_by_host(release: &str) {
     let exposed = machine.try_sh("systemd-analyze security --threshold=16 kilosat.service");
     assert!(exposed.status.success(), "{}", text(&exposed.stdout));
 
-    // The card in another machine: another key of systemd, and none at all.
-    for loss in ["rm /etc/credstore.encrypted/kilosat.key", "true"] {
-        machine.sh(&format!("{loss} && systemctl restart kilosat"));
-        machine.until("systemctl is-active kilosat && kilosat keys | grep 'this machine does not have it'").await;
+    // A machine that is switched off and on: what stood in memory is gone, and comes again before Kilosat does.
+    let again = "rm -rf /run/credstore && systemctl restart kilosat-keys kilosat";
+    machine.sh(again);
+    machine.until("systemctl is-active kilosat && ! kilosat keys | grep 'NOTHING IS PAID'").await;
+    // The card in another machine, whose systemd has another key, and without the credential; then in its own one again.
+    let secret = "/var/lib/systemd/credential.secret";
+    for (loss, mended) in [
+        (format!("mv {secret} /var/tmp/secret"), format!("mv /var/tmp/secret {secret}")),
+        (
+            "mv /etc/credstore.encrypted/kilosat.key /var/tmp/key".to_owned(),
+            "mv /var/tmp/key /etc/credstore.encrypted/kilosat.key".to_owned(),
+        ),
+    ] {
+        machine.sh(&format!("{loss} && {again}"));
+        machine.until("systemctl is-active kilosat && kilosat keys | grep 'this machine has not given it'").await;
         machine.until("kilosat status | grep 'Nothing is paid meanwhile'").await;
+        machine.sh(&format!("rm -f {secret}.other && {mended} && {again}"));
+        machine.until("systemctl is-active kilosat && ! kilosat keys | grep 'NOTHING IS PAID'").await;
     }
-    let refused = machine.try_sh("kilosat keys protect --with passphrase </dev/null");
+    machine.sh(&format!("rm /etc/credstore.encrypted/kilosat.key && {again}"));
+    machine.until("systemctl is-active kilosat && kilosat keys | grep 'this machine has not given it'").await;
+    let refused = machine.try_sh("echo five quiet horses eat plums | kilosat keys protect --with passphrase");
     assert!(text(&refused.stderr).contains("This cannot be done now"), "{}", text(&refused.stderr));
     let other = "abandon ".repeat(11) + "about";
     let refused = machine.try_sh(&format!("echo {other} | kilosat keys recover"));
@@ -75,6 +94,7 @@ async fn on_a_raspberry_pi_its_firmware_makes_the_key_at_every_start() {
     let machine = Machine::with_kilosat("bookworm").await;
     machine.until(&format!("test -e {STATE}/seed")).await;
     let words = machine.sh(&format!("cat {STATE}/seed"));
+    written_down(&machine);
     let refused = machine.try_sh("kilosat keys protect --with otp");
     assert!(text(&refused.stderr).contains("it is in the package raspi-utils"), "{}", text(&refused.stderr));
     machine.put("/usr/bin/rpi-fw-crypto", FIRMWARE.as_bytes());
@@ -91,17 +111,22 @@ async fn on_a_raspberry_pi_its_firmware_makes_the_key_at_every_start() {
     let said = machine.sh("kilosat keys protect --with otp");
     assert!(said.contains("sealed with the key in this Raspberry Pi's chip"), "{said}");
     machine.sh(&format!("! grep -rq \"{}\" {STATE}", words.trim()));
-    assert_eq!(machine.sh("stat -c '%a %U' /run/credstore/kilosat.otp-key").trim(), "600 root");
+    assert_eq!(machine.sh("stat -c '%a %U' /run/credstore /run/credstore/kilosat.otp-key"), "700 root\n600 root\n");
     // Switched off and on: what stood in memory is gone, and comes again before Kilosat does.
-    machine.sh("systemctl stop kilosat kilosat-otp && rm -r /run/credstore && systemctl start kilosat");
+    machine.sh("systemctl stop kilosat kilosat-keys && rm -r /run/credstore && systemctl start kilosat");
     machine.until("systemctl is-active kilosat && kilosat keys | grep \"in this Raspberry Pi's chip\"").await;
     machine.sh("! kilosat keys | grep 'NOTHING IS PAID'");
     // Another Raspberry Pi.
-    machine.sh("systemctl stop kilosat kilosat-otp && printf %064d 8 >/etc/otp && systemctl start kilosat");
-    machine.until("kilosat keys | grep 'this machine does not have it'").await;
-    machine.sh("systemctl stop kilosat kilosat-otp && printf %064d 7 >/etc/otp && systemctl start kilosat");
+    machine.sh("systemctl stop kilosat kilosat-keys && printf %064d 8 >/etc/otp && systemctl start kilosat");
+    machine.until("kilosat keys | grep 'this machine has not given it'").await;
+    machine.sh("systemctl stop kilosat kilosat-keys && printf %064d 7 >/etc/otp && systemctl start kilosat");
     machine.until("systemctl is-active kilosat && ! kilosat keys | grep 'NOTHING IS PAID'").await;
-    machine.sh("dpkg --purge kilosat && ! test -e /etc/systemd/system/kilosat.service.wants/kilosat-otp.service");
+    machine.sh("KILOSAT_DELETE_WALLET=yes dpkg --purge kilosat && ! ls /etc/credstore.encrypted/kilosat* /run/credstore/kilosat*");
 }
 
 const ZERO_KEY: &str = "3543dd13a8b1fbb4cbe55abbf88554fd6e2011288946386c291219cd8576945e";
+
+/// As the page notes it once three of the words were typed.
+fn written_down(machine: &Machine) {
+    machine.sh(&format!("touch {STATE}/words-checked && chown kilosat: {STATE}/words-checked"));
+}

@@ -51,6 +51,9 @@ async fn after_a_power_cut_nothing_is_paid_before_the_passphrase_and_nothing_is_
     miner.mine(6, &burn_address()).await.unwrap();
     town.sync().await.unwrap();
     let words = std::fs::read_to_string(state.join("seed")).unwrap();
+    let unwritten = keys(&["protect", "--with", "passphrase"], PASSPHRASE).unwrap_err();
+    assert!(unwritten.contains("Write the words down first"), "{unwritten}");
+    std::fs::write(state.join("words-checked"), "").unwrap();
     assert!(keys(&["protect", "--with", "passphrase"], PASSPHRASE).unwrap().contains("sealed with your passphrase"));
     assert!(!std::fs::read_to_string(state.join("seed")).unwrap().contains(words.trim()));
     let mut beat = interval(Duration::from_millis(200));
@@ -84,7 +87,7 @@ async fn after_a_power_cut_nothing_is_paid_before_the_passphrase_and_nothing_is_
         |status: &Status| status.agreements[0].owed_msat < status.agreements[0].slice_msat && status.open_payments == 0;
     let done = hub.until("what was owed is paid", settled).await;
     assert_eq!((done.lightning.node_id.as_str(), done.treasury.unwrap().id), (node.as_str(), savings));
-    assert_eq!((done.keys.tier, done.keys.closed), (Tier::Passphrase, None));
+    assert_eq!((done.keys.tier, done.keys.closed), (Some(Tier::Passphrase), None));
     assert_eq!(town.utility.received_msat(), done.totals.paid_energy_msat, "nothing was paid twice");
     let cost = done.totals.energy_billed_mwh * PRICE_MSAT_PER_KWH / 1_000_000;
     assert_eq!(cost, done.totals.paid_energy_msat + done.totals.owed_msat, "all energy is paid or owed");

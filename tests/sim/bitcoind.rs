@@ -18,6 +18,7 @@ pub struct Bitcoind {
     child: Child,
     directory: TempDir,
     port: u16,
+    peer_port: u16,
 }
 
 impl Bitcoind {
@@ -27,19 +28,28 @@ impl Bitcoind {
     /// When there is none: `tests/run` builds it.
     pub async fn start() -> Bitcoind {
         let directory = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let (port, peer_port) = (free_port(), free_port());
         let exe = std::env::var_os("BITCOIND_EXE").unwrap_or_else(|| "bitcoind".into());
         let child = Command::new(&exe)
             .arg("-regtest")
             .arg(format!("-datadir={}", directory.path().display()))
             .arg(format!("-rpcport={port}"))
-            .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", "-listen=0", "-server=1", "-fallbackfee=0.00001"])
-            .args(["-txindex=1", "-printtoconsole=0", "-dbcache=16", "-rpcworkqueue=128"])
+            .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", "-server=1", "-fallbackfee=0.00001"])
+            // Its other port is for who asks by filters.
+            .args([format!("-bind=127.0.0.1:{peer_port}"), "-blockfilterindex=1".to_owned()])
+            .args([
+                "-peerblockfilters=1",
+                "-dnsseed=0",
+                "-txindex=1",
+                "-printtoconsole=0",
+                "-dbcache=16",
+                "-rpcworkqueue=128",
+            ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start ({error}); run tests/run, it builds one", exe.display()));
-        let bitcoind = Bitcoind { child, directory, port };
+        let bitcoind = Bitcoind { child, directory, port, peer_port };
         let ready = async || {
             let listens = bitcoind.cookie_file().exists() && TcpStream::connect(("127.0.0.1", port)).await.is_ok();
             listens.then_some(())
@@ -60,6 +70,11 @@ impl Bitcoind {
     /// `host:port` of its RPC.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `host:port` where other nodes ask it.
+    pub fn peer_address(&self) -> String {
+        format!("127.0.0.1:{}", self.peer_port)
     }
 
     /// The file with user and password.

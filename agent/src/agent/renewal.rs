@@ -78,7 +78,8 @@ impl Agent {
         };
         let after = settings.config();
         let is_same_place = after.state_directory == before.state_directory;
-        let (access, vault) = (Some(access).filter(|_| is_same_place), Some(vault).filter(|_| is_same_place));
+        let access = Some(access).filter(|_| is_same_place);
+        let (vault, vault_before) = (Some(vault.clone()).filter(|_| is_same_place), Some(vault));
         // Where the node did not run before, that it does not run now says nothing about what is new.
         let is_new = after.node != before.node || after.wallet.is_some() != before.wallet.is_some();
         let tries_node_once = is_new && !was_waiting;
@@ -99,7 +100,8 @@ impl Agent {
                 if tokio::task::spawn_blocking(taking_back).await.is_err() {
                     return Err(error);
                 }
-                Agent::start_with(settings, clock, Lasting { tries_node_once: false, ..lasting }).await
+                Agent::start_with(settings, clock, Lasting { tries_node_once: false, vault: vault_before, ..lasting })
+                    .await
             }
         }
     }

@@ -12,10 +12,8 @@ use super::AgentError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::{KeyError, Secret};
-#[cfg(feature = "node")]
-use crate::lightning::ServiceKind;
 use crate::lightning::remote::identity;
-use crate::lightning::{LightningService, Remote, SealedWallet, Waits};
+use crate::lightning::{LightningService, Remote, SealedWallet, ServiceKind, Waits};
 use crate::settings::Settings;
 use crate::tasks::{EngineHandle, Mover, RefillView};
 use crate::treasury::{Keeper, Keys, Treasury, TreasuryFault};
@@ -29,7 +27,10 @@ pub fn wallet(config: &Config, vault: &Vault, clock: &Clock) -> Result<Option<Li
     let Some(wallet) = &config.wallet else { return Ok(None) };
     let secret = match vault.read(&wallet.secret_file) {
         Ok(secret) => credential(&secret),
-        Err(ReadFault::Closed { of: identity, why }) => {
+        Err(ReadFault::Closed { of, why }) => {
+            // At LNbits and over Nostr the credential names the wallet; of others, the address does.
+            let is_named = matches!(wallet.kind, ServiceKind::Lnbits | ServiceKind::Nwc);
+            let identity = if is_named { of } else { identity(wallet.kind, &wallet.url, &Secret::new("")) };
             return Ok(Some(LightningService::Sealed(SealedWallet { kind: wallet.kind, identity, why })));
         }
         Err(ReadFault::Io(source)) => {

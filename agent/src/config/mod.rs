@@ -1,6 +1,7 @@
 //! `kilosat.toml` as a checked [`Config`]. Unknown keys are errors; every mistake is listed at once.
 
 mod backup;
+mod chain;
 mod draft;
 mod gpio;
 mod history;
@@ -186,6 +187,9 @@ pub enum ChainSource {
         /// A file that holds `user:password`, such as Bitcoin Core's `.cookie`.
         cookie_file: PathBuf,
     },
+    /// Nodes of the bitcoin network, which serve compact block filters (BIP 157): these, as `host:port`, or whichever are
+    /// found. For savings only.
+    Filters(Vec<String>),
 }
 
 /// Pay `payee` for `meter` at `price` in slices of `slice`, within `budget`.

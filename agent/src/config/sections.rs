@@ -8,6 +8,7 @@ use bitcoin::secp256k1::PublicKey;
 use url::{Host, Url};
 
 use super::backup::read_backup;
+use super::chain::{Of, is_plain, read_chain};
 use super::gpio::{is_pulse_meter, read_input, read_pulse_meter, read_relay};
 use super::history::read_history;
 use super::limits::{AMOUNT_MAX_MSAT, HOUSE_DEFAULTS, read_ask, read_budget, read_fees, read_zone, require_room};
@@ -18,7 +19,7 @@ use super::reader::Section;
 use super::refill::read_refill;
 use super::stop_button::read_stop_button;
 use super::treasury::read_treasury;
-use super::{ChainSource, Config, NodeConfig, Profiles, WalletConfig};
+use super::{Config, NodeConfig, Profiles, WalletConfig};
 use crate::control;
 use crate::domain::money::Msat;
 use crate::domain::policy::{Budget, FeeRule};
@@ -295,7 +296,7 @@ fn read_node(section: &Section<'_>, network: Network) -> Option<NodeConfig> {
     let lsp_fee_max = section.number("lsp_fee_max_msat", 0..=AMOUNT_MAX_MSAT, Some(5_000_000));
     let anchor_channels = section.flag("anchor_channels", true);
     let chain_section = section.section("chain");
-    let chain = read_chain(&chain_section, network);
+    let chain = read_chain(&chain_section, network, Of::TheNode);
     section.finish();
     Some(NodeConfig { lsp: lsp?, lsp_fee_max: Msat(lsp_fee_max?), anchor_channels: anchor_channels?, chain: chain? })
 }
@@ -311,58 +312,6 @@ fn read_lsp(text: &str) -> Result<(String, String), String> {
         "write the LSP as its public key (66 characters), @, host, colon and port, such as \"02ab...cd@lsp.example:9735\""
             .to_owned()
     })
-}
-
-pub(super) fn read_chain(section: &Section<'_>, network: Network) -> Option<ChainSource> {
-    let (url, rpc_port) = match network {
-        Network::Bitcoin => (Means("https://mempool.space/api"), 8_332),
-        Network::Testnet => (Means("https://mempool.space/testnet/api"), 18_332),
-        Network::Testnet4 => (Means("https://mempool.space/testnet4/api"), 48_332),
-        Network::Signet => (Means("https://mempool.space/signet/api"), 38_332),
-        _ => (IsWrong("http://127.0.0.1:3002"), 18_443),
-    };
-    let source = section.parsed("source", Means("esplora"), |text| match text {
-        "esplora" | "electrum" | "bitcoind" => Ok(text.to_owned()),
-        other => Err(format!("there is no chain source {other:?}; write \"esplora\", \"electrum\" or \"bitcoind\"")),
-    })?;
-    let chain = match source.as_str() {
-        "esplora" => section.parsed("url", url, read_esplora),
-        "electrum" => section.parsed("url", IsWrong("ssl://electrum.example:50002"), read_electrum),
-        _ => {
-            let host = section.parsed("host", Means("127.0.0.1"), read_host);
-            let port = read_port(section, rpc_port);
-            let cookie_file = section.text("cookie_file", IsWrong("/var/lib/bitcoind/.cookie"));
-            match (host, port, cookie_file) {
-                (Some(host), Some(port), Some(cookie_file)) => {
-                    Some(ChainSource::Bitcoind { host, port, cookie_file: PathBuf::from(cookie_file) })
-                }
-                _ => None,
-            }
-        }
-    };
-    section.finish();
-    chain
-}
-
-fn read_esplora(text: &str) -> Result<ChainSource, String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && is_plain(url));
-    match url {
-        Some(_) => Ok(ChainSource::Esplora(text.trim_end_matches('/').to_owned())),
-        None => Err(format!("{text:?} is not the address of an Esplora server, such as \"https://mempool.space/api\"")),
-    }
-}
-
-fn read_electrum(text: &str) -> Result<ChainSource, String> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "tcp" | "ssl") && is_plain(url));
-    match url.and_then(|url| url.port()) {
-        Some(_) => Ok(ChainSource::Electrum(text.trim_end_matches('/').to_owned())),
-        None => Err(format!("{text:?} is not an Electrum address such as \"ssl://electrum.example:50002\"")),
-    }
-}
-
-/// A host and nothing secret.
-fn is_plain(url: &Url) -> bool {
-    url.has_host() && url.username().is_empty() && url.password().is_none()
 }
 
 pub(super) fn read_port(section: &Section<'_>, default: u64) -> Option<u16> {

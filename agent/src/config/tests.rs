@@ -244,6 +244,20 @@ fn the_chain_source_follows_the_network() {
     case("regtest", "url = \"http://127.0.0.1:3002/\"", esplora("http://127.0.0.1:3002"));
     case("signet", "source = \"bitcoind\"\ncookie_file = \"c\"", bitcoind(38_332));
     case("regtest", "source = \"bitcoind\"\ncookie_file = \"c\"", bitcoind(18_443));
+    let savings = |chain: &str| {
+        let chain = format!("[treasury]\nwallet = \"segwit\"\n[[treasury.chain]]\nsource = \"filters\"\n{chain}\n");
+        Config::parse(&chain).map(|config| config.treasury.unwrap().chains)
+    };
+    let peers = |peers: &[&str]| vec![ChainSource::Filters(peers.iter().map(|peer| (*peer).to_owned()).collect())];
+    assert_eq!(savings("").unwrap(), peers(&[]));
+    assert_eq!(
+        savings("peers = \"box.lan:8333  [fd00::1]:8333\"").unwrap(),
+        peers(&["box.lan:8333", "[fd00::1]:8333"])
+    );
+    let wrong = savings("peers = \"box.lan\"").unwrap_err()[0].to_string();
+    assert!(wrong.contains("write host:port such as"), "{wrong}");
+    let refused = problems("[lightning.node.chain]\nsource = \"filters\"\n");
+    assert!(refused[0].contains("filters are for [[treasury.chain]] only"), "{refused:?}");
     let node = problems("network = \"testnet4\"\n");
     assert!(node.len() == 1 && node[0].contains("the built-in node does not know testnet4"), "{node:?}");
     let missing = problems("network = \"regtest\"\n");

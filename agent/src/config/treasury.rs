@@ -2,9 +2,9 @@
 
 use bitcoin::Network;
 
+use super::chain::{Of, read_chain};
 use super::reader::Absent::{IsWrong, Means};
 use super::reader::Section;
-use super::sections::read_chain;
 use super::{NodeConfig, TreasuryConfig, TreasuryKind};
 use crate::treasury::check_descriptor;
 
@@ -29,7 +29,7 @@ pub(super) fn read_treasury(
     let fee_share_max_percent = section.number("fee_share_max_percent", 1..=100, Some(10));
     let first_block = section.number("first_block", 0..=10_000_000, Some(0));
     let stop_gap = section.number("stop_gap", 5..=1_000, Some(20));
-    let chains: Vec<_> = section.list("chain").iter().map(|chain| read_chain(chain, network)).collect();
+    let chains: Vec<_> = section.list("chain").iter().map(|chain| read_chain(chain, network, Of::TheSavings)).collect();
     section.finish();
     let kind = match (wallet?.as_str(), descriptor?) {
         ("none", _) => None,

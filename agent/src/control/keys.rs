@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{ANSWER_WAIT, Answer, ControlError, Question, ask, done};
 use crate::status::StatusSource;
-use crate::vault::{Protection, VaultFault};
+use crate::vault::{Protection, Tier, VaultFault};
 
 /// What is to be done. It may hold a passphrase or words, so it is never shown.
 #[derive(Serialize, Deserialize)]
@@ -23,8 +23,11 @@ pub enum KeysQuestion {
         /// The owner's.
         passphrase: String,
     },
-    /// Seal them with the strongest key of this machine.
-    UseMachine,
+    /// Seal them with this key of the machine, or with the strongest that it gave.
+    UseMachine {
+        /// Which.
+        tier: Option<Tier>,
+    },
     /// Keep them as they are.
     Unseal,
     /// Put these in the place of those that cannot be opened.
@@ -45,13 +48,13 @@ pub async fn ask_keys(path: &Path, question: KeysQuestion) -> Result<String, Con
 pub(super) async fn reply(question: KeysQuestion, source: &StatusSource) -> Answer {
     let protect = async |with| {
         source.protect(with, BY).await?;
-        Ok(format!("The words are {} from now on.", source.vault.status().tier.as_text()))
+        Ok(format!("The words are {} from now on.", source.vault.status().tier_as_text()))
     };
     let done: Result<String, VaultFault> = match question {
         KeysQuestion::Open { passphrase } => source.open_words(passphrase, BY).await.map(|()| OPENED.to_owned()),
         KeysQuestion::Recover { words } => source.recover_words(words, BY).await.map(|()| RECOVERED.to_owned()),
         KeysQuestion::Seal { passphrase } => protect(Protection::Passphrase(Zeroizing::new(passphrase))).await,
-        KeysQuestion::UseMachine => protect(Protection::Machine).await,
+        KeysQuestion::UseMachine { tier } => protect(Protection::Machine(tier)).await,
         KeysQuestion::Unseal => protect(Protection::Nothing).await,
     };
     done.map_or_else(|fault| Answer::Refused(fault.to_string()), Answer::Done)

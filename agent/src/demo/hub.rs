@@ -23,6 +23,7 @@ pub fn config(
         ChainSource::Bitcoind { host, port, cookie_file } => {
             format!("source = \"bitcoind\"\nhost = {host:?}\nport = {port}\ncookie_file = {cookie_file:?}")
         }
+        ChainSource::Filters(peers) => format!("source = \"filters\"\npeers = {:?}", peers.join(" ")),
     };
     let weather_origin = weather.rsplit_once('/').map_or(weather, |(origin, _)| origin);
     format!(

@@ -321,7 +321,7 @@ impl SealedWallet {
     fn trouble(&self) -> Trouble {
         match self.why {
             Closed::Passphrase => Trouble::Sealed,
-            Closed::Machine | Closed::Damaged => Trouble::KeyMissing,
+            Closed::Machine | Closed::Damaged | Closed::Unreadable => Trouble::KeyMissing,
         }
     }
 }

@@ -56,6 +56,9 @@ impl StatusSource {
     /// # Errors
     /// [`WordsFault`]; nothing was changed.
     pub async fn replace_words(&self, wanted: WantedWords, by: &str) -> Result<(), WordsFault> {
+        if let Some(why) = self.vault.closed() {
+            return Err(KeyError::Closed(why).into());
+        }
         let (seed, is_written_down) = match wanted {
             WantedWords::These(words) => (Seed::from_words(&words).ok_or(WordsFault::Invalid)?, true),
             WantedWords::New(count) => (Seed::fresh(count)?, false),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bdk_wallet::chain::indexer::keychain_txout::KeychainTxOutIndex;
 use bdk_wallet::chain::spk_client::{FullScanRequest, SyncRequest};
 use bdk_wallet::chain::{BlockId, ChainPosition, CheckPoint};
 use bdk_wallet::{AddressInfo, Balance, ChangeSet, KeychainKind, Update, Wallet};
@@ -54,6 +55,8 @@ pub(super) struct Question {
     /// Transactions of ours that no block has yet.
     pub(super) unconfirmed: Vec<Arc<Transaction>>,
     pub(super) scripts: Scripts,
+    /// All addresses, for whoever looks into blocks.
+    pub(super) index: KeychainTxOutIndex<KeychainKind>,
 }
 
 /// What servers that know addresses are asked for.
@@ -179,7 +182,12 @@ impl Purse {
         };
         let waiting = self.wallet.transactions().filter(|known| !known.chain_position.is_confirmed());
         let unconfirmed = waiting.map(|known| Arc::clone(&known.tx_node.tx)).collect();
-        Question { checkpoint: self.wallet.latest_checkpoint(), unconfirmed, scripts }
+        Question {
+            checkpoint: self.wallet.latest_checkpoint(),
+            unconfirmed,
+            scripts,
+            index: self.wallet.spk_index().clone(),
+        }
     }
 
     /// What a coin of ours is worth, if the transaction that brought it is known whole.

@@ -7,22 +7,29 @@ use std::io;
 pub enum Closed {
     /// The owner has not entered the passphrase since this program started.
     #[error(
-        "the words are sealed with your passphrase, which nobody has entered since Kilosat started. Nothing is paid \
-         meanwhile; enter it on the page, or with: kilosat keys open"
+        "the words are sealed with your passphrase, which nobody has entered since Kilosat started. What is under them waits; \
+         enter it on the page, or with: kilosat keys open"
     )]
     Passphrase,
     /// The key of this machine is not there, or is another one.
     #[error(
-        "the words are sealed with a key of the machine, and this machine does not have it. Nothing is paid meanwhile; \
-         enter the words from your paper on the page, or with: kilosat keys recover"
+        "the words are sealed with a key of the machine, and this machine has not given it. What is under them waits; start \
+         the machine again, and put the card back into its own one. If that does not help, enter the words from your paper on \
+         the page, or with: kilosat keys recover"
     )]
     Machine,
-    /// The file with the wrapped key cannot be read.
+    /// What is on the disk is not what was written there.
     #[error(
-        "the file data-key, with which the words are opened, is damaged. Nothing is paid meanwhile; enter the words from \
-         your paper on the page, or with: kilosat keys recover"
+        "a file that opens the words is damaged or missing. What is under them waits; enter the words from your paper on the \
+         page, or with: kilosat keys recover"
     )]
     Damaged,
+    /// The file with the wrapped key cannot be read, or a newer Kilosat wrote it.
+    #[error(
+        "the file data-key, which opens the words, cannot be read by this version of Kilosat. What is under them waits; look at \
+         the disk, and whether a newer version was installed before"
+    )]
+    Unreadable,
 }
 
 /// Why a file that may be sealed cannot be read.
@@ -59,6 +66,21 @@ pub enum VaultFault {
     /// The words cannot be opened now.
     #[error("This cannot be done now: {0}")]
     Closed(Closed),
+    /// Whoever loses what seals them has nothing left.
+    #[error(
+        "Write the words down first: without them on paper, a lost key or passphrase takes the money along. Nothing was \
+         changed; the page shows them under Wallet, and checks three of them."
+    )]
+    NotOnPaper,
+    /// What was asked for comes in between.
+    #[error("Kilosat is starting anew. Nothing was changed; ask again in a moment.")]
+    StartsAnew,
+    /// The key counts, and not everything is sealed yet.
+    #[error(
+        "The words are kept in the new way from now on, but not everything could be sealed yet ({0}). It is tried again at the \
+         next start; look at the disk."
+    )]
+    Half(String),
     /// No key of the machine was handed over.
     #[error(
         "This machine has given Kilosat no such key, so nothing was changed. Enter on the machine itself: sudo kilosat keys \
@@ -73,6 +95,12 @@ pub enum VaultFault {
         "These are valid words, but not those of this device. Nothing was changed; look for the paper that belongs to it."
     )]
     OtherWords,
+    /// There is nothing to compare them with.
+    #[error(
+        "The file seed is missing or damaged, so Kilosat cannot tell whether these are the words of this device. Nothing was \
+         changed; begin with an empty state directory, and restore a backup."
+    )]
+    Unknown,
     /// There is no randomness, or the hash cannot be computed.
     #[error("This machine could not make a key ({0}). Nothing was changed.")]
     NoKey(String),

@@ -42,6 +42,11 @@ impl MachineKeys {
         self.0.iter().map(|(tier, _)| *tier).max()
     }
 
+    /// All of them, with what each is.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Tier, &Key)> {
+        self.0.iter().map(|(tier, key)| (*tier, key))
+    }
+
     pub(super) fn of(&self, tier: Tier) -> Option<&Key> {
         self.0.iter().find(|(of, _)| *of == tier).map(|(_, key)| key)
     }

@@ -5,13 +5,14 @@
 //! Source: `reliability-security`, rules 8.2 and 8.4.
 
 mod fault;
+mod files;
 mod machine;
 mod provide;
 mod sealed;
 mod tier;
 mod wrapped;
 
-use std::fs::{self, File, read_dir, remove_file};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,12 +21,14 @@ use zeroize::Zeroizing;
 
 use self::fault::disk;
 pub use self::fault::{Closed, ReadFault, VaultFault};
+pub(crate) use self::files::credential_file;
+use self::files::name;
 pub use self::machine::MachineKeys;
-pub use self::provide::{ProvideFault, derive_otp_key, provide};
+pub use self::provide::{ProvideFault, hand_over, provide};
 use self::sealed::Sealed;
 pub use self::tier::{KeysStatus, Protection, Tier};
-use self::wrapped::Wrapped;
-use crate::disk::{replace, sync_folder_of};
+use self::wrapped::{Passphrase, Stretched, Wrapped};
+use crate::disk::replace;
 use crate::keys::{KeyError, Seed, WordCount};
 
 /// 32 bytes that are gone from memory when they are dropped.
@@ -47,78 +50,90 @@ struct Shared {
 }
 
 enum State {
-    Plain,
-    Open { key: Key, tier: Tier },
-    Closed { tier: Tier, why: Closed },
+    /// Nothing is sealed; the owner wanted that, or was never asked.
+    Plain {
+        is_chosen: bool,
+    },
+    Open {
+        key: Key,
+        tier: Tier,
+    },
+    Closed {
+        tier: Option<Tier>,
+        why: Closed,
+    },
 }
 
 impl Vault {
-    /// The secrets in `directory`, opened where a key of the machine opens them. Where the machine has a key and nothing is
-    /// sealed, or has a better one than before, that is used from now on; `name_of` names what is sealed then.
+    /// The secrets in `directory`, opened where a key of the machine opens them. Where the machine has a key and the owner
+    /// never chose a way, or has a better one than before, that is used from now on; `name_of` names what is sealed then.
     ///
     /// A file that cannot be read or written leaves everything as it is: that is said in the log, and nothing is lost.
     pub fn open(directory: &Path, machine: MachineKeys, name_of: &NameOf) -> Vault {
         let state = match Wrapped::load(directory) {
-            Ok(None) => State::Plain,
-            Ok(Some(wrapped)) => match (wrapped.tier, machine.of(wrapped.tier)) {
-                (Tier::Passphrase, _) => State::Closed { tier: wrapped.tier, why: Closed::Passphrase },
-                (tier, key) => match key.and_then(|key| wrapped.unwrap_with(key)) {
-                    Some(key) => State::Open { key, tier },
-                    None => State::Closed { tier, why: Closed::Machine },
-                },
-            },
-            Err(error) => {
-                tracing::error!(%error, "data-key cannot be read");
-                State::Closed { tier: Tier::Nothing, why: Closed::Damaged }
-            }
+            Ok(wrapped) => opened(wrapped, &machine, files::is_sealed(&directory.join(SEED))),
+            Err(why) => State::Closed { tier: None, why },
         };
         let vault =
             Vault { shared: Arc::new(Shared { directory: directory.to_owned(), machine, state: Mutex::new(state) }) };
-        if let Err(fault) = vault.adopt(name_of) {
-            tracing::error!(%fault, "the words could not be sealed with this machine's key");
-        }
+        vault.settle(name_of);
         vault
     }
 
     /// One that seals nothing: for tests, for tools, and for a state directory that is being made.
     pub fn plain(directory: &Path) -> Vault {
-        let shared = Shared {
-            directory: directory.to_owned(),
-            machine: MachineKeys::default(),
-            state: Mutex::new(State::Plain),
-        };
-        Vault { shared: Arc::new(shared) }
+        let (machine, state) = (MachineKeys::default(), Mutex::new(State::Plain { is_chosen: true }));
+        Vault { shared: Arc::new(Shared { directory: directory.to_owned(), machine, state }) }
     }
 
-    fn adopt(&self, name_of: &NameOf) -> Result<(), VaultFault> {
+    /// Uses the best key of the machine, and seals what is not sealed and should be: a power cut may have come in between,
+    /// and tools that know no key leave what they write as it is.
+    pub fn settle(&self, name_of: &NameOf) {
         let offered = self.shared.machine.strongest();
         let is_better = match &*self.lock() {
-            State::Plain => offered.is_some(),
+            State::Plain { is_chosen } => offered.is_some() && !is_chosen,
             State::Open { tier, .. } => offered.is_some_and(|offered| offered > *tier),
-            State::Closed { .. } => return Ok(()),
+            State::Closed { .. } => return,
         };
-        if is_better {
-            return self.protect(&Protection::Machine, name_of);
-        }
-        match &*self.lock() {
-            // A power cut may have come before all was sealed; and tools that know no key leave what they write as it is.
-            State::Open { key, .. } => self.seal_all(key, name_of).map_err(disk),
-            _ => Ok(()),
+        let settled = match is_better {
+            true => self.protect(&Protection::Machine(None), name_of),
+            false => match &*self.lock() {
+                State::Open { key, tier } => {
+                    let relabelled = match self.shared.machine.of(*tier) {
+                        Some(wrapping) => Wrapped::relabel(&self.shared.directory, *tier, wrapping, key),
+                        None => Ok(()),
+                    };
+                    relabelled.and_then(|()| files::seal_all(&self.shared.directory, key, name_of)).map_err(disk)
+                }
+                _ => Ok(()),
+            },
+        };
+        if let Err(fault) = settled {
+            tracing::error!(%fault, "not everything could be sealed");
         }
     }
 
     /// How the words are kept.
     pub fn status(&self) -> KeysStatus {
         let (tier, closed) = match &*self.lock() {
-            State::Plain => (Tier::Nothing, None),
-            State::Open { tier, .. } => (*tier, None),
+            State::Plain { .. } => (Some(Tier::Nothing), None),
+            State::Open { tier, .. } => (Some(*tier), None),
             State::Closed { tier, why } => (*tier, Some(*why)),
         };
         KeysStatus {
             tier,
             closed: closed.map(|why| why.to_string()),
             waits_for_passphrase: closed == Some(Closed::Passphrase),
+            stops_payments: false,
             offered: self.shared.machine.strongest(),
+        }
+    }
+
+    /// Why the words cannot be opened now, if they cannot.
+    pub fn closed(&self) -> Option<Closed> {
+        match &*self.lock() {
+            State::Closed { why, .. } => Some(*why),
+            State::Plain { .. } | State::Open { .. } => None,
         }
     }
 
@@ -127,6 +142,9 @@ impl Vault {
     /// # Errors
     /// [`KeyError`]; an unreadable file is never replaced.
     pub fn seed(&self) -> Result<Option<Seed>, KeyError> {
+        if let Some(why) = self.closed() {
+            return Err(KeyError::Closed(why));
+        }
         let path = self.shared.directory.join(SEED);
         let name = path.display().to_string();
         let text = match self.read(&path) {
@@ -176,7 +194,7 @@ impl Vault {
         match &*self.lock() {
             State::Open { key, .. } => sealed.open(key, &name(file)).ok_or_else(|| closed(Closed::Damaged)),
             State::Closed { why, .. } => Err(closed(*why)),
-            State::Plain => Err(closed(Closed::Machine)),
+            State::Plain { .. } => Err(closed(Closed::Damaged)),
         }
     }
 
@@ -186,7 +204,7 @@ impl Vault {
     /// [`ReadFault`]; nothing was written.
     pub fn keep(&self, file: &Path, secret: &[u8], of: &str) -> Result<(), ReadFault> {
         match &*self.lock() {
-            State::Plain => Ok(replace(file, secret)?),
+            State::Plain { .. } => Ok(replace(file, secret)?),
             State::Open { key, .. } => Ok(replace(file, &sealed::seal(key, &name(file), of, secret)?)?),
             State::Closed { why, .. } => Err(ReadFault::Closed { of: of.to_owned(), why: *why }),
         }
@@ -197,19 +215,19 @@ impl Vault {
     /// # Errors
     /// [`VaultFault`].
     pub fn unlock(&self, passphrase: &str, name_of: &NameOf) -> Result<(), VaultFault> {
-        let mut state = self.lock();
-        match &*state {
-            State::Closed { why: Closed::Passphrase, .. } => {}
-            State::Closed { why, .. } => return Err(VaultFault::Closed(*why)),
-            State::Plain | State::Open { .. } => return Err(VaultFault::IsOpen),
-        }
-        let wrapped = Wrapped::load(&self.shared.directory).map_err(disk)?;
+        let waits = |closed| match closed {
+            Some(Closed::Passphrase) => Ok(()),
+            Some(why) => Err(VaultFault::Closed(why)),
+            None => Err(VaultFault::IsOpen),
+        };
+        waits(self.closed())?;
+        let wrapped = Wrapped::load(&self.shared.directory).map_err(VaultFault::Closed)?;
         let wrapped = wrapped.ok_or(VaultFault::Closed(Closed::Damaged))?;
-        let key = wrapped.unwrap_by(passphrase).map_err(VaultFault::NoKey)?.ok_or(VaultFault::WrongPassphrase)?;
-        if let Err(error) = self.seal_all(&key, name_of) {
-            tracing::error!(%error, "not all secrets could be sealed");
-        }
-        *state = State::Open { key, tier: Tier::Passphrase };
+        let wrapping = wrapped.stretch(&Passphrase::new(passphrase))?;
+        let key = wrapped.unwrap_with(&wrapping).ok_or(VaultFault::WrongPassphrase)?;
+        waits(self.closed())?;
+        *self.lock() = State::Open { key, tier: Tier::Passphrase };
+        self.settle(name_of);
         Ok(())
     }
 
@@ -219,114 +237,77 @@ impl Vault {
     /// # Errors
     /// [`VaultFault`].
     pub fn protect(&self, with: &Protection, name_of: &NameOf) -> Result<(), VaultFault> {
+        let (directory, machine) = (&self.shared.directory, &self.shared.machine);
+        let stretched = match with {
+            Protection::Passphrase(passphrase) => {
+                let passphrase = Passphrase::new(passphrase);
+                if !passphrase.is_long_enough() {
+                    return Err(VaultFault::Weak);
+                }
+                // Before the lock is taken: it takes long.
+                Some(Stretched::of(&passphrase)?)
+            }
+            Protection::Nothing | Protection::Machine(_) => None,
+        };
         let mut state = self.lock();
         let key = match &*state {
             State::Closed { why, .. } => return Err(VaultFault::Closed(*why)),
             State::Open { key, .. } => Some(key.clone()),
-            State::Plain => None,
+            State::Plain { .. } => None,
         };
-        let directory = &self.shared.directory;
-        let fresh = || random().map_err(|error| VaultFault::NoKey(error.to_string()));
-        let (wrapped, key) = match with {
-            Protection::Nothing => {
-                if let Some(key) = key {
-                    self.unseal_all(&key).map_err(disk)?;
-                    Wrapped::remove(directory).map_err(disk)?;
-                }
-                *state = State::Plain;
-                return Ok(());
+        if matches!(with, Protection::Nothing) {
+            if let Some(key) = key {
+                files::unseal_all(directory, &key).map_err(disk)?;
             }
-            Protection::Machine => {
-                let tier = self.shared.machine.strongest().ok_or(VaultFault::NoMachineKey)?;
-                let wrapping = self.shared.machine.of(tier).ok_or(VaultFault::NoMachineKey)?;
-                let key = key.map_or_else(fresh, Ok)?;
-                (Wrapped::with(tier, wrapping, &key).map_err(disk)?, key)
+            Wrapped::nothing().keep(directory).map_err(disk)?;
+            *state = State::Plain { is_chosen: true };
+            return Ok(());
+        }
+        let key = match key {
+            Some(key) => key,
+            None => random().map_err(|error| VaultFault::NoKey(error.to_string()))?,
+        };
+        let (wrapped, tier) = match (with, &stretched) {
+            (_, Some(stretched)) => (Wrapped::by(stretched, &key), Tier::Passphrase),
+            (Protection::Machine(Some(tier)), _) => {
+                (Wrapped::with(*tier, machine.of(*tier).ok_or(VaultFault::NoMachineKey)?, &key), *tier)
             }
-            Protection::Passphrase(passphrase) => {
-                if passphrase.chars().count() < PASSPHRASE_CHARS_MIN {
-                    return Err(VaultFault::Weak);
-                }
-                let key = key.map_or_else(fresh, Ok)?;
-                (Wrapped::by(passphrase, &key).map_err(VaultFault::NoKey)?, key)
+            _ => {
+                let tier = machine.strongest().ok_or(VaultFault::NoMachineKey)?;
+                (Wrapped::with(tier, machine.of(tier).ok_or(VaultFault::NoMachineKey)?, &key), tier)
             }
         };
-        let tier = wrapped.tier;
-        wrapped.keep(directory).map_err(disk)?;
-        let sealed = self.seal_all(&key, name_of);
+        wrapped.and_then(|wrapped| wrapped.keep(directory)).map_err(disk)?;
+        let sealed = files::seal_all(directory, &key, name_of);
         *state = State::Open { key, tier };
-        sealed.map_err(disk)
+        sealed.map_err(|error| VaultFault::Half(error.to_string()))
     }
 
     /// Puts the words that somebody wrote down in the place of those that cannot be opened any more, if they are the same.
-    /// They are on the disk as they are then, and wallets outside Kilosat need their credential again.
+    /// They are on the disk as they are then, and wallets outside Kilosat need their credential again. What opened them before
+    /// is put aside.
     ///
     /// # Errors
     /// [`VaultFault`]; nothing was changed.
     pub fn recover(&self, words: &str) -> Result<(), VaultFault> {
         let mut state = self.lock();
-        if !matches!(&*state, State::Closed { .. }) {
-            return Err(VaultFault::IsOpen);
+        match &*state {
+            State::Closed { why: Closed::Unreadable, .. } => return Err(VaultFault::Closed(Closed::Unreadable)),
+            State::Closed { .. } => {}
+            State::Plain { .. } | State::Open { .. } => return Err(VaultFault::IsOpen),
         }
         let seed = Seed::from_words(words).ok_or(VaultFault::NoWords)?;
         let path = self.shared.directory.join(SEED);
-        let there = Zeroizing::new(fs::read(&path).or_else(absent).map_err(disk)?);
-        let mark = match Sealed::parse(&there) {
-            Some(sealed) => Some(sealed.of),
-            // A power cut came before they were sealed.
-            None => std::str::from_utf8(&there).ok().and_then(Seed::from_words).map(|seed| seed.mark()),
-        };
-        if mark.is_some_and(|mark| mark != seed.mark()) {
-            return Err(VaultFault::OtherWords);
+        match files::mark_in(&path).map_err(disk)? {
+            None => return Err(VaultFault::Unknown),
+            Some(mark) if mark != seed.mark() => return Err(VaultFault::OtherWords),
+            Some(_) => {}
         }
         replace(&path, seed.text().as_bytes()).map_err(disk)?;
-        Wrapped::remove(&self.shared.directory).map_err(disk)?;
-        *state = State::Plain;
+        Wrapped::put_aside(&self.shared.directory).map_err(disk)?;
+        Wrapped::nothing().keep(&self.shared.directory).map_err(disk)?;
+        *state = State::Plain { is_chosen: true };
         Ok(())
-    }
-
-    /// Seals what is not.
-    fn seal_all(&self, key: &Key, name_of: &NameOf) -> io::Result<()> {
-        for file in self.secrets()? {
-            let text = Zeroizing::new(fs::read(&file)?);
-            if Sealed::parse(&text).is_none() {
-                let of =
-                    match std::str::from_utf8(&text).ok().filter(|_| name(&file) == SEED).and_then(Seed::from_words) {
-                        Some(seed) => seed.mark(),
-                        None => name_of(&file, &text),
-                    };
-                replace(&file, &sealed::seal(key, &name(&file), &of, &text)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What this key does not open stays as it is.
-    fn unseal_all(&self, key: &Key) -> io::Result<()> {
-        for file in self.secrets()? {
-            let text = fs::read(&file)?;
-            if let Some(plain) = Sealed::parse(&text).and_then(|sealed| sealed.open(key, &name(&file))) {
-                replace(&file, &plain)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The words, those of former states, and credentials that the page wrote.
-    fn secrets(&self) -> io::Result<Vec<PathBuf>> {
-        let mut found = Vec::new();
-        for entry in read_dir(&self.shared.directory)? {
-            let path = entry?.path();
-            let name = name(&path);
-            let file = match name.starts_with("former-") {
-                true => path.join("former").join(SEED),
-                false => path,
-            };
-            let is_secret = name == SEED || is_credential(&name) || name.starts_with("former-");
-            if is_secret && file.is_file() {
-                found.push(file);
-            }
-        }
-        Ok(found)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -334,21 +315,25 @@ impl Vault {
     }
 }
 
-/// The file of a credential that the page was told, in the state directory.
-pub(crate) fn credential_file(directory: &Path, kind: &str, number: u64) -> PathBuf {
-    directory.join(format!("wallet-{kind}-{number}.secret"))
-}
-
-fn is_credential(name: &str) -> bool {
-    name.starts_with("wallet-") && name.ends_with(".secret")
-}
-
-fn name(file: &Path) -> String {
-    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn absent(error: io::Error) -> io::Result<Vec<u8>> {
-    if error.kind() == ErrorKind::NotFound { Ok(Vec::new()) } else { Err(error) }
+/// What the file `data-key` and the keys of the machine come to.
+fn opened(wrapped: Option<Wrapped>, machine: &MachineKeys, is_sealed: bool) -> State {
+    let tier = wrapped.as_ref().map(|wrapped| wrapped.tier);
+    match wrapped {
+        None | Some(Wrapped { tier: Tier::Nothing, .. }) if is_sealed => {
+            State::Closed { tier: None, why: Closed::Damaged }
+        }
+        None => State::Plain { is_chosen: false },
+        Some(Wrapped { tier: Tier::Nothing, .. }) => State::Plain { is_chosen: true },
+        Some(Wrapped { tier: Tier::Passphrase, .. }) => State::Closed { tier, why: Closed::Passphrase },
+        // A credential of systemd's can have been encrypted in another way since, and is the same key.
+        Some(wrapped) => {
+            let mut fits = machine.all().filter_map(|(tier, key)| Some((tier, wrapped.unwrap_with(key)?)));
+            match fits.next() {
+                Some((tier, key)) => State::Open { key, tier },
+                None => State::Closed { tier, why: Closed::Machine },
+            }
+        }
+    }
 }
 
 fn random<const N: usize>() -> io::Result<Zeroizing<[u8; N]>> {
@@ -357,18 +342,9 @@ fn random<const N: usize>() -> io::Result<Zeroizing<[u8; N]>> {
     Ok(bytes)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => sync_folder_of(path),
-    }
-}
-
 const SEED: &str = "seed";
 /// Words, keys and macaroons are far shorter.
 const SECRET_BYTES_MAX: u64 = 1 << 16;
-/// Five words of the usual lists are longer.
-const PASSPHRASE_CHARS_MIN: usize = 15;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! A key of this machine, made by root: one that systemd keeps encrypted with its own key or the TPM (systemd-creds(1)), or
 //! one that the firmware of a Raspberry Pi makes of the key in its chip (`rpi-fw-crypto` of Raspberry Pi's utils).
 
-use std::fs::{DirBuilder, rename};
+use std::fs::{DirBuilder, remove_file, rename};
 use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha256};
@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
 use super::machine::{OTP_KEY, SYSTEMD_KEY, key_text, read_key};
-use super::{Key, Tier, random};
+use super::{Tier, random};
 use crate::disk::{replace, sync_folder_of};
 
 /// Why this machine gives no key.
@@ -53,33 +53,61 @@ pub enum ProvideFault {
     },
 }
 
-/// Makes the key of this tier for the service, to be handed over at its next start. What an earlier key sealed is opened by
-/// the new credential, too: where systemd keeps one already, only the way it is encrypted changes.
+/// Makes the key of this tier, to be handed over at Kilosat's next start. Where systemd keeps one already, only the way it is
+/// encrypted changes, so that what it sealed is opened by the new one, too.
 ///
 /// # Errors
 /// [`ProvideFault`].
 pub fn provide(tier: Tier) -> Result<(), ProvideFault> {
-    if !geteuid().is_root() {
-        return Err(ProvideFault::NotRoot);
-    }
+    require_root()?;
+    make_folder(Path::new(STORE))?;
     match tier {
         Tier::Host => encrypt(tier, "host"),
         // What it needs besides a TPM (its driver, libtss2), systemd says itself.
         Tier::Tpm2 => encrypt(tier, "host+tpm2"),
         Tier::Otp => {
-            derive_otp_key()?;
-            run("systemctl", "systemd", &["enable", "--quiet", OTP_UNIT], b"").map(drop)
+            derive()?;
+            let wanted = Path::new(STORE).join(OTP_KEY);
+            replace(&wanted, OTP_WANTED).map_err(unwritten(&wanted))
         }
         Tier::Nothing | Tier::Passphrase => Err(ProvideFault::NotHere("this is no key of a machine")),
     }
 }
 
+/// Puts what this machine can open where systemd finds it until the machine is switched off, for root alone. What cannot be
+/// opened now is said in the log and is not there then: Kilosat starts all the same and says so, too.
+///
+/// # Errors
+/// [`ProvideFault`]: nothing can be put there.
+pub fn hand_over() -> Result<(), ProvideFault> {
+    require_root()?;
+    make_folder(Path::new(VOLATILE_STORE))?;
+    let (kept, wanted) = (Path::new(STORE).join(SYSTEMD_KEY), Path::new(STORE).join(OTP_KEY));
+    let opened = kept.exists().then(|| (SYSTEMD_KEY, decrypt(&kept)));
+    let derived = wanted.exists().then(|| (OTP_KEY, derive()));
+    for (name, key) in opened.into_iter().chain(derived) {
+        let path = Path::new(VOLATILE_STORE).join(name);
+        match key {
+            Ok(text) => replace(&path, &text).map_err(unwritten(&path))?,
+            Err(fault) => {
+                eprintln!("kilosat: {name}: {fault}");
+                match remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritten(&path)(error)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn require_root() -> Result<(), ProvideFault> {
+    if geteuid().is_root() { Ok(()) } else { Err(ProvideFault::NotRoot) }
+}
+
 /// Bound to the TPM itself and to no state of its registers: an update of the firmware must not lock the owner out.
 fn encrypt(tier: Tier, with: &str) -> Result<(), ProvideFault> {
     let path = Path::new(STORE).join(SYSTEMD_KEY);
-    let name = format!("--name={SYSTEMD_KEY}");
-    let decrypt =
-        |path: &Path| run("systemd-creds", "systemd", &["decrypt", &name, &path.display().to_string(), "-"], b"");
     let key = match path.exists() {
         true => {
             let text = decrypt(&path)?;
@@ -87,30 +115,33 @@ fn encrypt(tier: Tier, with: &str) -> Result<(), ProvideFault> {
             kept.map(|(_, key)| key)
                 .ok_or(ProvideFault::NotHere("the credential that is there is none of Kilosat's"))?
         }
-        false => fresh()?,
+        false => random().map_err(unwritten(&path))?,
     };
-    let text = key_text(tier, &key);
-    let with = format!("--with-key={with}");
-    let encrypted =
-        run("systemd-creds", "systemd", &["encrypt", &name, &with, "--tpm2-pcrs=", "-", "-"], text.as_bytes())?;
-    make_folder(Path::new(STORE))?;
-    let new = path.with_extension("new");
+    let (text, with) = (key_text(tier, &key), format!("--with-key={with}"));
+    let arguments = ["encrypt", CREDENTIAL, with.as_str(), "--tpm2-pcrs=", "-", "-"];
+    let encrypted = run("systemd-creds", "systemd", &arguments, text.as_bytes())?;
+    let new = Path::new(STORE).join(format!("{SYSTEMD_KEY}.new"));
     replace(&new, &encrypted).map_err(unwritten(&new))?;
     // What cannot be read back is not put in the place of what can.
-    if *decrypt(&new)? != *text.as_bytes() {
-        return Err(ProvideFault::NotHere("what systemd encrypted could not be read back"));
+    let done = match decrypt(&new) {
+        Ok(read) if *read == *text.as_bytes() => {
+            rename(&new, &path).and_then(|()| sync_folder_of(&path)).map_err(unwritten(&path))
+        }
+        Ok(_) => Err(ProvideFault::NotHere("what systemd encrypted could not be read back")),
+        Err(fault) => Err(fault),
+    };
+    if done.is_err() {
+        let _ = remove_file(&new);
     }
-    rename(&new, &path).and_then(|()| sync_folder_of(&path)).map_err(unwritten(&path))
+    done
 }
 
-/// Has the firmware of a Raspberry Pi make the key, and puts it where systemd finds it until the machine is switched off.
-///
-/// # Errors
-/// [`ProvideFault`].
-pub fn derive_otp_key() -> Result<(), ProvideFault> {
-    if !geteuid().is_root() {
-        return Err(ProvideFault::NotRoot);
-    }
+fn decrypt(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProvideFault> {
+    run("systemd-creds", "systemd", &["decrypt", CREDENTIAL, &path.display().to_string(), "-"], b"")
+}
+
+/// Has the firmware of a Raspberry Pi make a key of the one in its chip; the text of a credential.
+fn derive() -> Result<Zeroizing<Vec<u8>>, ProvideFault> {
     let label = tempfile::NamedTempFile::new().map_err(unwritten(Path::new("/tmp")))?;
     label.as_file().write_all(OTP_LABEL).map_err(unwritten(label.path()))?;
     let file = label.path().display().to_string();
@@ -121,9 +152,7 @@ pub fn derive_otp_key() -> Result<(), ProvideFault> {
     if key == hmac_without_key() {
         return Err(ProvideFault::NotHere("no key was ever put into the chip of this Raspberry Pi"));
     }
-    make_folder(Path::new(VOLATILE_STORE))?;
-    let path = PathBuf::from(VOLATILE_STORE).join(OTP_KEY);
-    replace(&path, key_text(Tier::Otp, &Zeroizing::new(key)).as_bytes()).map_err(unwritten(&path))
+    Ok(Zeroizing::new(key_text(Tier::Otp, &Zeroizing::new(key)).as_bytes().to_vec()))
 }
 
 /// What the firmware would answer if its key were all zero, as it is before one is set.
@@ -131,10 +160,6 @@ fn hmac_without_key() -> [u8; 32] {
     let mut engine = HmacEngine::<sha256::Hash>::new(&[0; 32]);
     engine.input(OTP_LABEL);
     Hmac::from_engine(engine).to_byte_array()
-}
-
-fn fresh() -> Result<Key, ProvideFault> {
-    random().map_err(unwritten(Path::new("a key")))
 }
 
 /// What the program wrote, with `input` given to it; its errors are what it said.
@@ -171,6 +196,8 @@ fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> ProvideFault + use<> {
 
 const STORE: &str = "/etc/credstore.encrypted";
 const VOLATILE_STORE: &str = "/run/credstore";
-const OTP_UNIT: &str = "kilosat-otp.service";
+/// What stands in the file that says that the firmware is to be asked.
+const OTP_WANTED: &[u8] = b"by the firmware, at every start\n";
+const CREDENTIAL: &str = "--name=kilosat.key";
 const OTP_LABEL: &[u8] = b"kilosat words 1";
 const SAID_CHARS_MAX: usize = 300;

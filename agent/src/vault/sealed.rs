@@ -1,5 +1,5 @@
-//! One secret in a file, sealed with the data key (XChaCha20-Poly1305). The name of the file is bound to it, so that no
-//! file can take the place of another.
+//! One secret in a file, sealed with the data key (XChaCha20-Poly1305). Its name is bound to it, so that no credential can
+//! take the place of another.
 
 use std::io;
 

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use std::fs::{self, read_dir};
 use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;
@@ -112,7 +113,7 @@ fn a_passphrase_seals_words_and_credentials_and_opens_them_after_the_next_start(
 
     let vault = place.start(MachineKeys::default());
     let status = vault.status();
-    assert!(status.waits_for_passphrase && status.tier == Tier::Passphrase, "{status:?}");
+    assert!(status.waits_for_passphrase && status.tier == Some(Tier::Passphrase), "{status:?}");
     assert!(matches!(vault.seed_or_fresh(), Err(KeyError::Closed(Closed::Passphrase))));
     let refused = vault.read(&credential).unwrap_err();
     assert!(matches!(&refused, ReadFault::Closed { of, .. } if of == "lnbits-0a1b2c3d"), "{refused:?}");
@@ -125,7 +126,7 @@ fn a_passphrase_seals_words_and_credentials_and_opens_them_after_the_next_start(
     assert_eq!(vault.unlock(PASSPHRASE, &names()), Err(VaultFault::IsOpen));
 
     vault.protect(&Protection::Nothing, &names()).unwrap();
-    assert!(place.shows(&words) && place.shows("the admin key") && !place.path().join("data-key").exists());
+    assert!(place.shows(&words) && place.shows("the admin key"));
     assert_eq!(place.start(MachineKeys::default()).seed().unwrap().unwrap().words().join(" "), words);
 }
 
@@ -134,7 +135,7 @@ fn a_key_of_the_machine_is_used_from_the_first_start_on_and_words_never_stand_on
     let place = Place::new();
     let host = || machine(&[(SYSTEMD_KEY, Tier::Host, 1)]);
     let vault = place.start(host());
-    assert_eq!((vault.status().tier, vault.status().closed), (Tier::Host, None));
+    assert_eq!((vault.status().tier, vault.status().closed), (Some(Tier::Host), None));
     let words = vault.seed_or_fresh().unwrap().words().join(" ");
     assert!(!place.shows(&words));
     assert_eq!(place.start(host()).seed().unwrap().unwrap().words().join(" "), words);
@@ -158,10 +159,13 @@ fn a_better_key_takes_the_place_of_a_weaker_one_and_none_that_of_a_passphrase() 
         (machine(&[(SYSTEMD_KEY, Tier::Host, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Otp),
         (machine(&[(SYSTEMD_KEY, Tier::Host, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Otp),
         (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Tpm2),
-        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Tpm2),
+        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]), Tier::Tpm2),
+        // The same key, which systemd encrypts in another way since.
+        (machine(&[(SYSTEMD_KEY, Tier::Host, 1)]), Tier::Host),
+        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]), Tier::Tpm2),
     ] {
         let vault = place.start(keys);
-        assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words()), (tier, words.clone()));
+        assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words()), (Some(tier), words.clone()));
     }
     assert_eq!(place.text("seed"), sealed, "only the key was wrapped anew");
     let tpm2 = || machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]);
@@ -169,11 +173,11 @@ fn a_better_key_takes_the_place_of_a_weaker_one_and_none_that_of_a_passphrase() 
     let vault = place.start(tpm2());
     assert!(vault.status().waits_for_passphrase && vault.seed().is_err());
     vault.unlock(PASSPHRASE, &names()).unwrap();
-    assert_eq!(place.start(tpm2()).status().tier, Tier::Passphrase);
-    vault.protect(&Protection::Machine, &names()).unwrap();
+    assert_eq!(place.start(tpm2()).status().tier, Some(Tier::Passphrase));
+    vault.protect(&Protection::Machine(None), &names()).unwrap();
     assert_eq!(place.start(tpm2()).seed().unwrap().unwrap().words(), words);
     let none = Vault::plain(Place::new().path());
-    assert_eq!(none.protect(&Protection::Machine, &names()), Err(VaultFault::NoMachineKey));
+    assert_eq!(none.protect(&Protection::Machine(None), &names()), Err(VaultFault::NoMachineKey));
 }
 
 #[test]
@@ -205,7 +209,7 @@ fn words_from_paper_open_what_no_key_opens_if_they_are_the_same() {
         assert!(vault.status().closed.is_some() && !place.shows(&words));
         vault.recover(&words.to_uppercase()).unwrap();
         assert_eq!(vault.seed().unwrap().unwrap().words().join(" "), words);
-        assert_eq!(place.start(MachineKeys::default()).status(), KeysStatus::default());
+        assert_eq!(place.start(MachineKeys::default()).status().tier, Some(Tier::Nothing));
         // And they can be sealed again.
         vault.protect(&passphrase(PASSPHRASE), &names()).unwrap();
         assert!(!place.shows(&words));
@@ -222,7 +226,8 @@ fn what_a_power_cut_left_unsealed_is_sealed_once_it_can_be() {
     let plain = Vault::plain(place.path());
     plain.keep_seed(&former, &before).unwrap();
     plain.keep_seed(place.path(), &now).unwrap();
-    Wrapped::by(PASSPHRASE, &key(3)).unwrap().keep(place.path()).unwrap();
+    let stretched = Stretched::of(&Passphrase::new(PASSPHRASE)).unwrap();
+    Wrapped::by(&stretched, &key(3)).unwrap().keep(place.path()).unwrap();
     let vault = place.start(MachineKeys::default());
     assert_eq!(vault.recover(&before.words().join(" ")), Err(VaultFault::OtherWords));
     vault.unlock(PASSPHRASE, &names()).unwrap();
@@ -230,6 +235,95 @@ fn what_a_power_cut_left_unsealed_is_sealed_once_it_can_be() {
     assert_eq!(vault.seed().unwrap().unwrap().words(), now.words());
     vault.protect(&Protection::Nothing, &names()).unwrap();
     assert!(fs::read_to_string(former.join("seed")).unwrap().starts_with(before.words()[0]));
+}
+
+#[test]
+fn sealed_words_without_what_opens_them_are_told_and_no_new_key_takes_its_place() {
+    let place = Place::new();
+    let keys = || machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]);
+    let words = place.start(keys()).seed_or_fresh().unwrap().words().join(" ");
+    let (sealed, data_key) = (place.text("seed"), place.text("data-key"));
+    for left in ["", "{", &data_key.replace("\"version\":1", "\"version\":2")] {
+        match left {
+            "" => fs::remove_file(place.path().join("data-key")).unwrap(),
+            left => replace(&place.path().join("data-key"), left.as_bytes()).unwrap(),
+        }
+        let vault = place.start(keys());
+        let newer = left.contains("\"version\":2");
+        assert_eq!(vault.closed(), Some(if newer { Closed::Unreadable } else { Closed::Damaged }), "{left}");
+        assert_eq!((vault.status().tier, place.text("seed")), (None, sealed.clone()));
+        assert_eq!(vault.recover(&words), if newer { Err(VaultFault::Closed(Closed::Unreadable)) } else { Ok(()) });
+        replace(&place.path().join("seed"), sealed.as_bytes()).unwrap();
+        replace(&place.path().join("data-key"), data_key.as_bytes()).unwrap();
+    }
+    // What opened them before is only put aside.
+    fs::remove_file(place.path().join("seed")).unwrap();
+    assert_eq!(place.start(MachineKeys::default()).recover(&words), Err(VaultFault::Unknown));
+    replace(&place.path().join("seed"), sealed.as_bytes()).unwrap();
+    place.start(MachineKeys::default()).recover(&words).unwrap();
+    let aside = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("data-key.former-");
+    let aside: Vec<_> = read_dir(place.path()).unwrap().map(|entry| entry.unwrap()).filter(aside).collect();
+    assert!(aside.iter().any(|entry| fs::read_to_string(entry.path()).unwrap() == data_key));
+}
+
+#[test]
+fn who_wanted_nothing_sealed_is_taken_at_his_word() {
+    let place = Place::new();
+    let keys = || machine(&[(SYSTEMD_KEY, Tier::Host, 1)]);
+    let words = place.start(keys()).seed_or_fresh().unwrap().words().join(" ");
+    place.start(keys()).protect(&Protection::Nothing, &names()).unwrap();
+    let vault = place.start(keys());
+    assert_eq!((vault.status().tier, vault.status().offered), (Some(Tier::Nothing), Some(Tier::Host)));
+    assert!(place.shows(&words));
+    vault.protect(&Protection::Machine(Some(Tier::Host)), &names()).unwrap();
+    assert!(!place.shows(&words));
+    let other = vault.protect(&Protection::Machine(Some(Tier::Tpm2)), &names());
+    assert_eq!(other, Err(VaultFault::NoMachineKey));
+}
+
+#[test]
+fn one_passphrase_is_the_same_from_every_keyboard_and_space_is_no_letter() {
+    let place = Place::new();
+    let vault = place.start(MachineKeys::default());
+    vault.seed_or_fresh().unwrap();
+    for short in ["               ", "a             b", "fourteen chars"] {
+        assert_eq!(vault.protect(&passphrase(short), &names()), Err(VaultFault::Weak), "{short}");
+    }
+    vault.protect(&passphrase("vier m\u{fc}de K\u{fc}he mehr"), &names()).unwrap();
+    place.start(MachineKeys::default()).unlock(" vier mu\u{308}de\tKu\u{308}he mehr", &names()).unwrap();
+}
+
+/// What waits for the next start, and what was replaced before, are sealed and opened along.
+#[test]
+fn words_that_wait_are_kept_as_the_others_are() {
+    let place = Place::new();
+    let waiting = place.path().join("next");
+    fs::create_dir(&waiting).unwrap();
+    let vault = place.start(MachineKeys::default());
+    let next = Seed::fresh(WordCount::Twelve).unwrap();
+    vault.keep_seed(&waiting, &next).unwrap();
+    vault.protect(&passphrase(PASSPHRASE), &names()).unwrap();
+    assert!(!place.shows(&next.words().join(" ")));
+    vault.protect(&Protection::Nothing, &names()).unwrap();
+    assert!(fs::read_to_string(waiting.join("seed")).unwrap().starts_with(&next.words().join(" ")));
+}
+
+#[test]
+fn a_disk_that_takes_only_half_of_it_is_told_and_the_rest_follows() {
+    let place = Place::new();
+    let vault = place.start(MachineKeys::default());
+    let words = vault.seed_or_fresh().unwrap().words();
+    // Nothing can be renamed onto this.
+    fs::create_dir(place.path().join("seed.new")).unwrap();
+    let half = vault.protect(&passphrase(PASSPHRASE), &names());
+    assert!(matches!(half, Err(VaultFault::Half(_))), "{half:?}");
+    assert_eq!(vault.status().tier, Some(Tier::Passphrase));
+    fs::remove_dir(place.path().join("seed.new")).unwrap();
+    let vault = place.start(MachineKeys::default());
+    assert!(vault.seed().is_err(), "the passphrase counts");
+    vault.unlock(PASSPHRASE, &names()).unwrap();
+    assert_eq!(vault.seed().unwrap().unwrap().words(), words);
+    assert!(!place.shows(&words.join(" ")));
 }
 
 #[test]

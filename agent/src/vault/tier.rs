@@ -38,8 +38,8 @@ impl Tier {
 pub enum Protection {
     /// As they are.
     Nothing,
-    /// Sealed with the strongest key that this machine gave.
-    Machine,
+    /// Sealed with this key of the machine, or with the strongest that it gave.
+    Machine(Option<Tier>),
     /// Sealed with this passphrase.
     Passphrase(Zeroizing<String>),
 }
@@ -47,22 +47,32 @@ pub enum Protection {
 /// How the words are kept, as the owner sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeysStatus {
-    /// By what.
-    pub tier: Tier,
+    /// By what; absent where that cannot be read.
+    pub tier: Option<Tier>,
     /// Why they cannot be opened now, if they cannot.
     pub closed: Option<String>,
     /// Whether entering the passphrase opens them.
     pub waits_for_passphrase: bool,
+    /// Whether the wallet that pays waits for that.
+    #[serde(default)]
+    pub stops_payments: bool,
     /// The strongest key that this machine gave, if it gave one.
     pub offered: Option<Tier>,
 }
 
 impl KeysStatus {
+    /// Behind "the words are".
+    pub fn tier_as_text(&self) -> &'static str {
+        self.tier.map_or("kept in a way that cannot be read", Tier::as_text)
+    }
+
     /// What `kilosat keys` prints.
     pub fn as_text(&self) -> String {
-        let mut lines = vec![format!("The words are {}.", self.tier.as_text())];
-        lines.extend(self.closed.as_ref().map(|why| format!("NOTHING IS PAID: {why}")));
-        if let Some(offered) = self.offered.filter(|offered| *offered > self.tier) {
+        let mut lines: Vec<_> =
+            self.tier.map(|tier| format!("The words are {}.", tier.as_text())).into_iter().collect();
+        let mark = if self.stops_payments { "NOTHING IS PAID" } else { "CLOSED" };
+        lines.extend(self.closed.as_ref().map(|why| format!("{mark}: {why}")));
+        if let Some(offered) = self.offered.filter(|offered| self.tier.is_some_and(|tier| *offered > tier)) {
             lines.push(format!("They could be {}: kilosat keys protect", offered.as_text()));
         }
         lines.join("\n")

@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn why_the_words_stay_as_they_are_is_said_in_german() {
-        for why in [Closed::Passphrase, Closed::Machine, Closed::Damaged] {
+        for why in [Closed::Passphrase, Closed::Machine, Closed::Damaged, Closed::Unreadable] {
             german(&why.to_string());
             german(&VaultFault::Closed(why).to_string());
         }
@@ -271,6 +271,12 @@ mod tests {
             VaultFault::Weak,
             VaultFault::WrongPassphrase,
             VaultFault::IsOpen,
+            VaultFault::NotOnPaper,
+            VaultFault::StartsAnew,
+            VaultFault::Half("no space left".to_owned()),
+            VaultFault::Unknown,
+            VaultFault::NoKey("no memory".to_owned()),
+            VaultFault::Disk("no space left".to_owned()),
             VaultFault::NoMachineKey,
             VaultFault::NoWords,
             VaultFault::OtherWords,

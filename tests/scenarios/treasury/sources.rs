@@ -1,4 +1,4 @@
-//! The same blocks from three kinds of sources: whichever is asked, the wallet and its ledger are the same.
+//! The same blocks from four kinds of sources: whichever is asked, the wallet and its ledger are the same.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ fn story(history: &[TxView]) -> Vec<Told> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_source_tells_the_same_balance_and_the_same_history() {
-    let (mirror, folders) = (Mirror::start().await, [(); 3].map(|()| tempfile::tempdir().unwrap()));
+    let (mirror, folders) = (Mirror::start().await, [(); 4].map(|()| tempfile::tempdir().unwrap()));
     let port = mirror.core.bitcoind.address().rsplit_once(':').unwrap().1.to_owned();
     let sources = [
         vec![format!("source = \"esplora\"\nurl = {:?}", mirror.esplora)],
@@ -110,8 +110,9 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
             "source = \"esplora\"\nurl = \"http://127.0.0.1:9\"".to_owned(),
             format!("source = \"electrum\"\nurl = {:?}", mirror.electrumx.url()),
         ],
+        vec![format!("source = \"filters\"\npeers = {:?}", mirror.core.bitcoind.peer_address())],
     ];
-    let names = ["esplora", "bitcoind", "electrum"];
+    let names = ["esplora", "bitcoind", "electrum", "filters"];
     let mut savers: Vec<_> =
         sources.iter().zip(&folders).map(|(sources, folder)| saver(&mirror, folder.path(), sources)).collect();
     let shown = savers[0].address().await;
@@ -125,7 +126,7 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
     mirror.mine(120, &burn_address()).await;
 
     let burn = burn_address().to_string();
-    for round in 0..6 {
+    for round in 0..7 {
         let mut told: Option<(u64, Vec<Told>)> = None;
         for (saver, name) in savers.iter_mut().zip(names) {
             // ElectrumX asks Bitcoin Core for news every few seconds.
@@ -139,7 +140,7 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
         }
         match round {
             // Each source hands out a transaction, too.
-            0..3 => {
+            0..4 => {
                 let draft = savers[round].draft(&burn, Sum::Sat(100_000), 2).await.unwrap();
                 let txid = savers[round].send(&draft, None).await.unwrap().to_string();
                 if round > 0 {
@@ -148,7 +149,7 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
                 mirror.mine(1, &burn_address()).await;
             }
             // Twice, and what they then tell is compared in the last round.
-            3..5 => mirror.reorganise(6).await,
+            4..6 => mirror.reorganise(6).await,
             _ => {}
         }
     }

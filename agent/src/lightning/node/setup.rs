@@ -36,6 +36,9 @@ pub(crate) fn set_chain_source(builder: &mut Builder, chain: &ChainSource) -> Re
             };
             builder.set_chain_source_bitcoind_rpc(host.clone(), *port, user.to_owned(), password.to_owned());
         }
+        ChainSource::Filters(_) => {
+            return Err(NodeFault::Configuration("the built-in node cannot ask by filters".to_owned()));
+        }
     }
     Ok(())
 }

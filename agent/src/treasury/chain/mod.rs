@@ -3,13 +3,14 @@
 mod bitcoind;
 mod electrum;
 mod esplora;
+mod filters;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bdk_wallet::Update;
 use bdk_wallet::chain::BlockId;
-use bitcoin::{Block, Transaction, Txid};
+use bitcoin::{Block, Network, Transaction, Txid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 use self::bitcoind::BitcoindClient;
 use self::electrum::ElectrumClient;
 use self::esplora::EsploraClient;
+use self::filters::FilterClient;
 use super::purse::Question;
 use crate::config::ChainSource;
 
@@ -32,6 +34,7 @@ enum Client {
     Esplora(EsploraClient),
     Electrum(ElectrumClient),
     Bitcoind(BitcoindClient),
+    Filters(FilterClient),
 }
 
 /// What a source tells while it is asked. It comes in the order in which it is to be taken.
@@ -127,7 +130,7 @@ pub(super) struct Manner {
 
 impl Source {
     /// Opens no connection.
-    pub(super) fn of(source: &ChainSource, first_connect_wait_s: u8) -> Result<Source, ChainFault> {
+    pub(super) fn of(source: &ChainSource, network: Network, first_connect_wait_s: u8) -> Result<Source, ChainFault> {
         let (name, client) = match source {
             ChainSource::Esplora(url) => (url.clone(), Client::Esplora(EsploraClient::of(url)?)),
             ChainSource::Electrum(url) => {
@@ -135,6 +138,10 @@ impl Source {
             }
             ChainSource::Bitcoind { host, port, cookie_file } => {
                 (format!("bitcoind at {host}:{port}"), Client::Bitcoind(BitcoindClient::of(host, *port, cookie_file)))
+            }
+            ChainSource::Filters(peers) => {
+                let name = if peers.is_empty() { "the bitcoin network".to_owned() } else { peers.join(", ") };
+                (name, Client::Filters(FilterClient::of(peers, network)))
             }
         };
         Ok(Source { name, client })
@@ -152,6 +159,7 @@ impl Source {
             Client::Electrum(client) => in_time(client.ask(question, manner, news)).await,
             // It reads block after block, which may take days.
             Client::Bitcoind(client) => client.ask(question, manner, news).await,
+            Client::Filters(client) => client.ask(question, manner, news).await,
         };
         answer.map_err(|why| self.silent(why))
     }
@@ -162,6 +170,7 @@ impl Source {
             Client::Esplora(client) => client.broadcast(tx).await,
             Client::Electrum(client) => client.broadcast(tx).await,
             Client::Bitcoind(client) => client.broadcast(tx).await,
+            Client::Filters(client) => client.broadcast(tx).await,
         };
         match sent {
             Ok(()) => Ok(()),

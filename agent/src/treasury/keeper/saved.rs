@@ -98,7 +98,8 @@ pub(super) fn parts(
     network: Network,
     kept: &Kept,
 ) -> Result<(Vec<Source>, Purse, Option<ChangeSet>), TreasuryFault> {
-    let sources = config.chains.iter().map(|chain| Source::of(chain, CONNECT_WAIT_S)).collect::<Result<_, _>>()?;
+    let sources =
+        config.chains.iter().map(|chain| Source::of(chain, network, CONNECT_WAIT_S)).collect::<Result<_, _>>()?;
     let saved = merged(&kept.changes)?;
     let purse = Purse::open(keys.clone(), network, saved.clone())?;
     Ok((sources, purse, saved))

@@ -122,7 +122,7 @@ pub(in super::super) async fn html(
 ) -> Answer {
     let Some(treasury) = &source.treasury else {
         // There are some, whose keys cannot be opened now.
-        if source.config().treasury.is_some() && source.vault.status().closed.is_some() {
+        if source.config().treasury.is_some() && source.vault.closed().is_some() {
             return Ok(Redirect::to("/wallet/protection").into_response());
         }
         return closed(&source, t, Vec::new()).await;

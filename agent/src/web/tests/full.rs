@@ -62,7 +62,7 @@ pub(super) fn full() -> Status {
             fault: Some(format!("the folder is not there. {HOSTILE}")),
         }),
         wallet_fault: Some("LND cannot be reached.".to_owned()),
-        keys: KeysStatus { tier: Tier::Host, closed: None, waits_for_passphrase: false, offered: Some(Tier::Tpm2) },
+        keys: KeysStatus { tier: Some(Tier::Host), offered: Some(Tier::Tpm2), ..KeysStatus::default() },
         treasury: Some(savings()),
         wallet_age_ms: Some(37_000),
         lightning: Balance {

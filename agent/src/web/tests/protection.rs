@@ -53,11 +53,13 @@ async fn the_owner_seals_the_words_with_a_passphrase_and_lets_them_be_as_they_ar
     let both = |first: &str, second: &str, password: &str| {
         format!("with=passphrase&passphrase={}&again={}&{password}", encoded(first), encoded(second))
     };
+    let unwritten = served.send("/wallet/protection", &both(PASSPHRASE, PASSPHRASE, &password)).await;
+    assert!(unwritten.0 == 422 && unwritten.1.contains("Write the words down first"), "{}", unwritten.1);
+    crate::disk::replace(&seed.with_file_name("words-checked"), b"").unwrap();
     for (form, status, says) in [
         (both(PASSPHRASE, PASSPHRASE, "password=wrong"), 403, "This is not the password. Nothing was changed."),
         (both(PASSPHRASE, "five quiet horses", &password), 422, "The two passphrases are not the same."),
         (both("short", "short", &password), 422, "The passphrase is too short"),
-        (format!("with=machine&{password}"), 422, "This machine has given Kilosat no such key"),
         (format!("with=magic&{password}"), 404, "There is no such way"),
     ] {
         let (got, answer) = served.send("/wallet/protection", &form).await;
@@ -73,7 +75,10 @@ async fn the_owner_seals_the_words_with_a_passphrase_and_lets_them_be_as_they_ar
     let shown = served.send("/wallet/words", &password).await.1;
     assert!(words.split(' ').all(|word| shown.contains(word)));
     assert_eq!(served.send("/wallet/protection", &format!("with=nothing&{password}")).await.0, 303);
-    assert_eq!((vault.status().tier, std::fs::read_to_string(&seed).unwrap().trim()), (Tier::Nothing, words.as_str()));
+    assert_eq!(
+        (vault.status().tier, std::fs::read_to_string(&seed).unwrap().trim()),
+        (Some(Tier::Nothing), words.as_str())
+    );
     let journal = format!("{:?}", engine.journal_after(0, 100).await.unwrap());
     assert!(journal.contains("the words are sealed with your passphrase from now on, as was said on the page"));
     assert!(!journal.contains(PASSPHRASE));
@@ -92,8 +97,13 @@ async fn after_a_start_the_first_page_says_what_is_waited_for_and_the_passphrase
     assert!(home.contains("Kilosat waits for your passphrase."), "{home}");
     let said = text_of(body(&served.get("/wallet/protection").await.1));
     assert!(said.contains("Enter your passphrase") && said.contains("Passphrase or machine lost?"), "{said}");
-    let shown = served.send("/wallet/words", &format!("password={}", encoded(PASSWORD))).await;
-    assert!(shown.0 == 500 && shown.1.contains("nobody has entered since Kilosat started"), "{}", shown.1);
+    for (status, answer) in [
+        served.get("/wallet/words").await,
+        served.send("/wallet/words", &format!("password={}", encoded(PASSWORD))).await,
+        served.send("/wallet/words/new", &format!("count=12&password={}", encoded(PASSWORD))).await,
+    ] {
+        assert!(status == 303 && answer.contains("location: /wallet/protection"), "{status} {answer}");
+    }
     let (status, answer) = served.send("/wallet/protection/open", "passphrase=five+quiet+horses+eat+grass").await;
     assert!(status == 422 && answer.contains("This is not the passphrase."), "{answer}");
     assert!(!settings.waits_for_new_start() && vault.seed().is_err());
@@ -121,7 +131,7 @@ async fn words_from_paper_help_whoever_has_lost_the_passphrase() {
     let form = format!("words={}&password={}", encoded(&words), encoded(PASSWORD));
     assert_eq!(served.send("/wallet/protection/words", &form).await.0, 303);
     assert!(settings.waits_for_new_start());
-    assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words().join(" ")), (Tier::Nothing, words));
+    assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words().join(" ")), (Some(Tier::Nothing), words));
 }
 
 /// A backup is for the same words, whether they are open or not.

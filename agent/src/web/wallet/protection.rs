@@ -30,22 +30,28 @@ impl ProtectionPage {
     /// By what, by its name in the catalogue.
     fn tier(&self, what: &str) -> String {
         let tier = match self.keys.tier {
-            Tier::Nothing => "nothing",
-            Tier::Host => "host",
-            Tier::Otp => "otp",
-            Tier::Tpm2 => "tpm2",
-            Tier::Passphrase => "passphrase",
+            None => "unknown",
+            Some(Tier::Nothing) => "nothing",
+            Some(Tier::Host) => "host",
+            Some(Tier::Otp) => "otp",
+            Some(Tier::Tpm2) => "tpm2",
+            Some(Tier::Passphrase) => "passphrase",
         };
         self.t.say(&format!("{what}-{tier}"))
     }
 
     fn is_sealed(&self) -> bool {
-        self.keys.tier != Tier::Nothing
+        self.keys.tier != Some(Tier::Nothing)
     }
 
     /// Whether this machine has given a key, which is not in use.
     fn has_machine_key(&self) -> bool {
-        self.keys.offered.is_some_and(|offered| offered != self.keys.tier)
+        self.keys.offered.is_some() && self.keys.offered != self.keys.tier
+    }
+
+    /// Whether this machine may have a better key than it gave.
+    fn may_have_better(&self) -> bool {
+        self.keys.offered.is_none_or(|offered| offered == Tier::Host)
     }
 }
 
@@ -110,7 +116,7 @@ pub(in super::super) async fn protect(
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
         "passphrase" => Protection::Passphrase(Zeroizing::new(form.passphrase)),
-        "machine" => Protection::Machine,
+        "machine" => Protection::Machine(None),
         "nothing" => Protection::Nothing,
         _ => return Err(Refused::missing(t, "protection-unknown", "/wallet/protection")),
     };

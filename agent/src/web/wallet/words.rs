@@ -69,6 +69,9 @@ pub(in super::super) async fn form(State(source): State<StatusSource>, t: Words)
 }
 
 async fn shown(source: &StatusSource, t: Words, words: Vec<&'static str>, fault: Option<String>) -> Answer {
+    if source.vault.closed().is_some() {
+        return Ok(Redirect::to("/wallet/protection").into_response());
+    }
     let frame = Frame::of(source, t, "wallet").await?;
     let pays_elsewhere = source.config().wallet.is_some();
     let [first, second, third] = three_of(words.len());
@@ -99,6 +102,9 @@ pub(in super::super) async fn make_new(
 }
 
 async fn replace(source: &StatusSource, peer: &Peer, t: Words, password: &str, wanted: WantedWords) -> Answer {
+    if source.vault.closed().is_some() {
+        return shown(source, t, Vec::new(), None).await;
+    }
     if let Some((status, denied)) = confirmed(&source.access, peer.address, password).await {
         return Ok((status, shown(source, t, Vec::new(), Some(denied)).await?).into_response());
     }
@@ -121,6 +127,9 @@ pub(in super::super) async fn show(
 ) -> Answer {
     if let Some((status, denied)) = confirmed(&source.access, peer.address, &form.password).await {
         return Ok((status, shown(&source, t, Vec::new(), Some(denied)).await?).into_response());
+    }
+    if source.vault.closed().is_some() {
+        return shown(&source, t, Vec::new(), None).await;
     }
     let words = words(&source, t)?;
     audit(&source, format!("the wallet's words were shown on the page, from {}", peer.address.ip())).await;

@@ -1,0 +1,110 @@
+//! How a question gets on: filter by filter, and what the wallet is told meanwhile.
+
+use bdk_wallet::chain::indexer::keychain_txout::{ChangeSet, KeychainTxOutIndex};
+use bdk_wallet::chain::{BlockId, CheckPoint, Indexer as _};
+use bdk_wallet::{KeychainKind, Update};
+use bip157::{IndexedFilter, Requester};
+use bitcoin::ScriptBuf;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::super::News;
+use super::{ANSWER_WAIT, BLOCK_WAIT, End};
+
+/// The addresses of a wallet.
+pub(super) type Index = KeychainTxOutIndex<KeychainKind>;
+
+/// How far a question is.
+pub(super) struct Scan<'question> {
+    news: &'question mpsc::Sender<News>,
+    index: Index,
+    gap: u32,
+    scripts: Vec<ScriptBuf>,
+    /// The newest block that the wallet was told of.
+    pub(super) last: BlockId,
+    pub(super) tip: u32,
+    /// Whether the wallet has been told where the chain went another way than it knew.
+    is_led_back: bool,
+}
+
+impl<'question> Scan<'question> {
+    pub(super) fn begin(news: &'question mpsc::Sender<News>, index: Index, gap: usize, base: BlockId) -> Self {
+        let gap = u32::try_from(gap).unwrap_or(u32::MAX);
+        let mut scan = Scan { news, index, gap, scripts: Vec::new(), last: base, tip: base.height, is_led_back: false };
+        scan.watch();
+        scan
+    }
+
+    /// All addresses that were used or shown, and so many after them.
+    fn watch(&mut self) {
+        for keychain in [KeychainKind::External, KeychainKind::Internal] {
+            let newest = self.index.last_revealed_index(keychain).map_or(0, |index| index.saturating_add(1));
+            // What changes by that is asked for below.
+            let _ = self.index.lookahead_to_target(keychain, newest.saturating_add(self.gap));
+        }
+        self.scripts = self.index.inner().all_spks().values().cloned().collect();
+    }
+
+    /// Where the chain went another way than the wallet knew, it is told the lowest of these blocks: what it knew above that
+    /// counts no more.
+    pub(super) async fn lead_back(&mut self, known: &CheckPoint, requester: &Requester) -> Result<(), End> {
+        if std::mem::replace(&mut self.is_led_back, true) {
+            return Ok(());
+        }
+        let base = self.last;
+        if known.get(base.height).is_none() {
+            // It begins at a block that every wallet may begin at.
+            let genesis = known.iter().last().map(|checkpoint| checkpoint.block_id());
+            self.tell(genesis.into_iter().chain([base])).await?;
+        }
+        let mut other = None;
+        for known in known.iter().take_while(|known| known.height() > base.height) {
+            let header = timeout(ANSWER_WAIT, requester.get_header(known.height())).await;
+            match header {
+                Ok(Ok(Some(header))) if header.block_hash() == known.hash() => break,
+                Ok(Ok(Some(header))) => other = Some(BlockId { height: known.height(), hash: header.block_hash() }),
+                // A shorter chain is no better one, whoever shows it.
+                Ok(Ok(None)) => {
+                    return Err(End::Silent("it knows fewer blocks than this wallet; it is asked again".to_owned()));
+                }
+                _ => return Err(End::Silent("it stopped".to_owned())),
+            }
+        }
+        match other {
+            Some(other) => self.tell([base, other]).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn look_into(&mut self, filter: IndexedFilter, requester: &Requester) -> Result<(), End> {
+        let (height, hash) = (filter.height(), filter.block_hash());
+        self.tip = self.tip.max(height);
+        if filter.contains_any(self.scripts.iter()) {
+            let fetched = timeout(BLOCK_WAIT, requester.get_block(hash)).await;
+            let Ok(Ok(fetched)) = fetched else {
+                return Err(End::Silent(format!("block {height} could not be fetched")));
+            };
+            let mut is_news = false;
+            for tx in &fetched.block.txdata {
+                is_news |= self.index.index_tx(tx) != ChangeSet::default();
+            }
+            if is_news {
+                self.watch();
+            }
+            self.send(News::Block { block: Box::new(fetched.block), height, after: self.last }).await?;
+            self.last = BlockId { height, hash };
+        }
+        self.send(News::Progress(height, self.tip)).await
+    }
+
+    /// Blocks of the best chain, oldest first, the first of them known to the wallet.
+    pub(super) async fn tell(&self, blocks: impl IntoIterator<Item = BlockId>) -> Result<(), End> {
+        let chain = CheckPoint::from_block_ids(blocks).ok();
+        self.send(News::Update(Box::new(Update { chain, ..Update::default() }))).await
+    }
+
+    async fn send(&self, item: News) -> Result<(), End> {
+        // Nobody listening means that this is not wanted any more.
+        self.news.send(item).await.map_err(|_| End::Silent("nobody listens".to_owned()))
+    }
+}
