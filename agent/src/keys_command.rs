@@ -121,7 +121,7 @@ async fn use_machine(socket: &Path, tier: Tier) -> Result<String, KeysCommandErr
             Some(Tier::Passphrase) => Some(read_hidden("Your passphrase, with which the words are sealed now: ")?),
             _ => None,
         };
-        provide(tier)?;
+        provide(tier, keys.tier != Some(Tier::Nothing))?;
         restart()?;
         if let Some(passphrase) = passphrase {
             ask_keys(socket, KeysQuestion::Open { passphrase }).await?;
@@ -130,12 +130,21 @@ async fn use_machine(socket: &Path, tier: Tier) -> Result<String, KeysCommandErr
     let mut tries = 0;
     loop {
         match ask_keys(socket, KeysQuestion::UseMachine { tier: Some(tier) }).await {
-            Err(ControlError::Refused(why)) if why == VaultFault::StartsAnew.to_string() && tries < TRIES_MAX => {
+            Err(fault) if is_starting(&fault) && tries < TRIES_MAX => {
                 tries += 1;
                 tokio::time::sleep(PAUSE).await;
             }
             done => return Ok(done?),
         }
+    }
+}
+
+/// Whether Kilosat is starting, or starting anew; what was asked for can be asked for again.
+fn is_starting(fault: &ControlError) -> bool {
+    match fault {
+        ControlError::Refused(why) => *why == VaultFault::StartsAnew.to_string(),
+        ControlError::NotRunning { .. } | ControlError::NoAnswer | ControlError::Ended => true,
+        ControlError::PaidOrNot | ControlError::Unreadable => false,
     }
 }
 

@@ -36,8 +36,7 @@ pub(super) fn read_chain(section: &Section<'_>, network: Network, of: Of) -> Opt
     })?;
     let chain = match source.as_str() {
         "esplora" => section.parsed("url", url, read_esplora),
-        "filters" if network == Network::Regtest => section.parsed("peers", IsWrong("127.0.0.1:18444"), read_peers),
-        "filters" => section.parsed("peers", Means(""), read_peers),
+        "filters" => section.parsed("peers", IsWrong("192.168.1.60:8333"), read_peers),
         "electrum" => section.parsed("url", IsWrong("ssl://electrum.example:50002"), read_electrum),
         _ => {
             let host = section.parsed("host", Means("127.0.0.1"), read_host);
@@ -76,7 +75,7 @@ pub(super) fn is_plain(url: &Url) -> bool {
     url.has_host() && url.username().is_empty() && url.password().is_none()
 }
 
-/// Hosts with their ports, with spaces between them; none: whichever are found.
+/// Hosts with their ports, with spaces between them.
 fn read_peers(text: &str) -> Result<ChainSource, String> {
     let is_peer = |peer: &str| {
         let (host, port) = peer.rsplit_once(':').unwrap_or_default();
@@ -84,6 +83,7 @@ fn read_peers(text: &str) -> Result<ChainSource, String> {
         port.parse::<u16>().is_ok_and(|port| port > 0) && read_host(host).is_ok()
     };
     match text.split_whitespace().find(|peer| !is_peer(peer)) {
+        None if text.trim().is_empty() => Err("name at least one node, as host:port".to_owned()),
         None => Ok(ChainSource::Filters(text.split_whitespace().map(str::to_owned).collect())),
         Some(wrong) => Err(format!(
             "{wrong:?} is not a node of the bitcoin network; write host:port such as \"192.168.1.60:8333\", several with \

@@ -187,8 +187,7 @@ pub enum ChainSource {
         /// A file that holds `user:password`, such as Bitcoin Core's `.cookie`.
         cookie_file: PathBuf,
     },
-    /// Nodes of the bitcoin network, which serve compact block filters (BIP 157): these, as `host:port`, or whichever are
-    /// found. For savings only.
+    /// The owner's own nodes, as `host:port`, which serve compact block filters (BIP 157). For savings only.
     Filters(Vec<String>),
 }
 

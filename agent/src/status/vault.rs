@@ -3,6 +3,7 @@
 use super::StatusSource;
 use crate::agent::{WORDS_CHECKED, name_of};
 use crate::engine::Event;
+use crate::lightning::LightningService;
 use crate::vault::{Protection, Vault, VaultFault};
 
 impl StatusSource {
@@ -11,15 +12,13 @@ impl StatusSource {
     /// # Errors
     /// [`VaultFault`].
     pub async fn open_words(&self, passphrase: String, by: &str) -> Result<(), VaultFault> {
-        let name_of = name_of(&self.config());
-        let opened = self.with_vault(move |vault| vault.unlock(&passphrase, &name_of)).await;
-        if opened == Err(VaultFault::WrongPassphrase) {
-            self.note(format!("a wrong passphrase was entered {by}")).await;
-        }
-        opened?;
-        self.note(format!("the words were opened with the passphrase {by}")).await;
-        self.settings.ask_for_new_start_as_it_is();
-        Ok(())
+        let (name_of, by) = (name_of(&self.config()), by.to_owned());
+        let told = move |done: &Result<(), VaultFault>| match done {
+            Ok(()) => Some(format!("the words were opened with the passphrase {by}")),
+            Err(VaultFault::WrongPassphrase) => Some(format!("a wrong passphrase was entered {by}")),
+            Err(_) => None,
+        };
+        self.with_vault(move |vault| vault.unlock(&passphrase, &name_of), told, true).await
     }
 
     /// Keeps the words and the credentials in another way from now on.
@@ -27,18 +26,18 @@ impl StatusSource {
     /// # Errors
     /// [`VaultFault`].
     pub async fn protect(&self, with: Protection, by: &str) -> Result<(), VaultFault> {
-        let config = self.config();
+        let (config, by, vault) = (self.config(), by.to_owned(), self.vault.clone());
         let is_sealing = !matches!(with, Protection::Nothing);
         if is_sealing && !config.state_directory.join(WORDS_CHECKED).exists() {
             return Err(VaultFault::NotOnPaper);
         }
         let name_of = name_of(&config);
-        let done = self.with_vault(move |vault| vault.protect(&with, &name_of)).await;
-        if matches!(done, Ok(()) | Err(VaultFault::Half(_))) {
-            let how = self.vault.status().tier_as_text();
-            self.note(format!("the words are {how} from now on, as was said {by}")).await;
-        }
-        done
+        let told = move |done: &Result<(), VaultFault>| {
+            let how = vault.status().tier_as_text();
+            matches!(done, Ok(()) | Err(VaultFault::Half(_)))
+                .then(|| format!("the words are {how} from now on, as was said {by}"))
+        };
+        self.with_vault(move |vault| vault.protect(&with, &name_of), told, false).await
     }
 
     /// Puts the words from paper in the place of those that cannot be opened; Kilosat starts anew with them.
@@ -46,32 +45,41 @@ impl StatusSource {
     /// # Errors
     /// [`VaultFault`].
     pub async fn recover_words(&self, words: String, by: &str) -> Result<(), VaultFault> {
-        self.with_vault(move |vault| vault.recover(&words)).await?;
-        self.note(format!("the words were entered from paper {by}")).await;
-        self.settings.ask_for_new_start_as_it_is();
-        Ok(())
+        let told = format!("the words were entered from paper {by}");
+        let told = move |done: &Result<(), VaultFault>| done.is_ok().then_some(told);
+        self.with_vault(move |vault| vault.recover(&words), told, true).await
     }
 
-    /// A passphrase takes most of a second, and what was begun is not left half done.
+    /// A passphrase takes most of a second, and what was begun is done to its end, whoever has gone away meanwhile.
     async fn with_vault(
         &self,
         work: impl FnOnce(&Vault) -> Result<(), VaultFault> + Send + 'static,
+        told: impl FnOnce(&Result<(), VaultFault>) -> Option<String> + Send + 'static,
+        starts_anew: bool,
     ) -> Result<(), VaultFault> {
-        let (vault, settings) = (self.vault.clone(), self.settings.clone());
+        let source = self.clone();
         let done = tokio::spawn(async move {
             // No new start comes in between, and what waits for one is not touched.
-            let _turn = settings.turn().await;
-            if settings.waits_for_new_start() {
-                return Ok(Err(VaultFault::StartsAnew));
+            let _turn = source.settings.turn().await;
+            if source.settings.waits_for_new_start() {
+                return Err(VaultFault::StartsAnew);
             }
-            tokio::task::spawn_blocking(move || work(&vault)).await
+            let vault = source.vault.clone();
+            let done = tokio::task::spawn_blocking(move || work(&vault)).await;
+            let done = done.unwrap_or_else(|error| Err(VaultFault::NoKey(error.to_string())));
+            if let Some(what) = told(&done) {
+                tracing::info!("{what}");
+                // The engine being gone ends the program; nothing is more important then.
+                let _ = source.engine.submit(Event::Access(what)).await;
+            }
+            // Opened before, without the new start that was to follow.
+            let is_left_over =
+                done == Err(VaultFault::IsOpen) && matches!(source.lightning, LightningService::Sealed(_));
+            if starts_anew && (done.is_ok() || is_left_over) {
+                source.settings.ask_for_new_start_as_it_is();
+            }
+            done
         });
-        done.await.and_then(|done| done).map_err(|error| VaultFault::NoKey(error.to_string()))?
-    }
-
-    /// The engine being gone ends the program; nothing is more important then.
-    async fn note(&self, what: String) {
-        tracing::info!("{what}");
-        let _ = self.engine.submit(Event::Access(what)).await;
+        done.await.unwrap_or_else(|error| Err(VaultFault::NoKey(error.to_string())))
     }
 }

@@ -68,22 +68,25 @@ pub(super) enum Scripts {
 }
 
 impl Purse {
-    /// Opens the wallet of `keys` with what was `saved` of it, or an empty one.
+    /// Opens the wallet of `keys` with what was `saved` of it, or an empty one. In blocks, so many addresses after those that
+    /// were used are looked for.
     ///
     /// # Errors
     /// [`TreasuryFault`].
-    pub fn open(keys: Keys, network: Network, saved: Option<ChangeSet>) -> Result<Purse, TreasuryFault> {
+    pub fn open(keys: Keys, network: Network, saved: Option<ChangeSet>, stop_gap: u32) -> Result<Purse, TreasuryFault> {
         let (external, internal) = (keys.external.clone(), keys.internal.clone());
         let wallet = match saved {
             Some(saved) => Wallet::load()
                 .descriptor(KeychainKind::External, Some(external))
                 .descriptor(KeychainKind::Internal, Some(internal))
                 .check_network(network)
+                .lookahead(stop_gap)
                 .load_wallet_no_persist(saved)
                 .map_err(|error| TreasuryFault::Saved(error.to_string()))?
                 .ok_or_else(|| TreasuryFault::Saved("it is empty".to_owned()))?,
             None => Wallet::create(external, internal)
                 .network(network)
+                .lookahead(stop_gap)
                 .create_wallet_no_persist()
                 .map_err(|error| TreasuryFault::Descriptor(error.to_string()))?,
         };

@@ -14,7 +14,7 @@ const WORDS: &str = "abandon abandon abandon abandon abandon abandon abandon aba
 
 fn purse(kind: &TreasuryKind, saved: Option<ChangeSet>) -> Purse {
     let keys = Keys::of(kind, Network::Bitcoin, || Ok(Seed::from_words(WORDS).unwrap())).unwrap();
-    Purse::open(keys, Network::Bitcoin, saved).unwrap()
+    Purse::open(keys, Network::Bitcoin, saved, 20).unwrap()
 }
 
 /// The first two addresses and the first one for change.
@@ -71,7 +71,7 @@ fn what_is_written_down_brings_the_same_wallet_back_and_gives_no_address_twice()
     assert_eq!(given.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     // Taproot's wallet is another one.
     let keys = Keys::of(&TreasuryKind::Taproot, Network::Bitcoin, || Ok(Seed::from_words(WORDS).unwrap())).unwrap();
-    assert!(matches!(Purse::open(keys, Network::Bitcoin, Some(saved)), Err(TreasuryFault::Saved(_))));
+    assert!(matches!(Purse::open(keys, Network::Bitcoin, Some(saved), 20), Err(TreasuryFault::Saved(_))));
 }
 
 #[test]

@@ -70,8 +70,9 @@ pub(super) fn read_key(text: &str) -> Option<(Tier, Key)> {
 }
 
 const HEAD: &str = "kilosat key 1";
-/// As the unit names them.
-pub(super) const SYSTEMD_KEY: &str = "kilosat.key";
+/// As the unit names them. Newer versions of systemd look for a credential also where encrypted ones are kept, so that what is
+/// kept there has other names.
+pub(super) const SYSTEMD_KEY: &str = "kilosat.machine-key";
 pub(super) const OTP_KEY: &str = "kilosat.otp-key";
 const NAMES: [&str; 2] = [SYSTEMD_KEY, OTP_KEY];
 const KEY_BYTES_MAX: u64 = 1_024;

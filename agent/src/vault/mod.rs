@@ -28,6 +28,7 @@ pub use self::provide::{ProvideFault, hand_over, provide};
 use self::sealed::Sealed;
 pub use self::tier::{KeysStatus, Protection, Tier};
 use self::wrapped::{Passphrase, Stretched, Wrapped};
+use crate::agent::WORDS_CHECKED;
 use crate::disk::replace;
 use crate::keys::{KeyError, Seed, WordCount};
 
@@ -65,8 +66,8 @@ enum State {
 }
 
 impl Vault {
-    /// The secrets in `directory`, opened where a key of the machine opens them. Where the machine has a key and the owner
-    /// never chose a way, or has a better one than before, that is used from now on; `name_of` names what is sealed then.
+    /// The secrets in `directory`, opened where a key of the machine opens them, and settled; `name_of` names what is sealed
+    /// then.
     ///
     /// A file that cannot be read or written leaves everything as it is: that is said in the log, and nothing is lost.
     pub fn open(directory: &Path, machine: MachineKeys, name_of: &NameOf) -> Vault {
@@ -86,24 +87,25 @@ impl Vault {
         Vault { shared: Arc::new(Shared { directory: directory.to_owned(), machine, state }) }
     }
 
-    /// Uses the best key of the machine, and seals what is not sealed and should be: a power cut may have come in between,
-    /// and tools that know no key leave what they write as it is.
+    /// Seals what is not sealed and should be: where the machine has a key and the owner never chose a way, once the words
+    /// are on paper or before there are any; and what a power cut or tools that know no key left as it is.
     pub fn settle(&self, name_of: &NameOf) {
-        let offered = self.shared.machine.strongest();
-        let is_better = match &*self.lock() {
-            State::Plain { is_chosen } => offered.is_some() && !is_chosen,
-            State::Open { tier, .. } => offered.is_some_and(|offered| offered > *tier),
+        let directory = &self.shared.directory;
+        let may_seal = || directory.join(WORDS_CHECKED).exists() || !directory.join(SEED).exists();
+        let is_first = match &*self.lock() {
+            State::Plain { is_chosen } => !is_chosen && self.shared.machine.strongest().is_some() && may_seal(),
+            State::Open { .. } => false,
             State::Closed { .. } => return,
         };
-        let settled = match is_better {
+        let settled = match is_first {
             true => self.protect(&Protection::Machine(None), name_of),
             false => match &*self.lock() {
                 State::Open { key, tier } => {
                     let relabelled = match self.shared.machine.of(*tier) {
-                        Some(wrapping) => Wrapped::relabel(&self.shared.directory, *tier, wrapping, key),
+                        Some(wrapping) => Wrapped::relabel(directory, *tier, wrapping, key),
                         None => Ok(()),
                     };
-                    relabelled.and_then(|()| files::seal_all(&self.shared.directory, key, name_of)).map_err(disk)
+                    relabelled.and_then(|()| files::seal_all(directory, key, name_of)).map_err(disk)
                 }
                 _ => Ok(()),
             },

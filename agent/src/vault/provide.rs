@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha256};
 use bitcoin::hex::FromHex as _;
@@ -54,20 +56,21 @@ pub enum ProvideFault {
 }
 
 /// Makes the key of this tier, to be handed over at Kilosat's next start. Where systemd keeps one already, only the way it is
-/// encrypted changes, so that what it sealed is opened by the new one, too.
+/// encrypted changes, so that what it sealed is opened by the new one, too; one that cannot be opened any more and is not in
+/// use is put aside.
 ///
 /// # Errors
 /// [`ProvideFault`].
-pub fn provide(tier: Tier) -> Result<(), ProvideFault> {
+pub fn provide(tier: Tier, is_in_use: bool) -> Result<(), ProvideFault> {
     require_root()?;
     make_folder(Path::new(STORE))?;
     match tier {
-        Tier::Host => encrypt(tier, "host"),
+        Tier::Host => encrypt(tier, "host", is_in_use),
         // What it needs besides a TPM (its driver, libtss2), systemd says itself.
-        Tier::Tpm2 => encrypt(tier, "host+tpm2"),
+        Tier::Tpm2 => encrypt(tier, "host+tpm2", is_in_use),
         Tier::Otp => {
             derive()?;
-            let wanted = Path::new(STORE).join(OTP_KEY);
+            let wanted = Path::new(STORE).join(KEPT_OTP);
             replace(&wanted, OTP_WANTED).map_err(unwritten(&wanted))
         }
         Tier::Nothing | Tier::Passphrase => Err(ProvideFault::NotHere("this is no key of a machine")),
@@ -82,8 +85,8 @@ pub fn provide(tier: Tier) -> Result<(), ProvideFault> {
 pub fn hand_over() -> Result<(), ProvideFault> {
     require_root()?;
     make_folder(Path::new(VOLATILE_STORE))?;
-    let (kept, wanted) = (Path::new(STORE).join(SYSTEMD_KEY), Path::new(STORE).join(OTP_KEY));
-    let opened = kept.exists().then(|| (SYSTEMD_KEY, decrypt(&kept)));
+    let (kept, wanted) = (Path::new(STORE).join(KEPT_KEY), Path::new(STORE).join(KEPT_OTP));
+    let opened = kept.exists().then(|| (SYSTEMD_KEY, decrypt_patiently(&kept)));
     let derived = wanted.exists().then(|| (OTP_KEY, derive()));
     for (name, key) in opened.into_iter().chain(derived) {
         let path = Path::new(VOLATILE_STORE).join(name);
@@ -106,21 +109,26 @@ fn require_root() -> Result<(), ProvideFault> {
 }
 
 /// Bound to the TPM itself and to no state of its registers: an update of the firmware must not lock the owner out.
-fn encrypt(tier: Tier, with: &str) -> Result<(), ProvideFault> {
-    let path = Path::new(STORE).join(SYSTEMD_KEY);
-    let key = match path.exists() {
-        true => {
-            let text = decrypt(&path)?;
+fn encrypt(tier: Tier, with: &str, is_in_use: bool) -> Result<(), ProvideFault> {
+    let path = Path::new(STORE).join(KEPT_KEY);
+    let kept = path.exists().then(|| decrypt(&path));
+    if !is_in_use && matches!(kept, Some(Err(_))) {
+        let aside = Path::new(STORE).join(format!("{KEPT_KEY}.former"));
+        rename(&path, &aside).map_err(unwritten(&aside))?;
+    }
+    let key = match kept.filter(|kept| is_in_use || kept.is_ok()) {
+        Some(text) => {
+            let text = text?;
             let kept = std::str::from_utf8(&text).ok().and_then(read_key);
             kept.map(|(_, key)| key)
                 .ok_or(ProvideFault::NotHere("the credential that is there is none of Kilosat's"))?
         }
-        false => random().map_err(unwritten(&path))?,
+        None => random().map_err(unwritten(&path))?,
     };
     let (text, with) = (key_text(tier, &key), format!("--with-key={with}"));
     let arguments = ["encrypt", CREDENTIAL, with.as_str(), "--tpm2-pcrs=", "-", "-"];
     let encrypted = run("systemd-creds", "systemd", &arguments, text.as_bytes())?;
-    let new = Path::new(STORE).join(format!("{SYSTEMD_KEY}.new"));
+    let new = Path::new(STORE).join(format!("{KEPT_KEY}.new"));
     replace(&new, &encrypted).map_err(unwritten(&new))?;
     // What cannot be read back is not put in the place of what can.
     let done = match decrypt(&new) {
@@ -134,6 +142,18 @@ fn encrypt(tier: Tier, with: &str) -> Result<(), ProvideFault> {
         let _ = remove_file(&new);
     }
     done
+}
+
+/// A TPM on a slow bus comes late.
+#[allow(clippy::disallowed_methods, reason = "this program does nothing else meanwhile")]
+fn decrypt_patiently(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProvideFault> {
+    for _ in 0..TRIES {
+        if let Ok(text) = decrypt(path) {
+            return Ok(text);
+        }
+        sleep(PAUSE);
+    }
+    decrypt(path)
 }
 
 fn decrypt(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProvideFault> {
@@ -196,8 +216,12 @@ fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> ProvideFault + use<> {
 
 const STORE: &str = "/etc/credstore.encrypted";
 const VOLATILE_STORE: &str = "/run/credstore";
-/// What stands in the file that says that the firmware is to be asked.
+const KEPT_KEY: &str = "kilosat.key";
+/// It says that the firmware is to be asked.
+const KEPT_OTP: &str = "kilosat.otp";
 const OTP_WANTED: &[u8] = b"by the firmware, at every start\n";
 const CREDENTIAL: &str = "--name=kilosat.key";
 const OTP_LABEL: &[u8] = b"kilosat words 1";
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(2);
 const SAID_CHARS_MAX: usize = 300;

@@ -151,20 +151,23 @@ fn a_key_of_the_machine_is_used_from_the_first_start_on_and_words_never_stand_on
 }
 
 #[test]
-fn a_better_key_takes_the_place_of_a_weaker_one_and_none_that_of_a_passphrase() {
+fn the_key_stays_the_one_that_was_chosen_whatever_the_machine_offers_besides() {
     let place = Place::new();
     let words = place.start(machine(&[(SYSTEMD_KEY, Tier::Host, 1)])).seed_or_fresh().unwrap().words();
     let sealed = place.text("seed");
-    for (keys, tier) in [
-        (machine(&[(SYSTEMD_KEY, Tier::Host, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Otp),
-        (machine(&[(SYSTEMD_KEY, Tier::Host, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Otp),
-        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1), (OTP_KEY, Tier::Otp, 9)]), Tier::Tpm2),
-        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]), Tier::Tpm2),
-        // The same key, which systemd encrypts in another way since.
-        (machine(&[(SYSTEMD_KEY, Tier::Host, 1)]), Tier::Host),
-        (machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]), Tier::Tpm2),
-    ] {
-        let vault = place.start(keys);
+    let two = |systemd| machine(&[(SYSTEMD_KEY, systemd, 1), (OTP_KEY, Tier::Otp, 9)]);
+    let vault = place.start(two(Tier::Host));
+    assert_eq!((vault.status().tier, vault.status().offered), (Some(Tier::Host), Some(Tier::Otp)));
+    vault.protect(&Protection::Machine(None), &names()).unwrap();
+    // Nor is another one taken because it is there, or is a better one.
+    for systemd in [Tier::Host, Tier::Tpm2] {
+        let vault = place.start(two(systemd));
+        assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words()), (Some(Tier::Otp), words.clone()));
+    }
+    place.start(two(Tier::Tpm2)).protect(&Protection::Machine(Some(Tier::Tpm2)), &names()).unwrap();
+    // The same key, which systemd encrypts in another way since.
+    for tier in [Tier::Tpm2, Tier::Host, Tier::Tpm2] {
+        let vault = place.start(machine(&[(SYSTEMD_KEY, tier, 1)]));
         assert_eq!((vault.status().tier, vault.seed().unwrap().unwrap().words()), (Some(tier), words.clone()));
     }
     assert_eq!(place.text("seed"), sealed, "only the key was wrapped anew");
@@ -264,6 +267,17 @@ fn sealed_words_without_what_opens_them_are_told_and_no_new_key_takes_its_place(
     let aside = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("data-key.former-");
     let aside: Vec<_> = read_dir(place.path()).unwrap().map(|entry| entry.unwrap()).filter(aside).collect();
     assert!(aside.iter().any(|entry| fs::read_to_string(entry.path()).unwrap() == data_key));
+}
+
+#[test]
+fn words_that_are_not_on_paper_are_not_sealed_by_themselves() {
+    let place = Place::new();
+    let words = place.start(MachineKeys::default()).seed_or_fresh().unwrap().words().join(" ");
+    let keys = || machine(&[(SYSTEMD_KEY, Tier::Tpm2, 1)]);
+    assert_eq!(place.start(keys()).status().tier, Some(Tier::Nothing));
+    replace(&place.path().join(WORDS_CHECKED), b"").unwrap();
+    assert_eq!(place.start(keys()).status().tier, Some(Tier::Tpm2));
+    assert!(!place.shows(&words));
 }
 
 #[test]

@@ -81,11 +81,11 @@ impl Mirror {
 }
 
 /// A hub with the same words as all others.
-fn saver(mirror: &Mirror, folder: &Path, sources: &[String]) -> Saver {
+fn saver(mirror: &Mirror, folder: &Path, sources: &[String], first_block: u32) -> Saver {
     std::fs::create_dir_all(folder.join("state")).unwrap();
     std::fs::write(folder.join("state/seed"), format!("{}about\n", "abandon ".repeat(11))).unwrap();
     let sources: String = sources.iter().map(|source| format!("\n[[treasury.chain]]\n{source}")).collect();
-    Saver::start(&mirror.core, folder, &format!("wallet = \"taproot\"{sources}"))
+    Saver::start(&mirror.core, folder, &format!("wallet = \"taproot\"\nfirst_block = {first_block}{sources}"))
 }
 
 /// A transaction's id, what it adds in satoshis, and its confirmations: what a source has no say in.
@@ -112,9 +112,15 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
         ],
         vec![format!("source = \"filters\"\npeers = {:?}", mirror.core.bitcoind.peer_address())],
     ];
+    // Nothing of theirs is before.
+    mirror.mine(3, &burn_address()).await;
+    let first_block = mirror.memory.tip().height + 1;
     let names = ["esplora", "bitcoind", "electrum", "filters"];
-    let mut savers: Vec<_> =
-        sources.iter().zip(&folders).map(|(sources, folder)| saver(&mirror, folder.path(), sources)).collect();
+    let mut savers: Vec<_> = sources
+        .iter()
+        .zip(&folders)
+        .map(|(sources, folder)| saver(&mirror, folder.path(), sources, first_block))
+        .collect();
     let shown = savers[0].address().await;
     for saver in &mut savers {
         assert_eq!(saver.address().await, shown, "the same words");

@@ -139,10 +139,7 @@ impl Source {
             ChainSource::Bitcoind { host, port, cookie_file } => {
                 (format!("bitcoind at {host}:{port}"), Client::Bitcoind(BitcoindClient::of(host, *port, cookie_file)))
             }
-            ChainSource::Filters(peers) => {
-                let name = if peers.is_empty() { "the bitcoin network".to_owned() } else { peers.join(", ") };
-                (name, Client::Filters(FilterClient::of(peers, network)))
-            }
+            ChainSource::Filters(peers) => (peers.join(", "), Client::Filters(FilterClient::of(peers, network))),
         };
         Ok(Source { name, client })
     }

@@ -49,7 +49,8 @@ impl Keeper {
     /// Back to what is written down: what was not allowed has not happened.
     pub(super) async fn reload(&mut self) -> Result<(), EngineGone> {
         let kept = kept(&self.engine, &self.id).await?;
-        let reopened = merged(&kept.changes).and_then(|saved| Purse::open(self.keys.clone(), self.network, saved));
+        let reopened = merged(&kept.changes)
+            .and_then(|saved| Purse::open(self.keys.clone(), self.network, saved, self.config.stop_gap));
         match reopened {
             Ok(purse) => {
                 self.purse = purse;
@@ -101,7 +102,7 @@ pub(super) fn parts(
     let sources =
         config.chains.iter().map(|chain| Source::of(chain, network, CONNECT_WAIT_S)).collect::<Result<_, _>>()?;
     let saved = merged(&kept.changes)?;
-    let purse = Purse::open(keys.clone(), network, saved.clone())?;
+    let purse = Purse::open(keys.clone(), network, saved.clone(), config.stop_gap)?;
     Ok((sources, purse, saved))
 }
 

@@ -44,7 +44,7 @@ async fn the_owner_seals_the_words_with_a_passphrase_and_lets_them_be_as_they_ar
     for says in [
         "On this card as they are",
         "Whoever takes the card out can.",
-        "sudo kilosat keys protect --with otp on a Raspberry Pi",
+        "whose chip holds a key: sudo kilosat keys protect --with otp",
     ] {
         assert!(said.contains(says), "{said}");
     }

@@ -66,7 +66,7 @@ mod tests {
     fn index(kind: &TreasuryKind) -> Index {
         let words = "abandon ".repeat(11) + "about";
         let keys = Keys::of(kind, Network::Bitcoin, || Ok(Seed::from_words(&words).unwrap())).unwrap();
-        Purse::open(keys, Network::Bitcoin, None).unwrap().question(true, 0).index
+        Purse::open(keys, Network::Bitcoin, None, 20).unwrap().question(true, 0).index
     }
 
     #[test]

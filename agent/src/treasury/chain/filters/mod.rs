@@ -1,12 +1,13 @@
-//! Nodes of the bitcoin network itself, by compact block filters (BIP 157 and 158): filters say which blocks may hold
-//! something of ours, only those are fetched whole, and nobody learns which addresses are ours.
+//! The owner's own nodes, by compact block filters (BIP 157 and 158): filters say which blocks may hold something of ours,
+//! only those are fetched whole, and no node learns which addresses are ours. Such a node is believed, as a server is: from a
+//! block in the middle of the chain on, `bip157` cannot judge how much work stands behind what it is shown.
 //!
-//! A connection lives as long as a question. What waits for a block is not seen here, but for what was made here.
+//! A connection lives as long as a question, or a stretch of it. What waits for a block is not seen here, but for what was made here.
 
 mod bases;
 mod scan;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +15,9 @@ use std::time::Duration;
 use bdk_wallet::chain::{BlockId, CheckPoint};
 use bip157::chain::BlockHeaderChanges;
 use bip157::{Builder, Client, Event, HashCheckpoint, Info, Node, Requester, SyncUpdate, TrustedPeer, Warning};
+use bitcoin::block::Header;
 use bitcoin::constants::genesis_block;
-use bitcoin::{BlockHash, Network, Transaction};
+use bitcoin::{BlockHash, Network, Transaction, Txid};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -27,7 +29,7 @@ use crate::treasury::purse::Question;
 
 pub(super) struct FilterClient {
     network: Network,
-    /// As the owner named them; none: whichever are found.
+    /// As the owner named them.
     named: Vec<String>,
     memory: Mutex<Memory>,
 }
@@ -35,8 +37,10 @@ pub(super) struct FilterClient {
 /// What is known from earlier questions.
 #[derive(Default)]
 struct Memory {
-    /// Peers that answered.
-    peers: Vec<TrustedPeer>,
+    /// The newest block of the last answer.
+    tip: Option<BlockId>,
+    /// What was handed over to a node that asked for it.
+    handed: BTreeSet<Txid>,
     /// Of the newest blocks, oldest first: the mean fee in satoshis for a virtual byte, and when that was learnt.
     fees: VecDeque<(BlockHash, u64, u64)>,
 }
@@ -45,6 +49,8 @@ struct Memory {
 enum End {
     /// The block that it began at is on no branch of the best chain.
     OtherBranch,
+    /// So far it got; the rest is asked for anew from there.
+    SoFar(BlockId),
     /// Nobody answers, or what they answer makes no sense.
     Silent(String),
 }
@@ -63,11 +69,13 @@ impl FilterClient {
     ) -> Result<Answer, String> {
         let mut why = "its blocks have nothing to do with those known here".to_owned();
         let Question { checkpoint, index, .. } = question;
-        for base in bases(&checkpoint, self.network, &index) {
-            let session = Session::begin(self, base);
+        let mut ways: VecDeque<_> = bases(&checkpoint, self.network, &index).into();
+        while let Some(base) = ways.pop_front() {
+            let session = Session::begin(self, base, manner.first_block);
             match session.scan((&checkpoint, &index), manner, news, self).await {
                 Ok(answer) => return Ok(answer),
                 Err(End::OtherBranch) => {}
+                Err(End::SoFar(block)) => ways.push_front(block),
                 Err(End::Silent(silent)) => {
                     why = silent;
                     break;
@@ -78,8 +86,9 @@ impl FilterClient {
     }
 
     pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), No> {
-        let genesis = genesis_block(self.network).block_hash();
-        let mut session = Session::begin(self, BlockId { height: 0, hash: genesis });
+        let (txid, genesis) = (tx.compute_txid(), genesis_block(self.network).block_hash());
+        let base = self.lock().tip.unwrap_or(BlockId { height: 0, hash: genesis });
+        let mut session = Session::begin(self, base, 0);
         let connected = async {
             while let Some(info) = session.client.info_rx.recv().await {
                 if matches!(info, Info::SuccessfulHandshake) {
@@ -93,50 +102,57 @@ impl FilterClient {
             return Err(silent(UNREACHABLE));
         }
         match timeout(TAKE_WAIT, session.client.requester.submit_package(tx.clone())).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(silent("no node asked for it; they may have it already")),
+            Ok(Ok(_)) => {
+                self.lock().handed.insert(txid);
+                Ok(())
+            }
+            // Who has it already does not ask for it.
+            _ if self.lock().handed.contains(&txid) => Ok(()),
+            _ => Err(silent("the node did not ask for it; it may have it already")),
         }
     }
 
-    /// A node of its own, for one question.
-    fn node(&self, base: BlockId) -> (Node, Client) {
-        let known = self.lock().peers.clone();
+    /// A node of its own, for one question. Where nothing can be before `first_block`, headers alone are read up to there.
+    fn node(&self, base: BlockId, first_block: u32) -> (Node, Client) {
         let named = self.named.iter().filter_map(|peer| {
             let (host, port) = peer.rsplit_once(':')?;
             Some(TrustedPeer::from_hostname(host.trim_matches(['[', ']']), port.parse().ok()?))
         });
-        let named: Vec<_> = named.collect();
-        let count = if named.is_empty() { PEERS } else { u8::try_from(named.len()).unwrap_or(PEERS).min(PEERS) };
         let builder = Builder::new(self.network)
             .chain_state(bip157::ChainState::Checkpoint(HashCheckpoint::new(base.height, base.hash)))
-            .required_peers(count)
+            // The last one named is asked first.
+            .add_peers(named.rev())
+            .whitelist_only()
+            .required_peers(1)
             .handshake_timeout(HANDSHAKE_WAIT)
             .response_timeout(ANSWER_WAIT);
-        match named.is_empty() {
-            true => builder.add_peers(known).build(),
-            false => builder.add_peers(named).whitelist_only().build(),
+        match skips(base, first_block) {
+            true => builder.headers_only_sync().build(),
+            false => builder.build(),
         }
     }
 
-    /// The mean fees of the newest blocks say what the next ones will take. A block is large, so that one is fetched for this
-    /// from time to time only.
-    async fn fees(&self, tip: BlockHash, now_s: u64, requester: &Requester) -> FeeRates {
-        let is_due = match self.lock().fees.back() {
-            Some((hash, _, at_s)) => *hash != tip && now_s.saturating_sub(*at_s) >= FEES_FRESH_S,
-            None => true,
-        };
-        if is_due && let Ok(Ok(rate)) = timeout(BLOCK_WAIT, requester.average_fee_rate(tip)).await {
-            let mut memory = self.lock();
-            memory.fees.push_back((tip, rate.to_sat_per_vb_ceil(), now_s));
-            if memory.fees.len() > FEES_MAX {
-                memory.fees.pop_front();
+    /// The mean fees of the newest blocks say what the next ones will take. Blocks are large, so that some are fetched for
+    /// this from time to time only, and one odd block among them says nothing.
+    async fn fees(&self, newest: &[BlockHash], now_s: u64, requester: &Requester) -> FeeRates {
+        let is_due = self.lock().fees.back().is_none_or(|(_, _, at_s)| now_s.saturating_sub(*at_s) >= FEES_FRESH_S);
+        for hash in newest.iter().filter(|_| is_due) {
+            if self.lock().fees.iter().any(|(known, ..)| known == hash) {
+                continue;
             }
+            let Ok(Ok(rate)) = timeout(BLOCK_WAIT, requester.average_fee_rate(*hash)).await else { break };
+            self.lock().fees.push_back((*hash, rate.to_sat_per_vb_ceil(), now_s));
         }
-        let mut rates: Vec<_> = self.lock().fees.iter().map(|(_, rate, _)| *rate).filter(|rate| *rate > 0).collect();
+        let mut memory = self.lock();
+        memory.fees.retain(|(_, _, at_s)| now_s.saturating_sub(*at_s) < FEES_OLD_S);
+        while memory.fees.len() > FEES_MAX {
+            memory.fees.pop_front();
+        }
+        let mut rates: Vec<_> = memory.fees.iter().map(|(_, rate, _)| *rate).filter(|rate| *rate > 0).collect();
         rates.sort_unstable();
-        match (rates.first(), rates.get(rates.len() / 2), rates.last()) {
-            (Some(least), Some(middle), Some(most)) if *most <= super::RATE_BELIEVED_MAX => {
-                FeeRates { soon: *most, hour: *middle, day: *least, is_guess: false }
+        match (rates.first(), rates.get(rates.len() / 2)) {
+            (Some(least), Some(middle)) if rates.len() >= FEES_MIN && *middle <= super::RATE_BELIEVED_MAX => {
+                FeeRates { soon: *middle, hour: *middle, day: *least, is_guess: false }
             }
             _ => FeeRates::default(),
         }
@@ -155,8 +171,8 @@ struct Session {
 }
 
 impl Session {
-    fn begin(of: &FilterClient, base: BlockId) -> Session {
-        let (node, client) = of.node(base);
+    fn begin(of: &FilterClient, base: BlockId, first_block: u32) -> Session {
+        let (node, client) = of.node(base, first_block);
         let mut running = JoinSet::new();
         running.spawn(async move {
             // Its end is seen by the channels that close.
@@ -173,8 +189,7 @@ impl Session {
         of: &FilterClient,
     ) -> Result<Answer, End> {
         let mut scan = Scan::begin(news, index.clone(), manner.stop_gap, self.base);
-        // Headers alone up to where the wallet begins.
-        let mut skips_to = (self.base.height + 1 < manner.first_block).then_some(manner.first_block);
+        let mut skips_to = skips(self.base, manner.first_block).then_some(manner.first_block);
         loop {
             match self.next().await? {
                 Event::ChainUpdate(BlockHeaderChanges::Connected(header)) => scan.tip = header.height,
@@ -182,19 +197,27 @@ impl Session {
                     return Err(End::Silent("the newest blocks were replaced meanwhile; it is asked again".to_owned()));
                 }
                 Event::ChainUpdate(BlockHeaderChanges::ForkAdded(_)) => {}
-                Event::IndexedFilter(_) if skips_to.is_some() => {}
+                // Each once and in their order; others are of before.
+                Event::IndexedFilter(filter) if filter.height() != scan.looked.saturating_add(1) => {}
                 Event::IndexedFilter(filter) => {
                     scan.lead_back(known, &self.client.requester).await?;
                     scan.look_into(filter, &self.client.requester).await?;
+                    if scan.looked < scan.tip && (scan.is_far() || self.client.event_rx.len() > WAITING_MAX) {
+                        return Err(End::SoFar(scan.rest().await?));
+                    }
                 }
                 Event::FiltersSynced(synced) => match skips_to.take().filter(|first| *first <= synced.tip.height) {
                     Some(first) => {
-                        let _ = self.client.requester.rescan_from(first.saturating_sub(1));
+                        scan.looked = first.saturating_sub(1);
+                        let _ = self.client.requester.rescan_from(scan.looked);
                     }
-                    None => {
+                    // With headers alone up to a block before the wallet's first one, that is all there is.
+                    None if scan.looked >= synced.tip.height || synced.tip.height < manner.first_block => {
                         scan.lead_back(known, &self.client.requester).await?;
                         return self.finish(scan, &synced, manner, of).await;
                     }
+                    // Of before, or a block came in between.
+                    None => {}
                 },
             }
         }
@@ -214,7 +237,9 @@ impl Session {
                     }
                     _ => {}
                 },
-                Some(_) = info_rx.recv() => stalled.set(sleep(STALL_WAIT)),
+                Some(info) = info_rx.recv() => if !matches!(info, Info::SuccessfulHandshake | Info::ConnectionsMet) {
+                    stalled.set(sleep(STALL_WAIT));
+                },
                 () = &mut stalled => return Err(End::Silent("no node of the network got on with it".to_owned())),
             }
         }
@@ -235,18 +260,18 @@ impl Session {
         let newer = synced.recent_history.iter().map(|(height, header)| (*height, header.block_hash()));
         let blocks = newer.filter(|(height, _)| *height > scan.last.height).map(BlockId::from);
         scan.tell(std::iter::once(scan.last).chain(blocks)).await?;
-        let requester = &self.client.requester;
-        if let Ok(Ok(peers)) = timeout(ANSWER_WAIT, requester.peer_info()).await {
-            let peers = peers.into_iter().map(|(address, services)| TrustedPeer::new(address, None, services));
-            of.lock().peers = peers.collect();
-        }
-        Ok(Answer { tip_s, fees: of.fees(synced.tip.hash, manner.now_s, requester).await })
+        of.lock().tip = Some(BlockId { height: synced.tip.height, hash: synced.tip.hash });
+        let newest: Vec<_> = synced.recent_history.values().rev().take(FEES_MIN).map(Header::block_hash).collect();
+        Ok(Answer { tip_s, fees: of.fees(&newest, manner.now_s, &self.client.requester).await })
     }
 }
 
+/// Whether nothing of the wallet's can be in the next blocks.
+fn skips(base: BlockId, first_block: u32) -> bool {
+    base.height.saturating_add(1) < first_block
+}
+
 const UNREACHABLE: &str = "no node of the network could be reached";
-/// Two that have to agree on every filter.
-const PEERS: u8 = 2;
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(6);
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 const STALL_WAIT: Duration = Duration::from_secs(90);
@@ -255,7 +280,12 @@ const TAKE_WAIT: Duration = Duration::from_secs(8);
 /// A block of four megabytes over a slow line.
 const BLOCK_WAIT: Duration = Duration::from_secs(120);
 const FEES_FRESH_S: u64 = 7_200;
-const FEES_MAX: usize = 6;
+const FEES_OLD_S: u64 = 43_200;
+/// Of fewer blocks nothing is said.
+const FEES_MIN: usize = 3;
+const FEES_MAX: usize = 9;
+/// Filters of some 20 KB each that wait to be looked into; a node sends them as fast as the line takes them.
+const WAITING_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -273,7 +303,7 @@ mod tests {
         let words = "abandon ".repeat(11) + "about";
         let seed = || Ok(Seed::from_words(&words).unwrap());
         let keys = Keys::of(&TreasuryKind::Segwit, Network::Bitcoin, seed).unwrap();
-        let question = Purse::open(keys, Network::Bitcoin, None).unwrap().question(true, 0);
+        let question = Purse::open(keys, Network::Bitcoin, None, 20).unwrap().question(true, 0);
         let manner = Manner { stop_gap: 20, first_block: 0, now_s: 0 };
         let (news, mut heard) = mpsc::channel(8);
         let answer = client.ask(question, manner, &news).await;

@@ -23,6 +23,11 @@ pub(super) struct Scan<'question> {
     /// The newest block that the wallet was told of.
     pub(super) last: BlockId,
     pub(super) tip: u32,
+    /// The newest block that was looked into.
+    pub(super) looked: u32,
+    /// The same, as a block.
+    newest: BlockId,
+    first: u32,
     /// Whether the wallet has been told where the chain went another way than it knew.
     is_led_back: bool,
 }
@@ -30,7 +35,18 @@ pub(super) struct Scan<'question> {
 impl<'question> Scan<'question> {
     pub(super) fn begin(news: &'question mpsc::Sender<News>, index: Index, gap: usize, base: BlockId) -> Self {
         let gap = u32::try_from(gap).unwrap_or(u32::MAX);
-        let mut scan = Scan { news, index, gap, scripts: Vec::new(), last: base, tip: base.height, is_led_back: false };
+        let mut scan = Scan {
+            news,
+            index,
+            gap,
+            scripts: Vec::new(),
+            last: base,
+            tip: base.height,
+            looked: base.height,
+            newest: base,
+            first: base.height,
+            is_led_back: false,
+        };
         scan.watch();
         scan
     }
@@ -94,7 +110,22 @@ impl<'question> Scan<'question> {
             self.send(News::Block { block: Box::new(fetched.block), height, after: self.last }).await?;
             self.last = BlockId { height, hash };
         }
+        (self.looked, self.newest) = (height, BlockId { height, hash });
         self.send(News::Progress(height, self.tip)).await
+    }
+
+    /// Whether a stretch has ended.
+    pub(super) fn is_far(&self) -> bool {
+        self.looked.saturating_sub(self.first) >= STRETCH_MAX
+    }
+
+    /// Tells the wallet how far it got, so that a later question begins there.
+    pub(super) async fn rest(mut self) -> Result<BlockId, End> {
+        if self.newest.height > self.last.height {
+            self.tell([self.last, self.newest]).await?;
+            self.last = self.newest;
+        }
+        Ok(self.last)
     }
 
     /// Blocks of the best chain, oldest first, the first of them known to the wallet.
@@ -108,3 +139,6 @@ impl<'question> Scan<'question> {
         self.news.send(item).await.map_err(|_| End::Silent("nobody listens".to_owned()))
     }
 }
+
+/// Filters of one node, which sends more than are looked into.
+const STRETCH_MAX: u32 = 2_000;
