@@ -91,7 +91,7 @@ impl KeysCommand {
             }
             Some(Action::Protect { with }) => protect(&socket()?, with).await,
             Some(Action::HandOver) => {
-                hand_over()?;
+                hand_over().await?;
                 Ok("What this machine can give waits for Kilosat.".to_owned())
             }
         }

@@ -6,12 +6,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
 use std::time::Duration;
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha256};
 use bitcoin::hex::FromHex as _;
 use rustix::process::geteuid;
+use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::machine::{OTP_KEY, SYSTEMD_KEY, key_text, read_key};
@@ -82,11 +82,11 @@ pub fn provide(tier: Tier, is_in_use: bool) -> Result<(), ProvideFault> {
 ///
 /// # Errors
 /// [`ProvideFault`]: nothing can be put there.
-pub fn hand_over() -> Result<(), ProvideFault> {
+pub async fn hand_over() -> Result<(), ProvideFault> {
     require_root()?;
     make_folder(Path::new(VOLATILE_STORE))?;
     let (kept, wanted) = (Path::new(STORE).join(KEPT_KEY), Path::new(STORE).join(KEPT_OTP));
-    let opened = kept.exists().then(|| (SYSTEMD_KEY, decrypt_patiently(&kept)));
+    let opened = if kept.exists() { Some((SYSTEMD_KEY, decrypt_patiently(&kept).await)) } else { None };
     let derived = wanted.exists().then(|| (OTP_KEY, derive()));
     for (name, key) in opened.into_iter().chain(derived) {
         let path = Path::new(VOLATILE_STORE).join(name);
@@ -145,13 +145,12 @@ fn encrypt(tier: Tier, with: &str, is_in_use: bool) -> Result<(), ProvideFault> 
 }
 
 /// A TPM on a slow bus comes late.
-#[allow(clippy::disallowed_methods, reason = "this program does nothing else meanwhile")]
-fn decrypt_patiently(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProvideFault> {
+async fn decrypt_patiently(path: &Path) -> Result<Zeroizing<Vec<u8>>, ProvideFault> {
     for _ in 0..TRIES {
         if let Ok(text) = decrypt(path) {
             return Ok(text);
         }
-        sleep(PAUSE);
+        sleep(PAUSE).await;
     }
     decrypt(path)
 }

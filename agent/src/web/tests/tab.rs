@@ -140,8 +140,10 @@ impl Tab {
         let waiting = async {
             loop {
                 let params = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
-                let answer = self.call("Runtime.evaluate", params).await;
-                if answer["exceptionDetails"].is_null() && answer["result"]["value"] == true {
+                let answer = self.answer("Runtime.evaluate", params).await;
+                // A page that is being left says nothing of what is asked for.
+                let (said, is_left) = (&answer["result"], !answer["error"].is_null());
+                if !is_left && said["exceptionDetails"].is_null() && said["result"]["value"] == true {
                     return;
                 }
             }

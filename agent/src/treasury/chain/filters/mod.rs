@@ -2,7 +2,8 @@
 //! only those are fetched whole, and no node learns which addresses are ours. Such a node is believed, as a server is: from a
 //! block in the middle of the chain on, `bip157` cannot judge how much work stands behind what it is shown.
 //!
-//! A connection lives as long as a question, or a stretch of it. What waits for a block is not seen here, but for what was made here.
+//! A connection lives as long as a question, or a stretch of it. What waits for a block is not seen, but for what was made
+//! here.
 
 mod bases;
 mod scan;
@@ -240,12 +241,12 @@ impl Session {
                 Some(info) = info_rx.recv() => if !matches!(info, Info::SuccessfulHandshake | Info::ConnectionsMet) {
                     stalled.set(sleep(STALL_WAIT));
                 },
-                () = &mut stalled => return Err(End::Silent("no node of the network got on with it".to_owned())),
+                () = &mut stalled => return Err(End::Silent("the node did not get on with it".to_owned())),
             }
         }
     }
 
-    /// Tells the wallet of the newest blocks, and remembers who answered.
+    /// Tells the wallet of the newest blocks.
     async fn finish(
         self,
         scan: Scan<'_>,
@@ -271,7 +272,7 @@ fn skips(base: BlockId, first_block: u32) -> bool {
     base.height.saturating_add(1) < first_block
 }
 
-const UNREACHABLE: &str = "no node of the network could be reached";
+const UNREACHABLE: &str = "no such node could be reached";
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(6);
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 const STALL_WAIT: Duration = Duration::from_secs(90);
@@ -307,7 +308,7 @@ mod tests {
         let manner = Manner { stop_gap: 20, first_block: 0, now_s: 0 };
         let (news, mut heard) = mpsc::channel(8);
         let answer = client.ask(question, manner, &news).await;
-        assert_eq!(answer.unwrap_err(), "no node of the network could be reached");
+        assert_eq!(answer.unwrap_err(), "no such node could be reached");
         drop(news);
         assert!(heard.recv().await.is_none(), "nothing was told of it");
     }
