@@ -91,8 +91,8 @@ impl KeysCommand {
             }
             Some(Action::Protect { with }) => protect(&socket()?, with).await,
             Some(Action::HandOver) => {
-                hand_over().await?;
-                Ok("What this machine can give waits for Kilosat.".to_owned())
+                let faults = hand_over().await?;
+                Ok(if faults.is_empty() { HANDED_OVER.to_owned() } else { faults.join("\n") })
             }
         }
     }
@@ -121,7 +121,8 @@ async fn use_machine(socket: &Path, tier: Tier) -> Result<String, KeysCommandErr
             Some(Tier::Passphrase) => Some(read_hidden("Your passphrase, with which the words are sealed now: ")?),
             _ => None,
         };
-        provide(tier, keys.tier != Some(Tier::Nothing))?;
+        let is_in_use = matches!(keys.tier, Some(Tier::Host | Tier::Tpm2) | None);
+        provide(tier, is_in_use)?;
         restart()?;
         if let Some(passphrase) = passphrase {
             ask_keys(socket, KeysQuestion::Open { passphrase }).await?;
@@ -154,6 +155,7 @@ fn restart() -> Result<(), KeysCommandError> {
     if restarted.is_ok_and(|status| status.success()) { Ok(()) } else { Err(KeysCommandError::NotRestarted) }
 }
 
+const HANDED_OVER: &str = "What this machine can give waits for Kilosat.";
 /// A new start takes some seconds.
 const TRIES_MAX: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(1);

@@ -109,7 +109,6 @@ pub enum VaultFault {
     Disk(String),
 }
 
-#[allow(clippy::needless_pass_by_value)] // for map_err
 pub(super) fn disk(error: io::Error) -> VaultFault {
     VaultFault::Disk(error.to_string())
 }

@@ -1,5 +1,5 @@
-//! Keys of this machine that systemd handed to the service as credentials (systemd.exec(5), `LoadCredentialEncrypted=`):
-//! one that it decrypted with its own key or the TPM, and one that the firmware of a Raspberry Pi made.
+//! Keys of this machine that systemd handed to the service as credentials (systemd.exec(5), `LoadCredential=`): one that root
+//! decrypted with systemd's own key or the TPM, and one that the firmware of a Raspberry Pi made.
 
 use std::fs::File;
 use std::io::Read as _;

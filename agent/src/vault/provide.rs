@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bitcoin::hashes::{Hash as _, HashEngine as _, Hmac, HmacEngine, sha256};
-use bitcoin::hex::FromHex as _;
+use bitcoin::hex::{DisplayHex as _, FromHex as _};
 use rustix::process::geteuid;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
@@ -78,22 +78,23 @@ pub fn provide(tier: Tier, is_in_use: bool) -> Result<(), ProvideFault> {
 }
 
 /// Puts what this machine can open where systemd finds it until the machine is switched off, for root alone. What cannot be
-/// opened now is said in the log and is not there then: Kilosat starts all the same and says so, too.
+/// opened now is not there then, and comes back in words: Kilosat starts all the same, and says so, too.
 ///
 /// # Errors
 /// [`ProvideFault`]: nothing can be put there.
-pub async fn hand_over() -> Result<(), ProvideFault> {
+pub async fn hand_over() -> Result<Vec<String>, ProvideFault> {
     require_root()?;
     make_folder(Path::new(VOLATILE_STORE))?;
     let (kept, wanted) = (Path::new(STORE).join(KEPT_KEY), Path::new(STORE).join(KEPT_OTP));
     let opened = if kept.exists() { Some((SYSTEMD_KEY, decrypt_patiently(&kept).await)) } else { None };
     let derived = wanted.exists().then(|| (OTP_KEY, derive()));
+    let mut faults = Vec::new();
     for (name, key) in opened.into_iter().chain(derived) {
         let path = Path::new(VOLATILE_STORE).join(name);
         match key {
             Ok(text) => replace(&path, &text).map_err(unwritten(&path))?,
             Err(fault) => {
-                eprintln!("kilosat: {name}: {fault}");
+                faults.push(format!("{name}: {fault}"));
                 match remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritten(&path)(error)),
                     _ => {}
@@ -101,7 +102,7 @@ pub async fn hand_over() -> Result<(), ProvideFault> {
             }
         }
     }
-    Ok(())
+    Ok(faults)
 }
 
 fn require_root() -> Result<(), ProvideFault> {
@@ -113,7 +114,8 @@ fn encrypt(tier: Tier, with: &str, is_in_use: bool) -> Result<(), ProvideFault> 
     let path = Path::new(STORE).join(KEPT_KEY);
     let kept = path.exists().then(|| decrypt(&path));
     if !is_in_use && matches!(kept, Some(Err(_))) {
-        let aside = Path::new(STORE).join(format!("{KEPT_KEY}.former"));
+        let mark = random::<4>().map_err(unwritten(&path))?.to_lower_hex_string();
+        let aside = Path::new(STORE).join(format!("{KEPT_KEY}.former-{mark}"));
         rename(&path, &aside).map_err(unwritten(&aside))?;
     }
     let key = match kept.filter(|kept| is_in_use || kept.is_ok()) {

@@ -104,7 +104,11 @@ impl FilterClient {
         }
         match timeout(TAKE_WAIT, session.client.requester.submit_package(tx.clone())).await {
             Ok(Ok(_)) => {
-                self.lock().handed.insert(txid);
+                let mut memory = self.lock();
+                if memory.handed.len() >= HANDED_MAX {
+                    memory.handed.clear();
+                }
+                memory.handed.insert(txid);
                 Ok(())
             }
             // Who has it already does not ask for it.
@@ -280,6 +284,8 @@ const CONNECT_WAIT: Duration = Duration::from_secs(20);
 const TAKE_WAIT: Duration = Duration::from_secs(8);
 /// A block of four megabytes over a slow line.
 const BLOCK_WAIT: Duration = Duration::from_secs(120);
+/// More than wait for a block; what is forgotten is told as not asked for once.
+const HANDED_MAX: usize = 1_000;
 const FEES_FRESH_S: u64 = 7_200;
 const FEES_OLD_S: u64 = 43_200;
 /// Of fewer blocks nothing is said.
