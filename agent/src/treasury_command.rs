@@ -9,7 +9,7 @@ use kilosat::control::{ControlError, TreasuryAnswer, TreasuryQuestion, ask_treas
 use kilosat::disk;
 use kilosat::engine::Order;
 use kilosat::status::{MoveView, RefillStatus};
-use kilosat::treasury::{DraftView, Sum, TreasuryView, TxView, Wish};
+use kilosat::treasury::{DraftView, LeftView, Sum, TreasuryView, TxView, Wish};
 
 use crate::cli::ConfigFile;
 use crate::pay_command::{PayCommandError, agreed};
@@ -60,6 +60,12 @@ enum What {
         #[command(flatten)]
         way: Way,
     },
+    /// Give up a transaction of yours that no chain source takes; what it would have spent is free again.
+    GiveUp {
+        /// The transaction.
+        #[arg(value_name = "TXID")]
+        txid: Txid,
+    },
     /// Send a transaction that you signed elsewhere.
     Finish {
         /// The signed transaction (PSBT, base64).
@@ -69,8 +75,13 @@ enum What {
         #[arg(long, default_value = "")]
         label: String,
     },
-    /// Search all addresses for coins, as after a restore.
+    /// Search all addresses for coins, and for what closed channels left, as after a restore.
     Search,
+    /// Bring what closed channels left on the chain to the savings, once "search" has found it.
+    Collect {
+        #[command(flatten)]
+        way: Way,
+    },
     /// Write beside a transaction what it was.
     Label {
         /// The transaction.
@@ -137,6 +148,7 @@ impl TreasuryCommand {
             None => ask(TreasuryQuestion::Show(self.look)).await?,
             Some(What::Address { new }) => ask(TreasuryQuestion::Address(new)).await?,
             Some(What::Coins) => ask(TreasuryQuestion::Coins).await?,
+            Some(What::GiveUp { txid }) => ask(TreasuryQuestion::GiveUp(txid)).await?,
             Some(What::Search) => ask(TreasuryQuestion::Search).await?,
             Some(What::Moves) => ask(TreasuryQuestion::Moves).await?,
             Some(What::Agree { number }) => {
@@ -152,6 +164,11 @@ impl TreasuryCommand {
             Some(What::Faster { txid, way }) => {
                 let sat_per_vb = rate(&socket, &way).await?;
                 let draft = ask(TreasuryQuestion::Faster(txid, sat_per_vb)).await?;
+                return send(&socket, draft, way).await;
+            }
+            Some(What::Collect { way }) => {
+                let sat_per_vb = rate(&socket, &way).await?;
+                let draft = ask(TreasuryQuestion::Collect(sat_per_vb)).await?;
                 return send(&socket, draft, way).await;
             }
             Some(What::Finish { file, label }) => {
@@ -254,11 +271,22 @@ fn overview(view: &TreasuryView) -> Vec<String> {
     if let Some((done, of)) = view.progress {
         add(true, format!("Block {done} of {of} is read."));
     }
+    if let Some(left) = &view.left {
+        add(true, told_left(left));
+    }
     add(view.fault.is_some(), view.fault.clone().unwrap_or_default());
     if let Some(stale) = &view.stale {
         add(true, format!("Nothing is sent now: {stale}."));
     }
     lines
+}
+
+fn told_left(left: &LeftView) -> String {
+    match (&left.fault, left.coins) {
+        (Some(fault), _) => format!("What closed channels left could not be looked for: {fault}"),
+        (None, 0) => "Closed channels have left nothing to collect.".to_owned(),
+        (None, _) => format!("Closed channels left {} sat. Bring it here with: kilosat treasury collect", left.sat),
+    }
 }
 
 fn line(tx: &TxView) -> String {

@@ -16,7 +16,7 @@ use crate::lightning::remote::identity;
 use crate::lightning::{LightningService, Remote, SealedWallet, ServiceKind, Waits};
 use crate::settings::Settings;
 use crate::tasks::{EngineHandle, Mover, RefillView};
-use crate::treasury::{Keeper, Keys, Treasury, TreasuryFault};
+use crate::treasury::{Keeper, Keys, ToRemote, Treasury, TreasuryFault};
 use crate::vault::{NameOf, ReadFault, Vault};
 
 /// The wallet outside this process, if the configuration names one; opens no connection.
@@ -79,6 +79,9 @@ pub(super) async fn start_treasury(
         Err(TreasuryFault::Keys(KeyError::Closed(_))) => return Ok(None),
         keys => keys?,
     };
+    // Without a wallet outside this process, the words are those of the built-in node.
+    let seed = if config.wallet.is_none() { vault.seed().unwrap_or_default() } else { None };
+    let keys = keys.with_node(seed.as_ref().map(ToRemote::of));
     let opened = Keeper::open(keys, wanted, config.network, engine.clone(), clock.clone()).await;
     let (keeper, treasury, asked) = opened.map_err(|_| AgentError::EngineLost)??;
     tasks.spawn(keeper.run(asked));

@@ -24,6 +24,8 @@ pub enum TreasuryQuestion {
     Draft(Wish),
     /// What it would cost to make one faster, at so many sat/vB.
     Faster(Txid, u64),
+    /// What it would cost to bring here what closed channels left, at so many sat/vB.
+    Collect(u64),
     /// Send a draft.
     Send {
         /// Its id.
@@ -35,6 +37,8 @@ pub enum TreasuryQuestion {
     },
     /// Search addresses that were never shown as well.
     Search,
+    /// Give up a transaction that no chain source takes.
+    GiveUp(Txid),
     /// Write this beside a transaction.
     Label(Txid, String),
     /// What was moved between savings and spending money, and what is open.
@@ -107,6 +111,10 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             Ok(draft) => TreasuryAnswer::Draft(Box::new(draft)),
             Err(refused) => return Ok(Answer::Refused(refused.to_string())),
         },
+        TreasuryQuestion::Collect(rate) => match treasury.ask(|answer| Asked::Collect(rate, answer)).await? {
+            Ok(draft) => TreasuryAnswer::Draft(Box::new(draft)),
+            Err(refused) => return Ok(Answer::Refused(refused.to_string())),
+        },
         TreasuryQuestion::Send { draft, signed, label } => {
             let order = Order { draft, signed, label: label_of(&label), of_move: None };
             match treasury.ask(|answer| Asked::Send(order, answer)).await? {
@@ -120,6 +128,10 @@ pub(super) async fn reply(question: TreasuryQuestion, source: &StatusSource) -> 
             tokio::spawn(async move { treasury.ask(|answer| Asked::Look(true, answer)).await });
             TreasuryAnswer::Done("All addresses are being searched. How far that is: kilosat treasury".to_owned())
         }
+        TreasuryQuestion::GiveUp(txid) => match treasury.ask(|answer| Asked::GiveUp(txid, answer)).await? {
+            Ok(()) => TreasuryAnswer::Done(GIVEN_UP.to_owned()),
+            Err(refused) => return Ok(Answer::Refused(refused.to_string())),
+        },
         TreasuryQuestion::Moves => moves(source).await?,
         TreasuryQuestion::Label(txid, label) => match source.label_onchain(txid, &label).await? {
             true => TreasuryAnswer::Done("Written beside it.".to_owned()),
@@ -135,6 +147,7 @@ async fn moves(source: &StatusSource) -> Result<TreasuryAnswer, Unanswered> {
 
 const NONE: &str = "this Kilosat has no on-chain wallet. Write wallet = \"segwit\" in the section [treasury] of kilosat.toml, or \
     open one on the page";
+const GIVEN_UP: &str = "It is given up, and what it would have spent is free again.";
 const HISTORY_MAX: u32 = 1_000;
 const MOVES_MAX: u32 = 100;
 

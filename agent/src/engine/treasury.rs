@@ -4,6 +4,7 @@
 //! chain, a replacement and a transaction that falls out are all the same: the difference to what was booked before.
 
 use bitcoin::Txid;
+use bitcoin::hex::DisplayHex as _;
 use serde_json::json;
 
 use super::{Engine, EngineError, Step};
@@ -122,6 +123,19 @@ impl Engine {
         Ok(allowed)
     }
 
+    /// A transaction that no chain source ever took is given up, with what that changes. The sentence says why not.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn give_up(&mut self, now: Now, keep: &Keep, txid: &Txid) -> Result<Result<(), String>, EngineError> {
+        let mut given_up = Ok(());
+        self.transact(now, |step| {
+            given_up = step.give_up(keep, txid)?;
+            Ok(())
+        })?;
+        Ok(given_up)
+    }
+
     /// Keeps a draft that its owner signs elsewhere.
     ///
     /// # Errors
@@ -221,12 +235,29 @@ impl Step<'_> {
         for seen in &own {
             self.book(&keep.wallet, seen, false, Some((&spend.made, of_move)))?;
         }
+        let is_collected = own.iter().all(|seen| seen.net_sat > 0);
         self.record(json!({
-            "event": "onchain_sent", "txid": spend.txid.to_string(), "to": spend.made.address,
+            "event": if is_collected { "onchain_collected" } else { "onchain_sent" }, "txid": spend.txid.to_string(), "to": spend.made.address,
             "amount_sat": spend.amount_sat, "fee_sat": spend.fee_sat,
             "replaces": spend.made.replaces.map(|txid| txid.to_string()),
         }))?;
         self.keep(&Keep { seen: others, ..keep.clone() })
+    }
+
+    fn give_up(&mut self, keep: &Keep, txid: &Txid) -> Result<Result<(), String>, StoreError> {
+        let known = self.tx.onchain_tx(&keep.wallet, txid)?.filter(|known| known.height.is_none());
+        let Some(known) = known.filter(|known| known.taken_at.is_none()) else {
+            return Ok(Err(WAS_TAKEN.to_owned()));
+        };
+        let raw = self.tx.forget_onchain_raw(&keep.wallet, txid)?;
+        self.record(json!({
+            "event": "onchain_given_up", "txid": txid.to_string(), "raw": raw.map(|raw| raw.to_lower_hex_string()),
+        }))?;
+        if known.of_move.is_some() {
+            self.move_given_up(txid, known.fee_sat.unwrap_or(0))?;
+        }
+        self.keep(keep)?;
+        Ok(Ok(()))
     }
 
     /// The owner's own word, as for a payment by hand: stop and lock hold, the limits are those of what is paid unasked. A
@@ -259,7 +290,7 @@ impl Step<'_> {
         let purpose = match (&known, opening) {
             (Some(known), _) => known.purpose.clone(),
             (None, true) => "opening".to_owned(),
-            (None, false) if made.is_some() || seen.net_sat < 0 => "sent".to_owned(),
+            (None, false) if seen.net_sat < 0 => "sent".to_owned(),
             (None, false) => "received".to_owned(),
         };
         let account = Posting::treasury(wallet);
@@ -339,6 +370,8 @@ fn msat(sat: i64) -> i64 {
 
 const NOT_COUNTED: &str = "The wallet holds another transaction for the newer one. Nothing was sent; look at what happened, and \
     begin again.";
+const WAS_TAKEN: &str = "A chain source has taken that transaction before, so it can still find a block. Nothing was changed; make \
+    it faster instead.";
 const NO_MOVE: &str = "The move that this transaction belongs to has ended or has begun already. Nothing was sent.";
 const IMPOSSIBLE: &str = "a chain source tells of more bitcoin in your savings than there can be. Nothing of it was booked; use \
     another source.";

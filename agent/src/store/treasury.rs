@@ -207,6 +207,18 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// It is not sent any more; all of it comes back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget_onchain_raw(&self, wallet: &str, txid: &Txid) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = "SELECT raw FROM treasury_txs WHERE wallet = ?1 AND txid = ?2";
+        let raw = optional(self.prepared(found)?.query_row(params![wallet, txid.to_byte_array()], |row| row.get(0)))?;
+        let forget = "UPDATE treasury_txs SET raw = NULL WHERE wallet = ?1 AND txid = ?2";
+        self.prepared(forget)?.execute(params![wallet, txid.to_byte_array()])?;
+        Ok(raw.flatten())
+    }
+
     /// Writes beside a transaction what the owner says it was; false when there is none.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::guard::{Guard, Refused, read_address, read_rate};
 use super::purse::Purse;
+use super::to_remote::LeftCoin;
 use crate::store::OnchainDraft;
 
 /// What the owner wants to send.
@@ -52,6 +53,9 @@ pub struct DraftView {
     pub sat_per_kvb: u64,
     /// The transaction that it replaces, if it does.
     pub replaces: Option<String>,
+    /// It brings here what closed channels left.
+    #[serde(default)]
+    pub collects: bool,
     /// The owner has to sign it elsewhere.
     pub signs_elsewhere: bool,
     /// It, as BIP 174 has it, in base64.
@@ -81,6 +85,8 @@ pub(super) struct Draft {
     /// Of the transaction as it will be signed.
     pub(super) weight: Weight,
     pub(super) replaces: Option<Txid>,
+    /// It spends what closed channels left, and brings it here.
+    pub(super) is_left: bool,
 }
 
 impl Draft {
@@ -96,6 +102,7 @@ impl Draft {
             fee_sat: self.fee.to_sat(),
             sat_per_kvb: (self.fee / self.weight).to_sat_per_kwu().saturating_mul(4),
             replaces: self.replaces.map(|txid| txid.to_string()),
+            collects: self.is_left,
             signs_elsewhere,
             psbt: self.psbt.to_string(),
         }
@@ -152,6 +159,20 @@ impl Purse {
         }
         let psbt = builder.finish().map_err(refused)?;
         let draft = self.drafted(psbt, to, &script, None)?;
+        self.still_allows(&draft, guard)?;
+        Ok(draft)
+    }
+
+    /// Drafts the transaction that brings what closed channels left to an address of this wallet.
+    pub(super) fn draft_left(
+        &self,
+        left: &[LeftCoin],
+        to: Address,
+        sat_per_vb: u64,
+        guard: Guard,
+    ) -> Result<Draft, Refused> {
+        let keys = self.keys.to_remote.as_ref().ok_or(Refused::WatchOnly)?;
+        let draft = keys.draft(left, to, sat_per_vb)?;
         self.still_allows(&draft, guard)?;
         Ok(draft)
     }
@@ -233,6 +254,9 @@ impl Purse {
 
     /// Whether the guards let this draft be sent now.
     pub(super) fn still_allows(&self, draft: &Draft, guard: Guard) -> Result<(), Refused> {
+        if draft.is_left {
+            return guard.allow_fee(draft.amount, draft.fee);
+        }
         let coming = self.not_ours_yet();
         match draft.psbt.unsigned_tx.input.iter().any(|input| coming.contains(&input.previous_output)) {
             // Its fee comes out of what is coming in, and not out of what is there.
@@ -243,6 +267,9 @@ impl Purse {
 
     /// Signs a draft with the key of this device.
     pub(super) fn sign(&self, draft: &Draft) -> Result<Transaction, Refused> {
+        if draft.is_left {
+            return self.keys.to_remote.as_ref().ok_or(Refused::WatchOnly)?.sign(draft);
+        }
         let signer = self.keys.signer.as_ref().ok_or(Refused::WatchOnly)?;
         let mut psbt = draft.psbt.clone();
         psbt.sign(signer, &Secp256k1::new()).map_err(|(_, errors)| Refused::Unsigned(format!("{errors:?}")))?;
@@ -268,6 +295,15 @@ impl Purse {
         let seen_s = replaced.map_or(now_s, |old_s| now_s.max(old_s.saturating_add(1)));
         self.wallet.apply_unconfirmed_txs([(tx.clone(), seen_s)]);
         self.wallet.apply_evicted_txs(replaces.map(|txid| (txid, seen_s)));
+    }
+
+    /// What a draft spends that is not ours is worth so much, by which its fee is known.
+    pub(super) fn learn_spent(&mut self, draft: &Draft) {
+        for (input, spent) in draft.psbt.unsigned_tx.input.iter().zip(&draft.psbt.inputs) {
+            if let Some(output) = &spent.witness_utxo {
+                self.wallet.insert_txout(input.previous_output, output.clone());
+            }
+        }
     }
 
     /// The change address of a draft that is not sent may be used by the next one.
@@ -304,7 +340,7 @@ impl Purse {
         let fee = fee_of(&psbt)?;
         let paid = psbt.unsigned_tx.output.iter().filter(|output| output.script_pubkey == *script);
         let amount = paid.map(|output| output.value).sum();
-        Ok(Draft { weight: self.weight_of(&psbt), psbt, to, amount, fee, replaces })
+        Ok(Draft { weight: self.weight_of(&psbt), psbt, to, amount, fee, replaces, is_left: false })
     }
 
     /// With the signatures that it will have.

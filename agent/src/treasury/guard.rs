@@ -85,6 +85,25 @@ pub enum Refused {
         "coin {0} was sent by others and is in no block yet, so it may still be taken back. Nothing was sent; wait for its block"
     )]
     NotYet(String),
+    /// There is nothing to collect.
+    #[error(
+        "no closed channel is known to have left anything here. Nothing was sent; have all addresses searched first"
+    )]
+    NothingLeft,
+    /// What cannot be given up, since it is not waiting.
+    #[error("transaction {0} is in a block, was replaced, or was not made here. Nothing was changed")]
+    NotWaiting(String),
+    /// What follows from it would go with it.
+    #[error("another transaction spends what {0} brings. Nothing was changed; give that one up first")]
+    SpentFrom(String),
+    /// It is on its way.
+    #[error(
+        "a chain source takes transaction {0} now, so it is on its way and cannot be given up any more. Nothing was changed"
+    )]
+    Taken(String),
+    /// Nobody says no to it.
+    #[error("no chain source says now that it does not take the transaction ({0}). Nothing was changed; try it later")]
+    NotAsked(String),
     /// Nobody can sign here.
     #[error(
         "this device holds no key for this wallet. Nothing was sent; sign the transaction (PSBT) where the key is, and bring it back"

@@ -1,5 +1,6 @@
 //! The task that keeps the treasury: one wallet, one place where it changes.
 
+mod left;
 mod rounds;
 mod saved;
 mod sending;
@@ -16,6 +17,7 @@ use self::saved::{booked, kept, merge_many, parts};
 use super::chain::{Answer, ChainFault, FeeRates, News, Source};
 use super::draft::{Coin, Draft, DraftView, Wish};
 use super::guard::{Guard, Refused};
+use super::to_remote::LeftCoin;
 use super::view::{AddressView, TreasuryView};
 use super::{Arrival, Keys, Purse, SeenTx, TreasuryFault};
 use crate::clock::Clock;
@@ -42,9 +44,14 @@ pub enum Asked {
     Faster(Txid, u64, oneshot::Sender<Result<DraftView, Refused>>),
     /// Sends a draft; with its signature where the owner signs elsewhere.
     Send(Order, oneshot::Sender<Result<Sent, Refused>>),
+    /// Gives up a transaction of ours that no chain source takes.
+    GiveUp(Txid, oneshot::Sender<Result<(), Refused>>),
     /// What was paid to an address.
     PaidTo(String, oneshot::Sender<Result<Vec<Arrival>, Refused>>),
-    /// Asks the chain now; answered when that is done. With true, for addresses that were never shown as well.
+    /// What bringing here what closed channels left would cost, at this rate in sat/vB.
+    Collect(u64, oneshot::Sender<Result<DraftView, Refused>>),
+    /// Asks the chain now; answered when that is done. With true, for addresses that were never shown as well, and for
+    /// what closed channels left.
     Look(bool, oneshot::Sender<()>),
 }
 
@@ -122,6 +129,8 @@ pub struct Keeper {
     fault: Option<String>,
     progress: Option<(u32, u32)>,
     sent_at: BTreeMap<Txid, u64>,
+    /// What closed channels left, or why that is not known; `None` before it was looked for.
+    left: Option<Result<Vec<LeftCoin>, String>>,
     view: watch::Sender<TreasuryView>,
 }
 
@@ -136,6 +145,7 @@ struct Round {
 /// What a round's task tells: news, and how it ended.
 enum Told {
     News(News),
+    Left(Result<Vec<LeftCoin>, ChainFault>),
     End(Result<Answer, ChainFault>),
 }
 
@@ -204,6 +214,7 @@ impl Keeper {
             fault: None,
             progress: None,
             sent_at: BTreeMap::new(),
+            left: None,
             view: sender,
         };
         // A new wallet's descriptors are kept before any address of it is shown.
@@ -257,8 +268,14 @@ impl Keeper {
                 });
                 let _ = answer.send(self.keep_draft(draft).await?);
             }
+            Asked::Collect(sat_per_vb, answer) => {
+                let _ = answer.send(self.collect(sat_per_vb).await?);
+            }
             Asked::Send(order, answer) => {
                 let _ = answer.send(self.send(order).await?);
+            }
+            Asked::GiveUp(txid, answer) => {
+                let _ = answer.send(self.give_up(txid).await?);
             }
             Asked::PaidTo(address, answer) => {
                 let _ = answer.send(self.purse.paid_to(&address));
@@ -355,6 +372,7 @@ impl Keeper {
             stale: self.stale(),
             searched: self.searched,
             progress: self.progress,
+            left: self.left_view(),
             fees: self.fees,
             shown_ms: now,
         });

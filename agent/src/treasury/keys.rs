@@ -7,7 +7,7 @@ use bitcoin::bip32::Xpriv;
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Network, NetworkKind};
 
-use super::TreasuryFault;
+use super::{ToRemote, TreasuryFault};
 use crate::config::TreasuryKind;
 use crate::keys::{KeyError, Seed};
 
@@ -18,6 +18,8 @@ pub struct Keys {
     pub(super) internal: ExtendedDescriptor,
     /// `None` where the owner signs elsewhere.
     pub(super) signer: Option<Xpriv>,
+    /// Of the built-in node, where there is one.
+    pub(super) to_remote: Option<ToRemote>,
 }
 
 impl Keys {
@@ -34,7 +36,7 @@ impl Keys {
         let (master, (external, internal)) = match kind {
             TreasuryKind::WatchOnly(descriptor) => {
                 let (external, internal) = two_paths(descriptor, network).map_err(TreasuryFault::Descriptor)?;
-                return Ok(Keys { external, internal, signer: None });
+                return Ok(Keys { external, internal, signer: None, to_remote: None });
             }
             TreasuryKind::Segwit => {
                 let (master, network) = own(seed()?);
@@ -50,7 +52,13 @@ impl Keys {
         let public = |built: Result<(ExtendedDescriptor, _, _), DescriptorError>| {
             built.map(|(descriptor, ..)| descriptor).map_err(|error| TreasuryFault::Descriptor(error.to_string()))
         };
-        Ok(Keys { external: public(external)?, internal: public(internal)?, signer: Some(master) })
+        Ok(Keys { external: public(external)?, internal: public(internal)?, signer: Some(master), to_remote: None })
+    }
+
+    /// With those that channels of the built-in node pay to when a peer closes them alone.
+    #[must_use]
+    pub fn with_node(self, to_remote: Option<ToRemote>) -> Keys {
+        Keys { to_remote, ..self }
     }
 
     /// The descriptors of the addresses that are shown and of those for change; without anything secret.

@@ -10,6 +10,7 @@ mod keeper;
 mod keys;
 mod purse;
 mod standing;
+mod to_remote;
 mod view;
 
 pub use chain::{ChainFault, FeeRates};
@@ -18,7 +19,8 @@ pub use guard::{Refused, check_address};
 pub use keeper::{Asked, For, Keeper, Order, Sent, Treasury};
 pub use keys::{Keys, check_descriptor};
 pub use purse::{Arrival, Purse, SeenTx};
-pub use view::{AddressView, TreasuryView, TxView};
+pub use to_remote::ToRemote;
+pub use view::{AddressView, LeftView, TreasuryView, TxView};
 
 use crate::keys::KeyError;
 

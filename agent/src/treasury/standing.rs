@@ -3,11 +3,16 @@
 use bdk_wallet::KeychainKind;
 use bitcoin::{OutPoint, Transaction, Txid};
 
+use super::draft::Draft;
 use super::purse::Purse;
 
 impl Purse {
     /// Whether everything that a transaction spends is still there; what it replaces has not spent it for good.
-    pub(super) fn may_still_spend(&self, tx: &Transaction, replaces: Option<Txid>) -> bool {
+    pub(super) fn may_still_spend(&self, tx: &Transaction, draft: &Draft) -> bool {
+        let replaces = draft.replaces;
+        if draft.is_left {
+            return !tx.input.iter().any(|input| self.spends(input.previous_output));
+        }
         if self.repeats_change(tx, replaces) || replaces.is_some_and(|txid| self.has_spent_from(txid)) {
             return false;
         }
@@ -21,9 +26,21 @@ impl Purse {
         })
     }
 
+    /// Whether a transaction that counts spends this coin of whoever's.
+    pub(super) fn spends(&self, coin: OutPoint) -> bool {
+        self.wallet.transactions().any(|known| known.tx_node.tx.input.iter().any(|input| input.previous_output == coin))
+    }
+
     /// Whether this transaction counts, as far as is known here.
     pub(super) fn counts(&self, txid: Txid) -> bool {
         self.wallet.transactions().any(|known| known.tx_node.txid == txid)
+    }
+
+    /// From `now_s` on, in seconds since 1970, this transaction counts no more.
+    pub(super) fn give_up(&mut self, txid: Txid, now_s: u64) {
+        let seen = self.wallet.get_tx(txid).and_then(|known| known.tx_node.last_seen);
+        let gone_s = seen.map_or(now_s, |seen_s| now_s.max(seen_s.saturating_add(1)));
+        self.wallet.apply_evicted_txs([(txid, gone_s)]);
     }
 
     /// Coins that somebody else can still take back: in no block yet, and others have a hand in where they come from.

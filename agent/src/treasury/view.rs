@@ -36,11 +36,24 @@ pub struct TreasuryView {
     pub searched: bool,
     /// A search or a reading of blocks is going on: so many of so many blocks, or so many addresses.
     pub progress: Option<(u32, u32)>,
+    /// What closed channels left under this device's words, where that was looked for since the start.
+    pub left: Option<LeftView>,
     /// What the network asks for.
     pub fees: FeeRates,
     /// When this was so, in monotonic ms.
     #[serde(skip)]
     pub shown_ms: u64,
+}
+
+/// What closed channels left on the chain, in no wallet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftView {
+    /// All of it.
+    pub sat: u64,
+    /// In so many coins.
+    pub coins: u32,
+    /// Why that could not be looked for.
+    pub fault: Option<String>,
 }
 
 /// One transaction as it is shown.
@@ -66,6 +79,8 @@ pub struct TxView {
     pub address: Option<String>,
     /// It was replaced, or fell out of the chain.
     pub is_gone: bool,
+    /// It was made here, and no chain source has taken it.
+    pub is_untaken: bool,
     /// The last trouble with sending it.
     pub fault: Option<String>,
     /// What it was worth, in hundredths of `currency`, where the price was known.

@@ -160,6 +160,8 @@ fn savings_pages() -> Router<StatusSource> {
         .route("/wallet/savings/send/{draft}", get(savings::draft_page).post(savings::send))
         .route("/wallet/savings/psbt/{draft}", get(savings::psbt))
         .route("/wallet/savings/faster/{txid}", post(savings::faster))
+        .route("/wallet/savings/give-up/{txid}", post(savings::give_up))
+        .route("/wallet/savings/collect", post(savings::collect))
         .route("/wallet/savings/label/{txid}", post(savings::label))
         .route(
             "/wallet/savings/signed",

@@ -2,6 +2,7 @@
 //! to the satoshi.
 
 mod channels;
+mod left;
 mod refill;
 mod restored;
 mod sources;

@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use super::{Chain, Saver, find};
 
 /// Blocks are made in memory, where Esplora serves them, and handed to Bitcoin Core, which checks every one of them.
-struct Mirror {
-    memory: Arc<Memory>,
+pub(super) struct Mirror {
+    pub(super) memory: Arc<Memory>,
     miner: Miner,
     esplora: String,
     core: Chain,
@@ -30,7 +30,7 @@ struct Mirror {
 }
 
 impl Mirror {
-    async fn start() -> Mirror {
+    pub(super) async fn start() -> Mirror {
         let mut tasks = JoinSet::new();
         let miner = Miner::start(&ChainChoice::Memory, None, Clock::real(), &mut tasks).await.unwrap();
         let (Miner::Memory { chain, .. }, ChainSource::Esplora(esplora)) = (&miner, miner.source()) else {
@@ -42,10 +42,25 @@ impl Mirror {
         Mirror { memory, miner, esplora, core, electrumx, _tasks: tasks }
     }
 
-    async fn mine(&self, count: u32, address: &Address) {
+    pub(super) async fn mine(&self, count: u32, address: &Address) {
         self.miner.mine(count, address).await.unwrap();
         let newest = usize::try_from(count).unwrap();
         self.hand_over(newest).await;
+    }
+
+    /// How each kind of them is configured, as [`NAMES`] has them.
+    pub(super) fn sources(&self) -> [Vec<String>; 4] {
+        let port = self.core.bitcoind.address().rsplit_once(':').unwrap().1.to_owned();
+        [
+            vec![format!("source = \"esplora\"\nurl = {:?}", self.esplora)],
+            vec![format!("source = \"bitcoind\"\nport = {port}\ncookie_file = {:?}", self.core.bitcoind.cookie_file())],
+            // The first of these answers nobody, so the next is asked.
+            vec![
+                "source = \"esplora\"\nurl = \"http://127.0.0.1:9\"".to_owned(),
+                format!("source = \"electrum\"\nurl = {:?}", self.electrumx.url()),
+            ],
+            vec![format!("source = \"filters\"\npeers = {:?}", self.core.bitcoind.peer_address())],
+        ]
     }
 
     /// The newest blocks are replaced by one more than they were.
@@ -81,12 +96,14 @@ impl Mirror {
 }
 
 /// A hub with the same words as all others.
-fn saver(mirror: &Mirror, folder: &Path, sources: &[String], first_block: u32) -> Saver {
+pub(super) fn saver(mirror: &Mirror, folder: &Path, sources: &[String], first_block: u32) -> Saver {
     std::fs::create_dir_all(folder.join("state")).unwrap();
     std::fs::write(folder.join("state/seed"), format!("{}about\n", "abandon ".repeat(11))).unwrap();
     let sources: String = sources.iter().map(|source| format!("\n[[treasury.chain]]\n{source}")).collect();
     Saver::start(&mirror.core, folder, &format!("wallet = \"taproot\"\nfirst_block = {first_block}{sources}"))
 }
+
+pub(super) const NAMES: [&str; 4] = ["esplora", "bitcoind", "electrum", "filters"];
 
 /// A transaction's id, what it adds in satoshis, and its confirmations: what a source has no say in.
 type Told = (String, i64, u32);
@@ -101,21 +118,10 @@ fn story(history: &[TxView]) -> Vec<Told> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_source_tells_the_same_balance_and_the_same_history() {
     let (mirror, folders) = (Mirror::start().await, [(); 4].map(|()| tempfile::tempdir().unwrap()));
-    let port = mirror.core.bitcoind.address().rsplit_once(':').unwrap().1.to_owned();
-    let sources = [
-        vec![format!("source = \"esplora\"\nurl = {:?}", mirror.esplora)],
-        vec![format!("source = \"bitcoind\"\nport = {port}\ncookie_file = {:?}", mirror.core.bitcoind.cookie_file())],
-        // The first of these answers nobody, so the next is asked.
-        vec![
-            "source = \"esplora\"\nurl = \"http://127.0.0.1:9\"".to_owned(),
-            format!("source = \"electrum\"\nurl = {:?}", mirror.electrumx.url()),
-        ],
-        vec![format!("source = \"filters\"\npeers = {:?}", mirror.core.bitcoind.peer_address())],
-    ];
+    let sources = mirror.sources();
     // Nothing of theirs is before.
     mirror.mine(3, &burn_address()).await;
     let first_block = mirror.memory.tip().height + 1;
-    let names = ["esplora", "bitcoind", "electrum", "filters"];
     let mut savers: Vec<_> = sources
         .iter()
         .zip(&folders)
@@ -134,7 +140,7 @@ async fn every_source_tells_the_same_balance_and_the_same_history() {
     let burn = burn_address().to_string();
     for round in 0..7 {
         let mut told: Option<(u64, Vec<Told>)> = None;
-        for (saver, name) in savers.iter_mut().zip(names) {
+        for (saver, name) in savers.iter_mut().zip(NAMES) {
             // ElectrumX asks Bitcoin Core for news every few seconds.
             let tip = mirror.memory.tip().height;
             let look = async || Some(saver.look().await).filter(|(view, _)| view.height == tip);

@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bdk_bitcoind_rpc::Emitter;
+use bdk_bitcoind_rpc::bitcoincore_rpc::json::{ScanTxOutRequest, Utxo};
 use bdk_bitcoind_rpc::bitcoincore_rpc::jsonrpc;
-use bdk_bitcoind_rpc::bitcoincore_rpc::{Auth, Client, Error, RpcApi as _};
-use bitcoin::{Transaction, Txid};
+use bdk_bitcoind_rpc::bitcoincore_rpc::jsonrpc::simple_http::SimpleHttpTransport;
+use bdk_bitcoind_rpc::bitcoincore_rpc::{Client, Error, RpcApi as _};
+use bitcoin::{OutPoint, ScriptBuf, Transaction, TxOut, Txid};
 use tokio::sync::mpsc;
 
 use super::{Answer, FeeRates, Manner, News, No, blocking};
 use crate::treasury::purse::Question;
+use crate::treasury::to_remote::LeftCoin;
 
 pub(super) struct BitcoindClient {
     url: String,
@@ -28,12 +32,28 @@ impl BitcoindClient {
         manner: Manner,
         news: &mpsc::Sender<News>,
     ) -> Result<Answer, String> {
-        let (open, news) = (self.opener(), news.clone());
+        let (open, news) = (self.opener(CALL_WAIT), news.clone());
         blocking(move || read(&open()?, &question, manner, &news).map_err(|error| error.to_string())).await
     }
 
+    /// It reads all coins that there are, which takes minutes.
+    pub(super) async fn unspent(&self, scripts: &[ScriptBuf]) -> Result<Vec<LeftCoin>, String> {
+        let open = self.opener(SCAN_WAIT);
+        let wanted: Vec<_> = scripts.iter().map(|script| format!("raw({script:x})")).collect();
+        blocking(move || {
+            let wanted: Vec<_> = wanted.into_iter().map(ScanTxOutRequest::Single).collect();
+            let found = open()?.scan_tx_out_set_blocking(&wanted).map_err(|error| error.to_string())?;
+            let coin = |coin: Utxo| LeftCoin {
+                outpoint: OutPoint::new(coin.txid, coin.vout),
+                output: TxOut { value: coin.amount, script_pubkey: coin.script_pub_key },
+            };
+            Ok(found.unspents.into_iter().map(coin).collect())
+        })
+        .await
+    }
+
     pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), No> {
-        let (open, tx) = (self.opener(), tx.clone());
+        let (open, tx) = (self.opener(CALL_WAIT), tx.clone());
         let sent = blocking(move || match open()?.send_raw_transaction(&tx) {
             Ok(_) => Ok(Ok(())),
             Err(Error::JsonRpc(jsonrpc::Error::Rpc(no))) => Ok(Err(no.message)),
@@ -43,7 +63,7 @@ impl BitcoindClient {
     }
 
     /// Bitcoin Core writes a new cookie at each start, so it is read for each question.
-    fn opener(&self) -> impl FnOnce() -> Result<Client, String> + Send + 'static {
+    fn opener(&self, wait: Duration) -> impl FnOnce() -> Result<Client, String> + Send + 'static {
         let (url, cookie_file) = (self.url.clone(), self.cookie_file.clone());
         move || {
             let cookie = std::fs::read_to_string(&cookie_file).map_err(|error| {
@@ -56,7 +76,9 @@ impl BitcoindClient {
                 .trim()
                 .split_once(':')
                 .ok_or_else(|| format!("{} does not hold user:password", cookie_file.display()))?;
-            Client::new(&url, Auth::UserPass(user.to_owned(), password.to_owned())).map_err(|error| error.to_string())
+            let transport = SimpleHttpTransport::builder().timeout(wait).auth(user, Some(password)).url(&url);
+            let transport = transport.map_err(|error| error.to_string())?.build();
+            Ok(Client::from_jsonrpc(jsonrpc::Client::with_transport(transport)))
         }
     }
 }
@@ -102,6 +124,9 @@ fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::JsonRpc(jsonrpc::Error::Rpc(no)) if no.code == RPC_INVALID_ADDRESS_OR_KEY)
 }
 
+const CALL_WAIT: Duration = Duration::from_secs(15);
+/// Of a card in a Raspberry Pi, all coins are some ten gigabytes.
+const SCAN_WAIT: Duration = Duration::from_secs(3_600);
 /// RPC_INVALID_ADDRESS_OR_KEY of Bitcoin Core's `protocol.h`.
 const RPC_INVALID_ADDRESS_OR_KEY: i32 = -5;
 /// So many waiting transactions are read whole.

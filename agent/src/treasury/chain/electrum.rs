@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bdk_electrum::BdkElectrumClient;
 use bdk_electrum::electrum_client::{Client, ConfigBuilder, ElectrumApi as _, Error, Param};
 use bdk_wallet::Update;
-use bitcoin::Transaction;
+use bdk_wallet::chain::spk_client::SyncRequest;
+use bitcoin::{ScriptBuf, Transaction};
 use tokio::sync::mpsc;
 
 use super::{Answer, FeeRates, Manner, News, No, blocking};
 use crate::treasury::purse::{Question, Scripts};
+use crate::treasury::to_remote::{LeftCoin, Unspent};
 
 pub(super) struct ElectrumClient {
     url: String,
@@ -33,6 +35,13 @@ impl ElectrumClient {
         // Nobody listening means that this is not wanted any more.
         let _ = news.send(News::Update(Box::new(update))).await;
         Ok(answer)
+    }
+
+    pub(super) async fn unspent(&self, scripts: &[ScriptBuf]) -> Result<Vec<LeftCoin>, String> {
+        let wanted = scripts.to_vec();
+        let answer =
+            self.with_client(move |client| client.sync(SyncRequest::builder().spks(wanted).build(), BATCH, false));
+        Ok(Unspent::of(scripts).see_all(&answer.await?.tx_update))
     }
 
     pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), No> {

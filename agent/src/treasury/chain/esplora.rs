@@ -3,11 +3,13 @@
 use bdk_esplora::EsploraAsyncExt as _;
 use bdk_esplora::esplora_client::{AsyncClient, Builder, Error};
 use bdk_wallet::Update;
-use bitcoin::Transaction;
+use bdk_wallet::chain::spk_client::SyncRequest;
+use bitcoin::{ScriptBuf, Transaction};
 use tokio::sync::mpsc;
 
 use super::{Answer, ChainFault, FeeRates, Manner, News, No};
 use crate::treasury::purse::{Question, Scripts};
+use crate::treasury::to_remote::{LeftCoin, Unspent};
 
 pub(super) struct EsploraClient {
     client: AsyncClient,
@@ -43,6 +45,12 @@ impl EsploraClient {
         // A server without estimates is one all the same.
         let estimates = self.client.get_fee_estimates().await.unwrap_or_default();
         Ok(Answer { tip_s: u64::from(header.time), fees: FeeRates::of(|target| estimates.get(&target).copied()) })
+    }
+
+    pub(super) async fn unspent(&self, scripts: &[ScriptBuf]) -> Result<Vec<LeftCoin>, String> {
+        let request = SyncRequest::builder().spks(scripts.iter().cloned()).build();
+        let answer = self.client.sync(request, AT_ONCE).await.map_err(|error| in_words(&error))?;
+        Ok(Unspent::of(scripts).see_all(&answer.tx_update))
     }
 
     pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), No> {

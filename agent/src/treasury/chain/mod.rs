@@ -21,6 +21,7 @@ use self::electrum::ElectrumClient;
 use self::esplora::EsploraClient;
 use self::filters::FilterClient;
 use super::purse::Question;
+use super::to_remote::{LeftCoin, ToRemote};
 use crate::config::ChainSource;
 
 /// One source.
@@ -161,6 +162,19 @@ impl Source {
         answer.map_err(|why| self.silent(why))
     }
 
+    /// What closed channels left under these keys.
+    pub(super) async fn left(&self, to_remote: ToRemote, manner: Manner) -> Result<Vec<LeftCoin>, ChainFault> {
+        let scripts = blocking(move || Ok(to_remote.scripts())).await.map_err(|why| self.silent(why))?;
+        let scripts = scripts.as_slice();
+        let found = match &self.client {
+            Client::Esplora(client) => in_time(client.unspent(scripts)).await,
+            Client::Electrum(client) => in_time(client.unspent(scripts)).await,
+            Client::Bitcoind(client) => client.unspent(scripts).await,
+            Client::Filters(client) => client.unspent(scripts, manner).await,
+        };
+        found.map_err(|why| self.silent(why))
+    }
+
     /// Hands a transaction to the network. One that is known there already is as well.
     pub(super) async fn broadcast(&self, tx: &Transaction) -> Result<(), ChainFault> {
         let sent = match &self.client {
@@ -177,7 +191,7 @@ impl Source {
         }
     }
 
-    fn silent(&self, why: String) -> ChainFault {
+    pub(super) fn silent(&self, why: String) -> ChainFault {
         ChainFault::Silent { name: self.name.clone(), why: shown(&why) }
     }
 }
@@ -217,7 +231,7 @@ impl FeeRates {
 }
 
 /// A server that finds something at every address never comes to an end.
-async fn in_time(asking: impl Future<Output = Result<Answer, String>>) -> Result<Answer, String> {
+async fn in_time<T>(asking: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     timeout(ASK_WAIT, asking).await.unwrap_or_else(|_| Err("it takes too long".to_owned()))
 }
 

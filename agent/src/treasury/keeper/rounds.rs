@@ -24,6 +24,9 @@ impl Keeper {
             now_s: self.now_s(),
         };
         let (sources, news) = (Arc::clone(&self.sources), news.clone());
+        // Two thousand scripts: only where somebody wants that.
+        let is_wanted = all && self.waiting.iter().any(|(wants_all, _)| *wants_all);
+        let to_remote = self.keys.to_remote.clone().filter(|_| is_wanted);
         tokio::spawn(async move {
             let (sender, mut receiver) = mpsc::channel(NEWS_MAX);
             let passing = async {
@@ -35,14 +38,23 @@ impl Keeper {
             };
             // Its sender goes with it, which ends the passing on. A client that panics is one that does not answer.
             let asking = tokio::spawn(async move {
-                match sources.get(source) {
-                    Some(source) => source.ask(question, manner, &sender).await,
-                    None => Err(ChainFault::Configuration("there is no such chain source".to_owned())),
+                let Some(source) = sources.get(source) else {
+                    return (Err(ChainFault::Configuration("there is no such chain source".to_owned())), None);
+                };
+                let answer = source.ask(question, manner, &sender).await;
+                drop(sender);
+                match to_remote.filter(|_| answer.is_ok()) {
+                    Some(to_remote) => (answer, Some(source.left(to_remote, manner).await)),
+                    None => (answer, None),
                 }
             });
             let (end, ()) = tokio::join!(asking, passing);
-            let end = end.unwrap_or_else(|_| Err(ChainFault::Configuration("its client stopped".to_owned())));
+            let stopped = |_| (Err(ChainFault::Configuration("its client stopped".to_owned())), None);
+            let (end, left) = end.unwrap_or_else(stopped);
             // Nobody listening means that the program is ending.
+            if let Some(left) = left {
+                let _ = news.send(Told::Left(left)).await;
+            }
             let _ = news.send(Told::End(end)).await;
         });
         self.round = Some(Round { source, all, misfit: None });
@@ -51,6 +63,10 @@ impl Keeper {
     pub(super) async fn on_told(&mut self, told: Told, news: &mpsc::Sender<Told>) -> Result<(), EngineGone> {
         let learned = match told {
             Told::End(end) => return self.end_round(end, news).await,
+            Told::Left(found) => {
+                self.note_left(found);
+                return Ok(());
+            }
             Told::News(News::Progress(done, of)) => {
                 self.progress = Some((done, of));
                 match done % BLOCKS_PER_COMMIT == 0 {

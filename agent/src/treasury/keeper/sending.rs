@@ -27,7 +27,7 @@ impl Keeper {
         };
         self.purse.forget(&draft);
         self.keep(false).await?;
-        let elsewhere = self.keys.signer.is_none();
+        let elsewhere = self.keys.signer.is_none() && !draft.is_left;
         if elsewhere {
             let (id, kept) = (
                 self.id.clone(),
@@ -66,10 +66,13 @@ impl Keeper {
             Ok(tx) => tx,
             Err(refused) => return Ok(Err(refused)),
         };
-        if !self.purse.may_still_spend(&tx, draft.replaces) {
+        if !self.purse.may_still_spend(&tx, &draft) {
             return Ok(Err(Refused::Draft));
         }
         let txid = tx.compute_txid();
+        if draft.is_left {
+            self.purse.learn_spent(&draft);
+        }
         self.purse.take(&tx, draft.replaces, self.now_s());
         let (keep, now) = self.news_for_the_ledger(false);
         let spend = Spend {
@@ -90,8 +93,32 @@ impl Keeper {
         }
         self.reported = now;
         self.drafts.remove(&order.draft);
-        let fault = self.broadcast(txid, &tx).await?;
+        let fault = self.broadcast(txid, &tx).await?.map(|fault| fault.to_string());
         Ok(Ok(Sent { txid, fault }))
+    }
+
+    /// What it would have spent is free again. Each source is asked once more whether it takes it after all.
+    pub(super) async fn give_up(&mut self, txid: Txid) -> Result<Result<(), Refused>, EngineGone> {
+        let unsent = self.unsent().await?.into_iter().find(|(known, _)| *known == txid);
+        let Some((_, tx)) = unsent.filter(|_| self.purse.counts(txid)) else {
+            return Ok(Err(Refused::NotWaiting(txid.to_string())));
+        };
+        if self.purse.has_spent_from(txid) {
+            return Ok(Err(Refused::SpentFrom(txid.to_string())));
+        }
+        match self.broadcast(txid, &tx).await? {
+            None => return Ok(Err(Refused::Taken(txid.to_string()))),
+            Some(ChainFault::Refused { .. }) => {}
+            Some(silent) => return Ok(Err(Refused::NotAsked(silent.to_string()))),
+        }
+        self.purse.give_up(txid, self.now_s());
+        let (keep, now) = self.news_for_the_ledger(false);
+        if let Err(why) = self.engine.work(move |engine, now| engine.give_up(now, &keep, &txid)).await? {
+            self.reload().await?;
+            return Ok(Err(Refused::Policy(why)));
+        }
+        self.reported = now;
+        Ok(Ok(()))
     }
 
     async fn drafted(&self, order: &Order) -> Result<Option<Draft>, EngineGone> {
@@ -104,8 +131,8 @@ impl Keeper {
     }
 
     /// Hands a transaction to the first source that takes it.
-    async fn broadcast(&mut self, txid: Txid, tx: &Transaction) -> Result<Option<String>, EngineGone> {
-        let mut fault = None;
+    async fn broadcast(&mut self, txid: Txid, tx: &Transaction) -> Result<Option<ChainFault>, EngineGone> {
+        let mut fault: Option<ChainFault> = None;
         for source in self.sources.iter() {
             match timeout(SEND_WAIT, source.broadcast(tx)).await {
                 Ok(Ok(())) => {
@@ -113,13 +140,13 @@ impl Keeper {
                     break;
                 }
                 // What a node says no to, the others will hardly take; what it says is worth more than silence.
-                Ok(Err(no @ ChainFault::Refused { .. })) => fault = Some(no.to_string()),
-                Ok(Err(silent)) => fault = fault.or_else(|| Some(silent.to_string())),
-                Err(_) => fault = fault.or_else(|| Some(format!("{} did not answer in time", source.name))),
+                Ok(Err(no @ ChainFault::Refused { .. })) => fault = Some(no),
+                Ok(Err(silent)) => fault = fault.or(Some(silent)),
+                Err(_) => fault = fault.or_else(|| Some(source.silent("it takes too long".to_owned()))),
             }
         }
         self.sent_at.insert(txid, self.clock.elapsed_ms());
-        let (id, note) = (self.id.clone(), fault.clone());
+        let (id, note) = (self.id.clone(), fault.as_ref().map(ChainFault::to_string));
         self.engine.work(move |engine, now| engine.note_sent(now, &id, &txid, note.as_deref())).await?;
         self.next_round_at = self.clock.elapsed_ms().saturating_add(SOON_MS);
         Ok(fault)
@@ -128,10 +155,7 @@ impl Keeper {
     /// What was made here and is in no block yet counts on, whatever a server has forgotten; unless a block has taken its
     /// coins. It comes back for [`Keeper::send_again`].
     pub(super) async fn count_on(&mut self) -> Result<Vec<(Txid, Transaction)>, EngineGone> {
-        let id = self.id.clone();
-        let unsent = self.engine.work(move |engine, _| engine.onchain_to_send(&id)).await?;
-        let unsent: Vec<_> =
-            unsent.iter().filter_map(|(txid, raw)| Some((*txid, deserialize::<Transaction>(raw).ok()?))).collect();
+        let unsent = self.unsent().await?;
         // Seen later than it was missed, or the wallet takes the server's word.
         let seen_s = self.now_s().saturating_add(1);
         for (_, tx) in &unsent {
@@ -141,6 +165,13 @@ impl Keeper {
             }
         }
         Ok(unsent.into_iter().filter(|(txid, _)| self.purse.counts(*txid)).collect())
+    }
+
+    /// What was made here and has no block.
+    async fn unsent(&self) -> Result<Vec<(Txid, Transaction)>, EngineGone> {
+        let id = self.id.clone();
+        let unsent = self.engine.work(move |engine, _| engine.onchain_to_send(&id)).await?;
+        Ok(unsent.iter().filter_map(|(txid, raw)| Some((*txid, deserialize(raw).ok()?))).collect())
     }
 
     /// Hands out again what no block has yet, from time to time.

@@ -41,6 +41,26 @@ impl DraftPage {
         self.left_sat.is_none()
     }
 
+    /// What it is about.
+    fn title(&self) -> String {
+        let amount = self.t.sats(&self.draft.amount_sat);
+        match (self.draft.collects, self.makes_faster()) {
+            (true, _) => self.t.with("savings-collect-title", "amount", amount),
+            (false, true) => self.t.say("savings-draft-faster"),
+            (false, false) => self.t.with("savings-draft-title", "amount", amount),
+        }
+    }
+
+    /// What the button does.
+    fn order(&self) -> String {
+        let (amount, fee) = (self.t.sats(&self.draft.amount_sat), self.t.sats(&self.draft.fee_sat));
+        match (self.draft.collects, self.makes_faster()) {
+            (true, _) => self.t.with("savings-collect-now", "amount", amount),
+            (false, true) => self.t.with("savings-now-faster", "fee", fee),
+            (false, false) => self.t.with("savings-now", "amount", amount),
+        }
+    }
+
     fn makes_faster(&self) -> bool {
         self.draft.replaces.is_some() || self.is_to_ourselves()
     }

@@ -27,6 +27,12 @@ impl Kept {
         Kept { draft, label, left_sat: Some(left) }
     }
 
+    /// One that brings here what closed channels left.
+    pub(super) fn collecting(draft: DraftView, label: String, view: &TreasuryView) -> Kept {
+        let left = view.spendable_sat.saturating_add(draft.amount_sat);
+        Kept { draft, label, left_sat: Some(left) }
+    }
+
     /// One that makes `old` faster, in its place or by spending what it brings.
     pub(super) fn faster(draft: DraftView, old: Option<&TxView>, view: &TreasuryView) -> Kept {
         let label = old.and_then(|old| old.label.clone()).unwrap_or_default();
@@ -75,6 +81,7 @@ mod tests {
             fee_sat: 500,
             sat_per_kvb: 3_500,
             replaces: replaces.map(str::to_owned),
+            collects: false,
             signs_elsewhere: false,
             psbt: "cHNidA==".to_owned(),
         }
@@ -92,6 +99,7 @@ mod tests {
             label: Some("a car".to_owned()),
             address: None,
             is_gone: false,
+            is_untaken: false,
             fault: None,
             worth_cents: None,
             currency: None,

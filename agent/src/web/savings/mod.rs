@@ -3,6 +3,7 @@
 mod draft;
 mod drafts;
 mod faster;
+mod left;
 mod overview;
 mod receive;
 mod send;
@@ -23,6 +24,7 @@ pub(super) use self::drafts::Drafts;
 #[cfg(all(test, not(feature = "node")))]
 pub(super) use self::drafts::Kept;
 pub(super) use self::faster::faster;
+pub(super) use self::left::{collect, give_up};
 #[cfg(all(test, not(feature = "node")))]
 pub(super) use self::overview::SavingsPage;
 use self::overview::closed;

@@ -147,6 +147,7 @@ pub(super) fn savings() -> TreasuryView {
         stale: None,
         searched: true,
         progress: None,
+        left: None,
         fees: FeeRates { soon: 14, hour: 8, day: 3, is_guess: false },
         shown_ms: 0,
     }

@@ -1,7 +1,7 @@
 //! What the page answers to.
 
 /// Every route, with each method that it has; those of the API stand with its tests.
-pub(super) const ROUTES: [(&str, &str); 105] = [
+pub(super) const ROUTES: [(&str, &str); 107] = [
     ("GET", "/"),
     ("GET", "/status.json"),
     ("GET", "/agreements"),
@@ -54,6 +54,8 @@ pub(super) const ROUTES: [(&str, &str); 105] = [
     ("POST", "/wallet/savings/send/{draft}"),
     ("GET", "/wallet/savings/psbt/{draft}"),
     ("POST", "/wallet/savings/faster/{txid}"),
+    ("POST", "/wallet/savings/give-up/{txid}"),
+    ("POST", "/wallet/savings/collect"),
     ("POST", "/wallet/savings/label/{txid}"),
     ("GET", "/wallet/savings/signed"),
     ("POST", "/wallet/savings/signed"),

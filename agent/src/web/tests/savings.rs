@@ -106,6 +106,7 @@ fn draft(signs_elsewhere: bool) -> Kept {
         fee_sat: 1_128,
         sat_per_kvb: 8_250,
         replaces: None,
+        collects: false,
         signs_elsewhere,
         psbt: psbt.to_string(),
     };
@@ -124,6 +125,7 @@ fn tx(number: u8, net_sat: i64, purpose: &str) -> TxView {
         label: None,
         address: None,
         is_gone: false,
+        is_untaken: false,
         fault: None,
         worth_cents: None,
         currency: None,

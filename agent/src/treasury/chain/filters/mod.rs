@@ -18,15 +18,16 @@ use bip157::chain::BlockHeaderChanges;
 use bip157::{Builder, Client, Event, HashCheckpoint, Info, Node, Requester, SyncUpdate, TrustedPeer, Warning};
 use bitcoin::block::Header;
 use bitcoin::constants::genesis_block;
-use bitcoin::{BlockHash, Network, Transaction, Txid};
+use bitcoin::{BlockHash, Network, ScriptBuf, Transaction, Txid};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::bases::bases;
-use self::scan::{Index, Scan};
+use self::scan::{Index, Scan, Watched};
 use super::{Answer, FeeRates, Manner, News, No};
 use crate::treasury::purse::Question;
+use crate::treasury::to_remote::{LeftCoin, Unspent};
 
 pub(super) struct FilterClient {
     network: Network,
@@ -68,12 +69,44 @@ impl FilterClient {
         manner: Manner,
         news: &mpsc::Sender<News>,
     ) -> Result<Answer, String> {
-        let mut why = "its blocks have nothing to do with those known here".to_owned();
         let Question { checkpoint, index, .. } = question;
-        let mut ways: VecDeque<_> = bases(&checkpoint, self.network, &index).into();
+        self.walk(&checkpoint, Watched { index, scripts: Vec::new() }, manner, news).await
+    }
+
+    /// From the first block that can matter on.
+    pub(super) async fn unspent(&self, scripts: &[ScriptBuf], manner: Manner) -> Result<Vec<LeftCoin>, String> {
+        let genesis = BlockId { height: 0, hash: genesis_block(self.network).block_hash() };
+        let (news, mut told) = mpsc::channel(1);
+        let watched = Watched { index: Index::default(), scripts: scripts.to_vec() };
+        let walking = async {
+            let news = news;
+            self.walk(&CheckPoint::new(genesis), watched, manner, &news).await
+        };
+        let reading = async {
+            let mut unspent = Unspent::of(scripts);
+            while let Some(told) = told.recv().await {
+                if let News::Block { block, .. } = told {
+                    block.txdata.iter().for_each(|tx| unspent.see(tx, true));
+                }
+            }
+            unspent.left()
+        };
+        let (walked, left) = tokio::join!(walking, reading);
+        walked.map(|_| left)
+    }
+
+    async fn walk(
+        &self,
+        checkpoint: &CheckPoint,
+        watched: Watched,
+        manner: Manner,
+        news: &mpsc::Sender<News>,
+    ) -> Result<Answer, String> {
+        let mut why = "its blocks have nothing to do with those known here".to_owned();
+        let mut ways: VecDeque<_> = bases(checkpoint, self.network, &watched.index).into();
         while let Some(base) = ways.pop_front() {
             let session = Session::begin(self, base, manner.first_block);
-            match session.scan((&checkpoint, &index), manner, news, self).await {
+            match session.scan((checkpoint, &watched), manner, news, self).await {
                 Ok(answer) => return Ok(answer),
                 Err(End::OtherBranch) => {}
                 Err(End::SoFar(block)) => ways.push_front(block),
@@ -104,11 +137,9 @@ impl FilterClient {
         }
         match timeout(TAKE_WAIT, session.client.requester.submit_package(tx.clone())).await {
             Ok(Ok(_)) => {
-                let mut memory = self.lock();
-                if memory.handed.len() >= HANDED_MAX {
-                    memory.handed.clear();
-                }
-                memory.handed.insert(txid);
+                self.note_handed(txid);
+                // It was asked for; the connection has to last until it is through.
+                sleep(HAND_WAIT).await;
                 Ok(())
             }
             // Who has it already does not ask for it.
@@ -163,6 +194,14 @@ impl FilterClient {
         }
     }
 
+    fn note_handed(&self, txid: Txid) {
+        let mut memory = self.lock();
+        if memory.handed.len() >= HANDED_MAX {
+            memory.handed.clear();
+        }
+        memory.handed.insert(txid);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,12 +227,12 @@ impl Session {
 
     async fn scan(
         mut self,
-        (known, index): (&CheckPoint, &Index),
+        (known, watched): (&CheckPoint, &Watched),
         manner: Manner,
         news: &mpsc::Sender<News>,
         of: &FilterClient,
     ) -> Result<Answer, End> {
-        let mut scan = Scan::begin(news, index.clone(), manner.stop_gap, self.base);
+        let mut scan = Scan::begin(news, watched.clone(), manner.stop_gap, self.base);
         let mut skips_to = skips(self.base, manner.first_block).then_some(manner.first_block);
         loop {
             match self.next().await? {
@@ -253,7 +292,7 @@ impl Session {
     /// Tells the wallet of the newest blocks.
     async fn finish(
         self,
-        scan: Scan<'_>,
+        mut scan: Scan<'_>,
         synced: &SyncUpdate,
         manner: Manner,
         of: &FilterClient,
@@ -262,6 +301,7 @@ impl Session {
             return Err(End::Silent("it knows no newer block than this wallet".to_owned()));
         };
         let tip_s = u64::from(newest.time);
+        scan.pass(synced.tip.height);
         let newer = synced.recent_history.iter().map(|(height, header)| (*height, header.block_hash()));
         let blocks = newer.filter(|(height, _)| *height > scan.last.height).map(BlockId::from);
         scan.tell(std::iter::once(scan.last).chain(blocks)).await?;
@@ -281,7 +321,8 @@ const HANDSHAKE_WAIT: Duration = Duration::from_secs(6);
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 const STALL_WAIT: Duration = Duration::from_secs(90);
 const CONNECT_WAIT: Duration = Duration::from_secs(20);
-const TAKE_WAIT: Duration = Duration::from_secs(8);
+const TAKE_WAIT: Duration = Duration::from_secs(7);
+const HAND_WAIT: Duration = Duration::from_secs(2);
 /// A block of four megabytes over a slow line.
 const BLOCK_WAIT: Duration = Duration::from_secs(120);
 /// More than wait for a block; what is forgotten is told as not asked for once.

@@ -14,11 +14,20 @@ use super::{ANSWER_WAIT, BLOCK_WAIT, End};
 /// The addresses of a wallet.
 pub(super) type Index = KeychainTxOutIndex<KeychainKind>;
 
+/// What is looked for.
+#[derive(Clone)]
+pub(super) struct Watched {
+    pub(super) index: Index,
+    /// Scripts that are in no wallet.
+    pub(super) scripts: Vec<ScriptBuf>,
+}
+
 /// How far a question is.
 pub(super) struct Scan<'question> {
     news: &'question mpsc::Sender<News>,
-    index: Index,
+    watched: Watched,
     gap: u32,
+    /// All of them.
     scripts: Vec<ScriptBuf>,
     /// The newest block that the wallet was told of.
     pub(super) last: BlockId,
@@ -30,14 +39,16 @@ pub(super) struct Scan<'question> {
     first: u32,
     /// Whether the wallet has been told where the chain went another way than it knew.
     is_led_back: bool,
+    /// The newest block that the wallet knew and that still counts: what comes after it is told as coming after it.
+    agreed: Option<BlockId>,
 }
 
 impl<'question> Scan<'question> {
-    pub(super) fn begin(news: &'question mpsc::Sender<News>, index: Index, gap: usize, base: BlockId) -> Self {
+    pub(super) fn begin(news: &'question mpsc::Sender<News>, watched: Watched, gap: usize, base: BlockId) -> Self {
         let gap = u32::try_from(gap).unwrap_or(u32::MAX);
         let mut scan = Scan {
             news,
-            index,
+            watched,
             gap,
             scripts: Vec::new(),
             last: base,
@@ -46,6 +57,7 @@ impl<'question> Scan<'question> {
             newest: base,
             first: base.height,
             is_led_back: false,
+            agreed: None,
         };
         scan.watch();
         scan
@@ -53,12 +65,13 @@ impl<'question> Scan<'question> {
 
     /// All addresses that were used or shown, and so many after them.
     fn watch(&mut self) {
+        let Watched { index, scripts } = &mut self.watched;
         for keychain in [KeychainKind::External, KeychainKind::Internal] {
-            let newest = self.index.last_revealed_index(keychain).map_or(0, |index| index.saturating_add(1));
+            let newest = index.last_revealed_index(keychain).map_or(0, |index| index.saturating_add(1));
             // What changes by that is asked for below.
-            let _ = self.index.lookahead_to_target(keychain, newest.saturating_add(self.gap));
+            let _ = index.lookahead_to_target(keychain, newest.saturating_add(self.gap));
         }
-        self.scripts = self.index.inner().all_spks().values().cloned().collect();
+        self.scripts = index.inner().all_spks().values().chain(scripts.iter()).cloned().collect();
     }
 
     /// Where the chain went another way than the wallet knew, it is told the lowest of these blocks: what it knew above that
@@ -77,7 +90,10 @@ impl<'question> Scan<'question> {
         for known in known.iter().take_while(|known| known.height() > base.height) {
             let header = timeout(ANSWER_WAIT, requester.get_header(known.height())).await;
             match header {
-                Ok(Ok(Some(header))) if header.block_hash() == known.hash() => break,
+                Ok(Ok(Some(header))) if header.block_hash() == known.hash() => {
+                    self.agreed = Some(known.block_id());
+                    break;
+                }
                 Ok(Ok(Some(header))) => other = Some(BlockId { height: known.height(), hash: header.block_hash() }),
                 // A shorter chain is no better one, whoever shows it.
                 Ok(Ok(None)) => {
@@ -102,16 +118,24 @@ impl<'question> Scan<'question> {
             };
             let mut is_news = false;
             for tx in &fetched.block.txdata {
-                is_news |= self.index.index_tx(tx) != ChangeSet::default();
+                is_news |= self.watched.index.index_tx(tx) != ChangeSet::default();
             }
             if is_news {
                 self.watch();
             }
+            self.pass(height);
             self.send(News::Block { block: Box::new(fetched.block), height, after: self.last }).await?;
             self.last = BlockId { height, hash };
         }
         (self.looked, self.newest) = (height, BlockId { height, hash });
         self.send(News::Progress(height, self.tip)).await
+    }
+
+    /// What is told next is of this height: the wallet has to see that it comes after what it knows.
+    pub(super) fn pass(&mut self, height: u32) {
+        if let Some(agreed) = self.agreed.filter(|known| (self.last.height..height).contains(&known.height)) {
+            self.last = agreed;
+        }
     }
 
     /// Whether a stretch has ended.
@@ -121,6 +145,7 @@ impl<'question> Scan<'question> {
 
     /// Tells the wallet how far it got, so that a later question begins there.
     pub(super) async fn rest(mut self) -> Result<BlockId, End> {
+        self.pass(self.newest.height);
         if self.newest.height > self.last.height {
             self.tell([self.last, self.newest]).await?;
             self.last = self.newest;
