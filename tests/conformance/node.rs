@@ -161,7 +161,7 @@ async fn the_first_money_is_known(bench: &Bench, first: &PaymentHash, reports: &
     let [item] = listed.as_slice() else { panic!("{listed:?}") };
     assert_eq!((item.direction, item.hash, item.amount), (Direction::In, *first, arrived));
     let is_it =
-        |event: &Event| matches!(event, Event::Received { hash, amount } if hash == first && *amount == arrived);
+        |event: &Event| matches!(event, Event::Received { hash, amount, .. } if hash == first && *amount == arrived);
     reported(reports, "the first money", |event| is_it(event).then_some(())).await;
     let found = bench.service.look_up(first).await;
     assert_eq!(found, Found::NotFound, "money that came in is no payment");

@@ -29,25 +29,6 @@ impl Engine {
         .map(drop)
     }
 
-    /// The provider has been away for long, or is there; recorded once.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn note_provider(&mut self, now: Now, is_away: bool) -> Result<(), EngineError> {
-        self.transact(now, |step| match (step.tx.meta(PROVIDER_AWAY)?, is_away) {
-            (None, true) => {
-                step.tx.set_meta(PROVIDER_AWAY, &step.now.wall.0.to_string())?;
-                step.record(json!({"event": "provider_away"}))
-            }
-            (Some(_), false) => {
-                step.tx.clear_meta(PROVIDER_AWAY)?;
-                step.record(json!({"event": "provider_back"}))
-            }
-            _ => Ok(()),
-        })
-        .map(drop)
-    }
-
     /// What the chain has taken for channels so far, in satoshis.
     ///
     /// # Errors
@@ -103,8 +84,6 @@ impl Step<'_> {
 
 /// Key in the table `meta`, followed by a colon and a wallet's mark.
 const CLOSING: &str = "closing_channels";
-/// Key in the table `meta`: since when the provider has been away.
-const PROVIDER_AWAY: &str = "provider_away";
 const OPEN: &str = "open";
 const SETTLED: &str = "settled";
 /// More than what closes channels and collects their money when the chain is dear.

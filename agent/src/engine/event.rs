@@ -9,6 +9,15 @@ use crate::domain::meter::{self, MeterState};
 use crate::domain::money::Msat;
 use crate::domain::rate::Rate;
 
+/// A channel that the LSP opened for money that came in (LSPS2), and what it kept for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Every channel that a peer opened; it is the one of which that is not known yet.
+    pub channels: Vec<String>,
+    /// What it kept.
+    pub fee: Msat,
+}
+
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -102,6 +111,8 @@ pub enum Event {
         hash: PaymentHash,
         /// What arrived, after the LSP's fee.
         amount: Msat,
+        /// The LSP opened a channel for it.
+        opening: Option<Opening>,
     },
     /// The built-in node has agreed with a peer on the transaction that changes what a channel holds.
     Spliced {

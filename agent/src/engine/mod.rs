@@ -18,6 +18,7 @@ mod lived;
 mod moves;
 mod outcomes;
 mod owner;
+mod provider;
 mod questions;
 mod recovery;
 mod restored;
@@ -42,12 +43,13 @@ use crate::domain::refill::RefillRule;
 use crate::store::{Copier, Store, StoreError, Tx};
 pub use account::RuleAccount;
 pub use by_hand::ByHand;
-pub use event::{Effect, Event, FeedAnswer, Found, PayOutcome};
+pub use event::{Effect, Event, FeedAnswer, Found, Opening, PayOutcome};
 pub use instance::{Belonging, Instance, belongs};
 use jobs::Jobs;
 use lived::Lived;
 pub use moves::{MoveStep, MoveStory};
 pub use owner::{Order, Verdict};
+pub use provider::{OpeningPrice, Terms};
 pub use restored::lock_restored;
 pub use snapshot::{AgreementSnapshot, QuestionSnapshot, Snapshot, WalletSnapshot};
 pub use treasury::{Keep, Kept, Spend};
@@ -242,7 +244,10 @@ impl Step<'_> {
             Event::Outcome { hash, outcome } => self.on_outcome(hash, outcome),
             Event::Found { hash, found } => self.on_found(hash, found),
             Event::Fetched { feed, answer } => self.on_fetched(&feed, answer),
-            Event::Received { hash, amount } => self.on_received(&hash, amount),
+            Event::Received { hash, amount, opening } => {
+                self.on_received(&hash, amount)?;
+                opening.map_or(Ok(()), |opening| self.on_opening(&hash, &opening))
+            }
             Event::Spliced { channel, txid } => self.on_spliced(&channel, txid),
             Event::SpliceFailed { channel } => self.on_splice_failed(&channel),
             Event::ChannelClosed { channel, why, had_money } => self.on_channel_closed(&channel, &why, had_money),

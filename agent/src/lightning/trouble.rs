@@ -57,6 +57,8 @@ pub enum Trouble {
     Limit,
     /// The wallet's fee for it would be above the limit; it was not asked to pay.
     FeeTooHigh,
+    /// The LSP wants more for opening a channel than the owner allows.
+    Opening,
     /// The wallet does not accept the invoice.
     Invoice,
     /// The recipient refused it, or could not be reached.
@@ -124,6 +126,7 @@ impl Trouble {
             Trouble::NoRoute => "{name} found no way to the recipient within the fee limit. Nothing was paid; it is tried again later.",
             Trouble::Limit => "{name} has a limit of its own that does not allow this payment. Nothing was paid; raise the limit there or wait until it renews.",
             Trouble::FeeTooHigh => "{name} would take a larger fee than your limit allows. Nothing was paid; raise fee_base_max_msat or fee_max_ppm, or pay in larger slices.",
+            Trouble::Opening => "Your provider wants more for opening a channel than your limit allows. No invoice was made; raise lsp_fee_max_msat, fill the spending money up from your savings, or choose another provider.",
             Trouble::Invoice => "{name} does not accept the payee's invoice. Nothing was paid; a new one will be asked for.",
             Trouble::Recipient => "The recipient did not take the payment that {name} tried. Nothing was paid; it is tried again.",
             Trouble::TooSlow => "{name} did not answer in time. Kilosat asks again.",

@@ -21,7 +21,7 @@ impl Message {
         let word = |key: &str| cleaned(text_in(entry, key), WORDS_MAX);
         let why = |key: &str| ("why", cleaned(&t.told(text_in(entry, key)), WORDS_MAX));
         let payee = || ("payee", word("payee"));
-        let number = |key: &str| entry.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let number = |key: &str| number_in(entry, key);
         let sat = |name, key: &str| (name, t.sat(&number(key)));
         let sats = |name, key: &str| (name, t.sats(&number(key)));
         // Which way a move goes decides the sentence.
@@ -65,6 +65,14 @@ impl Message {
             "move_stuck" => t.fill("message-move-stuck", &[("number", number("move").to_string()), why("why")]),
             "provider_away" => t.say("message-provider-away"),
             "provider_back" => t.say("message-provider-back"),
+            "provider_terms" => {
+                let fee = |of: &Value| t.passing_fee(number_in(of, "base_msat"), number_in(of, "ppm"));
+                let before = entry.get("before").map_or_else(String::new, fee);
+                t.fill("message-provider-terms", &[("now", fee(entry)), ("before", before)])
+            }
+            "opening_dearer" => {
+                t.fill("message-opening-dearer", &[sat("amount", "amount_msat"), sat("fee", "fee_msat")])
+            }
             "channel_closed" => t.fill("message-channel-closed", &[why("why")]),
             "money_wanted" => {
                 t.fill("message-money-wanted", &[sats("spending", "spending_sat"), sats("wanted", "wanted_sat")])
@@ -74,6 +82,10 @@ impl Message {
         };
         Some(Message { text, is_urgent: URGENT.contains(&event) })
     }
+}
+
+fn number_in(entry: &Value, key: &str) -> u64 {
+    entry.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
 fn text_in<'a>(entry: &'a Value, key: &str) -> &'a str {
@@ -134,6 +146,10 @@ mod tests {
             "May 200\u{202f}000 sat be moved from your savings into spending money, for at most 900 sat?"
         ));
         assert!(text.ends_with("kilosat treasury agree 3"), "{text}");
+        let terms = json!({"event": "provider_terms", "base_msat": 1_500, "ppm": 2_000,
+            "before": {"base_msat": 1_000, "ppm": 100, "blocks": 40}});
+        let text = told(terms).unwrap();
+        assert!(text.contains("now 1.5 sat and 0.2 % of each payment, before 1 sat and 0.01 %"), "{text}");
         assert!(told(json!({"event": "provider_away"})).unwrap().contains("closes nothing by itself"));
         for quiet in ["interval", "due", "intent", "settled", "received", "switched", "set", "something new"] {
             assert_eq!(told(json!({"event": quiet})), None, "{quiet}");

@@ -46,6 +46,12 @@ pub struct ChannelView {
     pub value_sat: u64,
     /// The transaction that made it.
     pub txid: Option<String>,
+    /// What it has cost so far: the chain's fees for what went in and out, and what the provider kept for opening it.
+    pub cost_sat: u64,
+    /// What the peer takes from whoever pays this node, for each payment, in millisatoshis.
+    pub base_msat: Option<u32>,
+    /// The same, for each million millisatoshis.
+    pub ppm: Option<u32>,
 }
 
 /// Money of a channel that closed.
@@ -87,9 +93,10 @@ impl ChannelsView {
     pub fn as_text(&self) -> String {
         let mut lines = Vec::new();
         for channel in &self.channels {
-            let ChannelView { id, state, spendable_sat, receivable_sat, peer, .. } = channel;
+            let ChannelView { id, state, spendable_sat, receivable_sat, peer, cost_sat, .. } = channel;
             lines.push(format!(
-                "Channel {id}, {state}: {spendable_sat} sat can be sent, {receivable_sat} sat can be received, with {peer}"
+                "Channel {id}, {state}: {spendable_sat} sat can be sent, {receivable_sat} sat can be received, with {peer}; it has \
+                 cost {cost_sat} sat"
             ));
         }
         for closing in &self.closing {
@@ -144,7 +151,12 @@ impl StatusSource {
         let Ok(funds) = node.funds().await else { return Ok(None) };
         let cost_sat = self.engine.look(|engine| engine.channels_cost_sat()).await?;
         let lsp = self.config().node.lsp.as_ref().map(|(key, _)| key.clone());
-        let shown = |channel: crate::lightning::node::Channel| ChannelView {
+        let ids: Vec<_> = funds.channels.iter().map(|channel| channel.id.clone()).collect();
+        let costs = self.engine.look(move |engine| engine.channel_costs_sat(&ids)).await?;
+        let shown = |(channel, cost_sat): (crate::lightning::node::Channel, u64)| ChannelView {
+            cost_sat,
+            base_msat: channel.terms.map(|terms| terms.base_msat),
+            ppm: channel.terms.map(|terms| terms.ppm),
             is_lsp: lsp.as_ref() == Some(&channel.peer),
             state: match (channel.is_ready, channel.is_usable) {
                 (false, _) => "confirming",
@@ -169,7 +181,7 @@ impl StatusSource {
         });
         Ok(Some(ChannelsView {
             closing: closing.collect(),
-            channels: funds.channels.into_iter().map(shown).collect(),
+            channels: funds.channels.into_iter().zip(costs).map(shown).collect(),
             beside_sat: funds.beside_sat,
             free_sat: funds.free_sat,
             reserved_sat: funds.reserved_sat,

@@ -115,6 +115,15 @@ pub struct MovePart {
 }
 
 impl Tx<'_> {
+    /// What the chain has taken for a channel, in satoshis: all moves that made or changed it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn channel_cost_sat(&self, service: &str, channel: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT ifnull(sum(cost_sat), 0) FROM moves WHERE service = ?1 AND channel = ?2";
+        Ok(self.prepared(sql)?.query_row([service, channel], |row| row.get(0))?)
+    }
+
     /// The move of `service` that has not ended.
     ///
     /// # Errors

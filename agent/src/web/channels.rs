@@ -46,6 +46,11 @@ impl ChannelsPage {
         }
     }
 
+    /// What its peer takes for passing payments on.
+    fn terms(&self, channel: &ChannelView) -> Option<String> {
+        Some(self.t.passing_fee(channel.base_msat?.into(), channel.ppm?.into()))
+    }
+
     /// When the money of a closed channel can be had, at ten minutes for a block.
     fn when(&self, closing: &ClosingView) -> String {
         match closing.blocks {

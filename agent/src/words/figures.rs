@@ -81,6 +81,13 @@ impl Words {
         self.localised(show::quantity(*milli, unit))
     }
 
+    /// What somebody takes for passing a payment on: millisatoshis for each, and millionths of it.
+    pub fn passing_fee(self, base_msat: u64, ppm: u64) -> String {
+        let milli = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let (base, share) = (self.quantity(&milli(base_msat), "sat"), self.quantity(&milli(ppm / 10), "%"));
+        self.fill("passing-fee", &[("base", base), ("share", share)])
+    }
+
     /// A span of time in its largest unit.
     pub fn span(self, ms: &u64) -> String {
         let (unit, count) = in_largest_unit(*ms);

@@ -4,6 +4,9 @@
 use kilosat::control::{ask_channels, socket_path};
 use kilosat::status::{ChannelsView, Status};
 
+use ldk_node::config::ChannelConfig;
+use sim::wait;
+
 use super::world::World;
 
 async fn channels(world: &mut World) -> ChannelsView {
@@ -55,6 +58,30 @@ async fn lightning_channels_close_their_money_comes_back_and_nothing_locks() {
     assert!(channel.is_lsp && channel.state == "works" && channel.value_sat == 200_000, "{channel:#?}");
     let shown = world.saver.kilosat(&["channels"]).unwrap();
     assert!(shown.contains("works: 197845 sat can be sent") || shown.contains("sat can be sent"), "{shown}");
+
+    let opened = world.moves().await.iter().map(|known| known.cost_sat).sum::<u64>();
+    assert_eq!(channel.cost_sat, opened, "what the move took from the chain");
+    let takes = (channel.base_msat, channel.ppm);
+    assert!(takes.0.is_some(), "{channel:#?}");
+    // The provider wants more for what it passes on; the owner is told, and nothing else happens.
+    let lsp = std::sync::Arc::clone(world.town.lsp.ldk());
+    let hub = world.saver.hub.status().await.lightning.node_id;
+    let theirs = lsp.list_channels().into_iter().find(|known| known.counterparty_node_id.to_string() == hub).unwrap();
+    let config = ChannelConfig {
+        forwarding_fee_base_msat: 7_000,
+        forwarding_fee_proportional_millionths: 4_321,
+        ..theirs.config
+    };
+    let told = lsp.update_channel_config(&theirs.user_channel_id, theirs.counterparty_node_id, config);
+    told.unwrap();
+    let (mut world, dearer) = until(world, "its terms are known", |view| {
+        view.channels.iter().any(|known| (known.base_msat, known.ppm) == (Some(7_000), Some(4_321)))
+    })
+    .await;
+    assert_eq!(dearer.channels.len(), 1);
+    let journal = |world: &World| world.saver.kilosat(&["events"]).unwrap();
+    let is_noted = async || journal(&world).contains("provider_terms").then_some(());
+    wait::answer(is_noted).await.expect("it is noted");
 
     // By agreement.
     let closes = world.saver.kilosat(&["channels", "close", &channel.id, "--yes"]).unwrap();

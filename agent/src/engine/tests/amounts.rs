@@ -122,7 +122,7 @@ fn a_fee_or_an_income_that_cannot_be_is_not_booked_and_stops_nothing() {
     assert_eq!((world.state(made.hash), world.account(Posting::FEES)), (State::Settled, 1_500));
     let entries = world.snapshot().journal_entries;
     for amount in [u64::MAX, i64::MAX.unsigned_abs(), 20_000_000_000_000] {
-        world.handle(Event::Received { hash: PaymentHash([7; 32]), amount: Msat(amount) });
+        world.handle(Event::Received { hash: PaymentHash([7; 32]), amount: Msat(amount), opening: None });
     }
     assert_eq!((world.account(Posting::INCOME), world.snapshot().journal_entries), (0, entries + 1), "noted once");
     check(&mut world, "not believed");

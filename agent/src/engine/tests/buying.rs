@@ -141,7 +141,7 @@ fn money_that_comes_in_is_booked_once() {
     let mut world = World::new(rules());
     let made = world.invoice(Terms::of(Msat(9_000)));
     for _ in 0..3 {
-        assert!(world.handle(Event::Received { hash: made.hash, amount: Msat(8_500) }).is_empty());
+        assert!(world.handle(Event::Received { hash: made.hash, amount: Msat(8_500), opening: None }).is_empty());
     }
     assert_eq!((world.account(WALLET), world.account(Posting::INCOME)), (8_500, -8_500));
 }

@@ -283,7 +283,7 @@ fn an_invoice_of_an_agreement_and_a_received_one_are_not_paid_by_hand() {
     world.outcome(made.hash, failed());
     refused(&mut world, &made, "agreements or feeds");
     let own = world.invoice(Terms::of(AMOUNT));
-    world.handle(Event::Received { hash: own.hash, amount: AMOUNT });
+    world.handle(Event::Received { hash: own.hash, amount: AMOUNT, opening: None });
     refused(&mut world, &own, "one of your own");
     check(&mut world, "not by hand");
 }

@@ -3,8 +3,10 @@
 use bitcoin::Txid;
 use bitcoin::hashes::Hash as _;
 
-use super::super::{Event, Keep, MoveStep, Order, Rules, Spend, Verdict};
+use super::super::{Event, Keep, MoveStep, Opening, OpeningPrice, Order, Rules, Spend, Terms, Verdict};
 use super::world::{DAY, HOUR, World, rules};
+use crate::domain::invoice::PaymentHash;
+use crate::domain::money::Msat;
 use crate::domain::refill::{RefillRule, SweepTo};
 use crate::store::{MadeHere, MoveKind, MoveState, NewMove, Posting};
 use crate::treasury::SeenTx;
@@ -231,13 +233,44 @@ fn an_absent_provider_is_recorded_once_and_so_is_its_return() {
     for is_away in [false, true, true, false, false, true] {
         world.engine().note_provider(now, is_away).unwrap();
     }
-    let events = world.engine().journal_after(0, 100).unwrap();
-    let events: Vec<_> = events
-        .iter()
-        .filter_map(|entry| entry.entry.as_ref()?.get("event")?.as_str())
-        .filter(|event| event.starts_with("provider"))
-        .collect();
+    let events = events_of(&mut world, &["provider"]);
     assert_eq!(events, ["provider_away", "provider_back", "provider_away"]);
+}
+
+fn events_of(world: &mut World, kinds: &[&str]) -> Vec<String> {
+    let entries = world.engine().journal_after(0, 100).unwrap();
+    let events = entries.iter().filter_map(|entry| entry.entry.as_ref()?.get("event")?.as_str().map(str::to_owned));
+    events.filter(|event| kinds.iter().any(|kind| event.starts_with(kind))).collect()
+}
+
+#[test]
+fn other_terms_of_the_provider_are_recorded_once() {
+    let mut world = world(true);
+    let now = world.now;
+    let terms = |ppm| Terms { base_msat: 1_000, ppm, blocks: 40 };
+    for ppm in [10, 10, 20, 20, 10] {
+        world.engine().note_terms(now, "a", terms(ppm)).unwrap();
+    }
+    world.engine().note_terms(now, "b", terms(99)).unwrap();
+    let price = |amount_msat, fee_msat| OpeningPrice { amount_msat, fee_msat };
+    // More for more, and less for less, says nothing.
+    for price in [price(100, 10), price(200, 20), price(150, 12), price(150, 13), price(160, 12)] {
+        world.engine().note_opening_price(now, "a", price).unwrap();
+    }
+    let told = events_of(&mut world, &["provider", "opening"]);
+    assert_eq!(told, ["provider_terms", "provider_terms", "opening_dearer", "opening_cheaper"]);
+}
+
+#[test]
+fn what_a_channel_has_cost_is_its_moves_and_what_the_lsp_kept() {
+    let mut world = world(true);
+    let channels = ["1".to_owned(), "2".to_owned()];
+    let opening = |fee| Some(Opening { channels: channels.to_vec(), fee: Msat(fee) });
+    for (hash, fee) in [(1, 2_500), (1, 2_500), (2, 7_000), (3, 9_000)] {
+        world.handle(Event::Received { hash: PaymentHash([hash; 32]), amount: Msat(50_000), opening: opening(fee) });
+    }
+    let other = ["1".to_owned(), "2".to_owned(), "3".to_owned()];
+    assert_eq!(world.engine().channel_costs_sat(&other).unwrap(), [3, 7, 0], "rounded up, each once");
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn our_own_invoice_is_never_paid() {
     let mut world = World::new(rules());
     let purchase = bill_of(&world.consume(SLICE_MWH));
     let ours = world.invoice(Terms::of(SLICE));
-    world.handle(Event::Received { hash: ours.hash, amount: SLICE });
+    world.handle(Event::Received { hash: ours.hash, amount: SLICE, opening: None });
     let sentence = refused(&mut world, Event::Bill { purchase, bolt11: ours.bolt11 }, 0);
     assert!(sentence.contains("used before"), "{sentence}");
 }

@@ -95,7 +95,7 @@ impl Stage {
 
     pub(super) fn receives(&mut self, hash: PaymentHash, amount: Msat) {
         self.received |= hash == self.made.hash;
-        self.hears(vec![Event::Received { hash, amount }]);
+        self.hears(vec![Event::Received { hash, amount, opening: None }]);
     }
 
     /// Time passes and nobody answers anything.

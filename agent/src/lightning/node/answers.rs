@@ -3,12 +3,13 @@
 use bitcoin::hex::DisplayHex as _;
 use ldk_node::NodeError;
 use ldk_node::lightning::events::PaymentFailureReason;
+use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::lightning::ln::types::ChannelId;
 use ldk_node::payment::{PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus};
 
 use crate::domain::invoice::{PaymentHash, Preimage};
 use crate::domain::money::{Msat, UnixMillis};
-use crate::engine::{Event, Found, PayOutcome};
+use crate::engine::{Event, Found, Opening, PayOutcome};
 use crate::lightning::answers::{Direction, Incoming, Listed};
 use crate::lightning::trouble::{ServiceFault, ServiceKind, Trouble};
 
@@ -87,7 +88,11 @@ pub(super) fn listed(payment: &PaymentDetails) -> Option<Listed> {
 }
 
 /// What the engine is told of a report; the error is a note for the log.
-pub(super) fn report(event: ldk_node::Event, had_money: impl Fn(&ChannelId) -> bool) -> Result<Event, String> {
+pub(super) fn report(
+    event: ldk_node::Event,
+    had_money: impl Fn(&ChannelId) -> bool,
+    opening: impl Fn(PaymentId) -> Option<Opening>,
+) -> Result<Event, String> {
     use ldk_node::Event as Ldk;
     match event {
         Ldk::PaymentSuccessful { payment_hash, payment_preimage: Some(preimage), fee_paid_msat, .. } => {
@@ -98,9 +103,11 @@ pub(super) fn report(event: ldk_node::Event, had_money: impl Fn(&ChannelId) -> b
             let outcome = PayOutcome::Failed(said(reason.map_or(Trouble::Recipient, trouble)));
             Ok(Event::Outcome { hash: PaymentHash(hash.0), outcome })
         }
-        Ldk::PaymentReceived { payment_hash, amount_msat, .. } => {
-            Ok(Event::Received { hash: PaymentHash(payment_hash.0), amount: Msat(amount_msat) })
-        }
+        Ldk::PaymentReceived { payment_id, payment_hash, amount_msat, .. } => Ok(Event::Received {
+            hash: PaymentHash(payment_hash.0),
+            amount: Msat(amount_msat),
+            opening: payment_id.and_then(opening),
+        }),
         Ldk::SplicePending { user_channel_id, new_funding_txo, .. } => {
             Ok(Event::Spliced { channel: user_channel_id.0.to_string(), txid: new_funding_txo.txid })
         }

@@ -5,10 +5,11 @@ use bitcoin::secp256k1::PublicKey;
 use bitcoin::{Address, Txid};
 use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::payment::{ConfirmationStatus, PaymentKind};
-use ldk_node::{BalanceDetails, LightningBalance, Node, NodeError, PendingSweepBalance, UserChannelId};
+use ldk_node::{BalanceDetails, ChannelDetails, LightningBalance, Node, NodeError, PendingSweepBalance, UserChannelId};
 
 use super::answers::fault;
 use super::{NodeService, stopped};
+use crate::engine::Terms;
 use crate::lightning::trouble::{ServiceFault, ServiceKind, Trouble};
 
 /// What the node holds, for whoever moves money into or out of it.
@@ -53,6 +54,8 @@ pub struct Channel {
     pub peer: String,
     /// Blocks since it was made, and so many are needed.
     pub confirmations: (u32, u32),
+    /// What the peer takes for passing payments on to this node, where it has said so.
+    pub terms: Option<Terms>,
 }
 
 /// Money of a channel that closed.
@@ -187,6 +190,7 @@ fn funds(node: &Node) -> NodeFunds {
         funding: channel.funding_txo.map(|coin| coin.txid),
         peer: channel.counterparty_node_id.to_string(),
         confirmations: (channel.confirmations.unwrap_or(0), channel.confirmations_required.unwrap_or(0)),
+        terms: terms(&channel),
     });
     let channels: Vec<_> = channels.collect();
     NodeFunds {
@@ -231,6 +235,14 @@ fn closing(balances: &BalanceDetails, node: &Node) -> Vec<Closing> {
         PendingSweepBalance::AwaitingThresholdConfirmations { .. } => None,
     });
     closed.chain(collected).collect()
+}
+
+fn terms(channel: &ChannelDetails) -> Option<Terms> {
+    Some(Terms {
+        base_msat: channel.counterparty_forwarding_info_fee_base_msat?,
+        ppm: channel.counterparty_forwarding_info_fee_proportional_millionths?,
+        blocks: channel.counterparty_forwarding_info_cltv_expiry_delta?,
+    })
 }
 
 fn read(address: &str) -> Result<Address, ServiceFault> {

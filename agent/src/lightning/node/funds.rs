@@ -1,9 +1,13 @@
 //! What the node holds.
 
 use ldk_node::lightning::chain::channelmonitor::BalanceSource;
+use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::lightning::ln::types::ChannelId;
+use ldk_node::payment::PaymentKind;
 use ldk_node::{BalanceDetails, ChannelDetails, LightningBalance, Node, PendingSweepBalance};
 
+use crate::domain::money::Msat;
+use crate::engine::Opening;
 use crate::lightning::answers::Balance;
 
 /// What can be spent and received now, and all that there is.
@@ -35,6 +39,28 @@ pub(super) fn has_money(node: &Node, channel: &ChannelId) -> bool {
     };
     balances.lightning_balances.iter().any(is_it)
         || balances.pending_balances_from_channel_closures.iter().any(is_collected)
+}
+
+/// What the LSP kept of a payment for a channel that it opened.
+pub(super) fn opening(node: &Node, payment: PaymentId) -> Option<Opening> {
+    match node.payment(&payment)?.kind {
+        PaymentKind::Bolt11Jit { counterparty_skimmed_fee_msat: Some(kept), .. } if kept > 0 => {
+            let channels = node.list_channels().into_iter().filter(|channel| !channel.is_outbound);
+            Some(Opening {
+                channels: channels.map(|channel| channel.user_channel_id.0.to_string()).collect(),
+                fee: Msat(kept),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What the LSP asks of a payment for opening a channel.
+pub(super) fn price(node: &Node, payment: &PaymentId) -> Option<Msat> {
+    match node.payment(payment)?.kind {
+        PaymentKind::Bolt11Jit { lsp_fee_limits, .. } => lsp_fee_limits.max_total_opening_fee_msat.map(Msat),
+        _ => None,
+    }
 }
 
 fn channel_of(balance: &LightningBalance) -> &ChannelId {

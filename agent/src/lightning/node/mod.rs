@@ -10,7 +10,7 @@ mod setup;
 
 use std::path::Path;
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bitcoin::hashes::Hash as _;
@@ -38,13 +38,15 @@ use crate::clock::Clock;
 use crate::config::NodeConfig;
 use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, UnixMillis};
-use crate::engine::{Event, Found, PayOutcome};
+use crate::engine::{Event, Found, OpeningPrice, PayOutcome};
 
 /// The running node.
 #[derive(Clone)]
 pub struct NodeService {
     node: Arc<Node>,
     lsp_fee_max: Msat,
+    /// What the LSP asked last for opening a channel.
+    price: Arc<Mutex<Option<OpeningPrice>>>,
     lsp: Option<(PublicKey, SocketAddress)>,
 }
 
@@ -96,7 +98,7 @@ impl NodeService {
             .map_err(|error| NodeFault::Store(error.to_string()))?;
         let node = builder.build_with_store(Arc::new(store)).map_err(NodeFault::Build)?;
         node.start().map_err(NodeFault::Start)?;
-        Ok(NodeService { node: Arc::new(node), lsp_fee_max: config.lsp_fee_max, lsp })
+        Ok(NodeService { node: Arc::new(node), lsp_fee_max: config.lsp_fee_max, price: Arc::default(), lsp })
     }
 
     /// The node itself, for what only a built-in node has.
@@ -171,9 +173,32 @@ impl NodeService {
                 payments.receive(amount, &description, expiry_s)
             }
         });
-        let invoice = created.await.ok_or_else(stopped)?.map_err(|error| fault(&error))?;
+        let invoice = created.await.ok_or_else(stopped)?.map_err(|error| match error {
+            NodeError::LiquidityFeeTooHigh => ServiceFault::new(ServiceKind::Node, Trouble::Opening),
+            error => fault(&error),
+        })?;
+        if jit {
+            self.note_price(&invoice, request.amount).await;
+        }
         let network = self.node.config().network;
         NewInvoice::checked(ServiceKind::Node, &invoice.to_string(), request, network, Clock::real().now().wall)
+    }
+
+    /// What the LSP asked for it, for whoever watches its terms.
+    async fn note_price(&self, invoice: &Bolt11Invoice, amount: Msat) {
+        let id = PaymentId(invoice.payment_hash().to_byte_array());
+        let fee = self.on_thread(move |node| funds::price(node, &id)).await.flatten();
+        if let Some(fee) = fee {
+            *self.price.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(OpeningPrice { amount_msat: amount.0, fee_msat: fee.0 });
+        }
+    }
+
+    /// What the LSP asked last for opening a channel, and who it is; once.
+    pub fn take_price(&self) -> Option<(String, OpeningPrice)> {
+        let (key, _) = self.lsp.as_ref()?;
+        let price = self.price.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some((key.to_string(), price))
     }
 
     pub(super) async fn look_up_incoming(&self, hash: &PaymentHash) -> Result<Incoming, ServiceFault> {
@@ -223,7 +248,8 @@ impl NodeService {
     pub(super) async fn next_report(&self) -> Option<Event> {
         loop {
             let event = self.node.next_event_async().await;
-            match report(event, |channel| funds::has_money(&self.node, channel)) {
+            let opening = |payment| funds::opening(&self.node, payment);
+            match report(event, |channel| funds::has_money(&self.node, channel), opening) {
                 Ok(report) => return Some(report),
                 Err(note) => {
                     tracing::info!("{note}");

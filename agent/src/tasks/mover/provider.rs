@@ -1,16 +1,21 @@
-//! Whether the provider is there: nothing is closed by itself when it is not, and the owner is told.
+//! Whether the provider is there and what it takes: nothing is closed by itself when that changes, and the owner is told.
+
+use std::collections::BTreeMap;
 
 use super::Mover;
+use crate::engine::Terms;
 use crate::lightning::node::Channel;
 use crate::tasks::Unanswered;
 
 /// What is known of the provider since this program started.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Provider {
     /// Since when no channel works although there are some, in monotonic ms.
     away_since: Option<u64>,
     /// What the engine was told last.
     told: Option<bool>,
+    /// What each peer takes, as the engine was told.
+    terms: BTreeMap<String, Terms>,
 }
 
 impl Mover {
@@ -28,6 +33,15 @@ impl Mover {
         if (is_long || is_back) && self.provider.told != Some(is_long) {
             self.provider.told = Some(is_long);
             self.engine.work(move |engine, now| engine.note_provider(now, is_long)).await?;
+        }
+        for (peer, terms) in funds.channels.iter().filter_map(|channel| Some((&channel.peer, channel.terms?))) {
+            if self.provider.terms.insert(peer.clone(), terms) != Some(terms) {
+                let peer = peer.clone();
+                self.engine.work(move |engine, now| engine.note_terms(now, &peer, terms)).await?;
+            }
+        }
+        if let Some((lsp, price)) = node.take_price() {
+            self.engine.work(move |engine, now| engine.note_opening_price(now, &lsp, price)).await?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::status::RefillStatus;
 use crate::tasks::RefillView;
-use crate::treasury::{FeeRates, TreasuryView};
+use crate::treasury::{FeeRates, LeftView, TreasuryView};
 use crate::vault::{KeysStatus, Tier};
 
 /// A stranger's text, as hostile as it gets.
@@ -147,7 +147,7 @@ pub(super) fn savings() -> TreasuryView {
         stale: None,
         searched: true,
         progress: None,
-        left: None,
+        left: Some(LeftView { sat: 197_023, coins: 2, fault: None }),
         fees: FeeRates { soon: 14, hour: 8, day: 3, is_guess: false },
         shown_ms: 0,
     }

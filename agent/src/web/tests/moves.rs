@@ -149,6 +149,9 @@ async fn channels_are_told_in_words_and_without_a_node_there_are_none() {
         receivable_sat: 54_321,
         value_sat: 200_000,
         txid: Some("5e".repeat(32)),
+        cost_sat: 1_217,
+        base_msat: is_lsp.then_some(1_000),
+        ppm: is_lsp.then_some(2_500),
     };
     let view = ChannelsView {
         channels: vec![channel("1", "works", true), channel("2", "confirming", true), channel("3", "away", false)],
@@ -173,6 +176,8 @@ async fn channels_are_told_in_words_and_without_a_node_there_are_none() {
         "the other side can still take part of it",
         "once the chain has confirmed it",
         "Channels have cost so far 1 234 sat",
+        "Has cost so far 1 217 sat",
+        "passing payments on to you 1 sat and 0.25 % of each payment",
         "Bring 65 003 sat to your savings",
     ];
     shows(&text_of(&page.render().unwrap()), &said);

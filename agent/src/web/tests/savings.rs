@@ -22,7 +22,7 @@ use crate::engine::{Event, Keep};
 use crate::language::Language;
 use crate::lightning::LightningService;
 use crate::status::StatusSource;
-use crate::treasury::{Coin, DraftView, Keeper, Keys, SeenTx, TreasuryView, TxView};
+use crate::treasury::{Coin, DraftView, Keeper, Keys, LeftView, SeenTx, TreasuryView, TxView};
 use crate::web::Frame;
 
 /// Opens those that the configuration wants.
@@ -149,6 +149,7 @@ fn everything_of_the_savings_is_on_their_page() {
         label: Some(HOSTILE.to_owned()),
         address: Some(ADDRESS.to_owned()),
         fault,
+        is_untaken: true,
         worth_cents: Some(-52_345),
         currency: currency.clone(),
         ..tx(4, -849_718, "sent")
@@ -165,10 +166,24 @@ fn everything_of_the_savings_is_on_their_page() {
         &text,
         &["Was there already", "+1 250 000 sat", "23 confirmations", "Show older ones", "Nobody has checked yet"],
     );
+    shows(
+        &text,
+        &["Closed channels left 197 023 sat", "Bring it to the savings", "No chain source takes this", "Give it up"],
+    );
     assert!(!html.contains("<script>") && !html.contains("<img src=//"), "a label is only text");
     assert_eq!(html.matches("action=\"/wallet/savings/faster/").count(), 1, "only what waits is made faster");
     let place = |text: &str| html.find(text).unwrap();
     assert!(place("−849") < place("+1\u{202f}250"), "newest first");
+}
+
+#[test]
+fn what_closed_channels_left_is_told_with_what_came_of_the_search() {
+    let with = |left| text_of(&page(TreasuryView { left, ..savings() }, Vec::new()));
+    let none = LeftView { sat: 0, coins: 0, fault: None };
+    let fault = Some("bitcoind does not answer (timeout)".to_owned());
+    shows(&with(Some(none.clone())), &["Closed channels have left nothing to collect."]);
+    shows(&with(Some(LeftView { fault, ..none })), &["could not be looked for: bitcoind does not answer (timeout)"]);
+    assert!(!with(None).contains("losed channels"), "nobody has looked");
 }
 
 #[test]
@@ -324,6 +339,11 @@ async fn notes_are_kept_and_what_waits_can_be_made_faster() {
         let (status, answer) = served.send(&path, &form(&[("rate", rate)])).await;
         assert!(status == 422 && text_of(&answer).contains(said), "{rate}: {answer}");
         assert!(answer.contains(&format!("name=\"rate\" value=\"{rate}\"")), "{answer}");
+    }
+    let path = format!("/wallet/savings/give-up/{}", txid(3));
+    for (path, said) in [(path.as_str(), "was not made here"), ("/wallet/savings/collect", "Nothing was sent")] {
+        let (status, answer) = served.send(path, "").await;
+        assert!(status == 409 && text_of(&answer).contains(said), "{path}: {answer}");
     }
     assert_eq!(served.send("/wallet/savings/look", "").await.0, 303);
 }
