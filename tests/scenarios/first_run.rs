@@ -101,6 +101,7 @@ impl Stage {
         self.pay().await;
         self.pay_by_hand().await;
         self.be_paid_on_the_chain().await;
+        self.send_savings().await;
     }
 
     /// Presses what this selects, and waits for the page that follows.
@@ -332,6 +333,30 @@ impl Stage {
             }
         };
         timeout(LIGHTNING_WAIT, received).await.expect("the page says that the money came in");
+    }
+
+    /// What it costs is shown first; it waits, and then a block has it.
+    async fn send_savings(&mut self) {
+        self.press("a[href='/wallet']").await;
+        self.press("#savings").await;
+        self.press("#send").await;
+        self.fill("#to", &burn_address().to_string()).await;
+        self.fill("#amount", "12 000").await;
+        self.fill("#label", "a spade").await;
+        self.press("#see").await;
+        self.sees("Send 12 000 sat?").await;
+        self.sees("What is sent on the chain cannot be called back").await;
+        self.fill("#password", PASSWORD).await;
+        self.press("#order").await;
+        self.sees("a spade").await;
+        self.sees("waits for a block").await;
+        self.miner.mine(1, &burn_address()).await.unwrap();
+        let confirmed = async {
+            while !self.tab.text().await.contains("1 confirmation") {
+                self.press("#look").await;
+            }
+        };
+        timeout(LIGHTNING_WAIT, confirmed).await.expect("a block has it");
     }
 
     async fn end(self) {

@@ -1,7 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use bdk_wallet::chain::Merge as _;
+use bdk_wallet::miniscript::psbt::PsbtExt;
 use bdk_wallet::{ChangeSet, KeychainKind};
+use bitcoin::bip32::Xpriv;
+use bitcoin::consensus::encode::serialize_hex;
+use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Amount, Network};
 
 use super::draft::read_psbt;
@@ -121,4 +125,32 @@ fn psbts_are_read_as_bip_174_and_bip_371_have_them() {
         count += 1;
     }
     assert_eq!(count, 26);
+}
+
+#[test]
+fn psbts_are_signed_finalized_and_extracted_as_bip_174_has_it() {
+    let vectors = include_str!("../../../tests/vectors/psbt_signing.txt");
+    let lines: Vec<_> = vectors.lines().filter(|line| !line.starts_with('#')).collect();
+    let [master, combined, finalized, tx] = lines[..] else { panic!("{vectors}") };
+    let (secp, master) = (Secp256k1::new(), master.parse::<Xpriv>().unwrap());
+    let combined = read_psbt(combined).unwrap();
+    let mut unsigned = combined.clone();
+    unsigned.inputs.iter_mut().for_each(|input| input.partial_sigs.clear());
+    let mut signed = unsigned.clone();
+    signed.sign(&master, &secp).unwrap();
+    assert_eq!(signed, combined);
+    // Who signs elsewhere signs a part each, in any order.
+    let parts = [0, 1].map(|which| {
+        let mut part = combined.clone();
+        part.inputs[which].partial_sigs.clear();
+        part
+    });
+    for order in [[0, 1], [1, 0]] {
+        let mut whole = unsigned.clone();
+        order.into_iter().for_each(|which: usize| whole.combine(parts[which].clone()).unwrap());
+        assert_eq!(whole, combined);
+        whole.finalize_mut(&secp).unwrap();
+        assert_eq!(whole, read_psbt(finalized).unwrap());
+        assert_eq!(serialize_hex(&PsbtExt::extract(&whole, &secp).unwrap()), tx);
+    }
 }
