@@ -284,6 +284,7 @@ fn overview(view: &TreasuryView) -> Vec<String> {
 fn told_left(left: &LeftView) -> String {
     match (&left.fault, left.coins) {
         (Some(fault), _) => format!("What closed channels left could not be looked for: {fault}"),
+        (None, _) if left.is_going => "What closed channels left is being looked for.".to_owned(),
         (None, 0) => "Closed channels have left nothing to collect.".to_owned(),
         (None, _) => format!("Closed channels left {} sat. Bring it here with: kilosat treasury collect", left.sat),
     }

@@ -347,7 +347,7 @@ impl Stage {
         self.sees("Send 12 000 sat?").await;
         self.sees("What is sent on the chain cannot be called back").await;
         self.fill("#password", PASSWORD).await;
-        self.press("#order").await;
+        self.press("#send-now").await;
         self.sees("a spade").await;
         self.sees("waits for a block").await;
         self.miner.mine(1, &burn_address()).await.unwrap();

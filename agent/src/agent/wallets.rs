@@ -80,7 +80,11 @@ pub(super) async fn start_treasury(
         keys => keys?,
     };
     // Without a wallet outside this process, the words are those of the built-in node.
-    let seed = if config.wallet.is_none() { vault.seed().unwrap_or_default() } else { None };
+    let seed = if config.wallet.is_none() { vault.seed() } else { Ok(None) };
+    let seed = seed.unwrap_or_else(|fault| {
+        tracing::warn!(%fault, "what closed channels left cannot be looked for");
+        None
+    });
     let keys = keys.with_node(seed.as_ref().map(ToRemote::of));
     let opened = Keeper::open(keys, wanted, config.network, engine.clone(), clock.clone()).await;
     let (keeper, treasury, asked) = opened.map_err(|_| AgentError::EngineLost)??;

@@ -12,7 +12,7 @@ use crate::domain::rate::Rate;
 /// A channel that the LSP opened for money that came in (LSPS2), and what it kept for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// Every channel that a peer opened; it is the one of which that is not known yet.
+    /// Every channel that the LSP opened; it is the one of which that is not known yet.
     pub channels: Vec<String>,
     /// What it kept.
     pub fee: Msat,

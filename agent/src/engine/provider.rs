@@ -63,16 +63,16 @@ impl Engine {
         .map(drop)
     }
 
-    /// What `peer` takes now; recorded where it took something else before.
+    /// What the provider takes on one of its channels now; recorded where it took something else before.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn note_terms(&mut self, now: Now, peer: &str, terms: Terms) -> Result<(), EngineError> {
+    pub fn note_terms(&mut self, now: Now, channel: &str, terms: Terms) -> Result<(), EngineError> {
         self.transact(now, |step| {
-            let before: Option<Terms> = step.swap(&format!("{TERMS}:{peer}"), &terms)?;
-            match before.filter(|before| *before != terms) {
+            let before: Option<Terms> = step.swap(&format!("{TERMS}:{channel}"), &terms)?;
+            match before.filter(|before| (before.base_msat, before.ppm) != (terms.base_msat, terms.ppm)) {
                 Some(before) => step.record(json!({
-                    "event": "provider_terms", "peer": peer, "base_msat": terms.base_msat, "ppm": terms.ppm,
+                    "event": "provider_terms", "channel": channel, "base_msat": terms.base_msat, "ppm": terms.ppm,
                     "blocks": terms.blocks, "before": before,
                 })),
                 None => Ok(()),
@@ -123,17 +123,24 @@ impl Step<'_> {
         if self.tx.meta(&by)?.is_some() {
             return Ok(());
         }
+        let mut unmarked = Vec::new();
         for channel in &opening.channels {
-            let key = format!("{OPENED}:{channel}");
-            if self.tx.meta(&key)?.is_none() {
-                self.tx.set_meta(&key, &opening.fee.0.to_string())?;
-                self.tx.set_meta(&by, channel)?;
-                return self.record(json!({
-                    "event": "channel_opened", "channel": channel, "hash": hash.to_string(), "fee_msat": opening.fee.0,
-                }));
+            if self.tx.meta(&format!("{OPENED}:{channel}"))?.is_none() {
+                unmarked.push(channel.as_str());
             }
         }
-        Ok(())
+        // With several, from before this was noted, it is not known which one it is.
+        let channel = match unmarked[..] {
+            [channel] => channel,
+            _ => "",
+        };
+        if !channel.is_empty() {
+            self.tx.set_meta(&format!("{OPENED}:{channel}"), &opening.fee.0.to_string())?;
+        }
+        self.tx.set_meta(&by, channel)?;
+        self.record(json!({
+            "event": "channel_opened", "channel": channel, "hash": hash.to_string(), "fee_msat": opening.fee.0,
+        }))
     }
 
     /// What was kept under this key before.
@@ -152,10 +159,11 @@ impl Step<'_> {
 
 /// Key in the table `meta`: since when the provider has been away.
 const PROVIDER_AWAY: &str = "provider_away";
-/// Keys in the table `meta`, followed by a colon and a node's key, ...
+/// Keys in the table `meta`, followed by a colon and a channel, ...
 const TERMS: &str = "provider_terms";
+/// ... a node's key, ...
 const PRICE: &str = "opening_price";
-/// ... by a channel, with millisatoshis ...
+/// ... a channel, with millisatoshis ...
 const OPENED: &str = "channel_opened";
-/// ... and by a payment, with the channel.
+/// ... and a payment, with the channel.
 const OPENED_BY: &str = "channel_opened_by";

@@ -249,13 +249,14 @@ impl Step<'_> {
         let Some(known) = known.filter(|known| known.taken_at.is_none()) else {
             return Ok(Err(WAS_TAKEN.to_owned()));
         };
+        // What it replaced may still find a block, and a move would end without what it began with.
+        if known.replaces.is_some() || known.of_move.is_some() {
+            return Ok(Err(BELONGS.to_owned()));
+        }
         let raw = self.tx.forget_onchain_raw(&keep.wallet, txid)?;
         self.record(json!({
             "event": "onchain_given_up", "txid": txid.to_string(), "raw": raw.map(|raw| raw.to_lower_hex_string()),
         }))?;
-        if known.of_move.is_some() {
-            self.move_given_up(txid, known.fee_sat.unwrap_or(0))?;
-        }
         self.keep(keep)?;
         Ok(Ok(()))
     }
@@ -370,6 +371,8 @@ fn msat(sat: i64) -> i64 {
 
 const NOT_COUNTED: &str = "The wallet holds another transaction for the newer one. Nothing was sent; look at what happened, and \
     begin again.";
+const BELONGS: &str = "That transaction took the place of another one, or belongs to a move, so it cannot be given up. Nothing was changed; \
+    make it faster instead.";
 const WAS_TAKEN: &str = "A chain source has taken that transaction before, so it can still find a block. Nothing was changed; make \
     it faster instead.";
 const NO_MOVE: &str = "The move that this transaction belongs to has ended or has begun already. Nothing was sent.";

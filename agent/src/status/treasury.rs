@@ -6,6 +6,7 @@ use super::StatusSource;
 use crate::store::OnchainTx;
 use crate::tasks::{EngineGone, Unanswered};
 use crate::text::cleaned;
+use crate::treasury::NOT_TAKEN;
 use crate::treasury::TxView;
 
 impl StatusSource {
@@ -48,7 +49,13 @@ fn shown(tx: OnchainTx, tip: u32) -> TxView {
         first_ms: tx.first_at.0,
         purpose: tx.purpose,
         label: tx.label,
-        is_untaken: tx.address.is_some() && tx.taken_at.is_none() && tx.height.is_none() && tx.net_sat != 0,
+        is_untaken: tx.address.is_some()
+            && tx.taken_at.is_none()
+            && tx.height.is_none()
+            && tx.net_sat != 0
+            && tx.replaces.is_none()
+            && tx.of_move.is_none()
+            && tx.fault.as_ref().is_some_and(|fault| fault.contains(NOT_TAKEN)),
         address: tx.address,
         is_gone: tx.net_sat == 0 && tx.height.is_none(),
         fault: tx.fault.filter(|_| tx.height.is_none()),

@@ -164,14 +164,10 @@ impl Purse {
     }
 
     /// Drafts the transaction that brings what closed channels left to an address of this wallet.
-    pub(super) fn draft_left(
-        &self,
-        left: &[LeftCoin],
-        to: Address,
-        sat_per_vb: u64,
-        guard: Guard,
-    ) -> Result<Draft, Refused> {
+    pub(super) fn draft_left(&mut self, left: &[LeftCoin], sat_per_vb: u64, guard: Guard) -> Result<Draft, Refused> {
         let keys = self.keys.to_remote.as_ref().ok_or(Refused::WatchOnly)?;
+        // As change has it: nobody was shown this address.
+        let to = self.wallet.next_unused_address(KeychainKind::Internal).address;
         let draft = keys.draft(left, to, sat_per_vb)?;
         self.still_allows(&draft, guard)?;
         Ok(draft)

@@ -98,12 +98,17 @@ pub enum Refused {
     SpentFrom(String),
     /// It is on its way.
     #[error(
-        "a chain source takes transaction {0} now, so it is on its way and cannot be given up any more. Nothing was changed"
+        "a chain source takes transaction {0} now: it was handed out, is on its way, and cannot be given up any more"
     )]
     Taken(String),
     /// Nobody says no to it.
     #[error("no chain source says now that it does not take the transaction ({0}). Nothing was changed; try it later")]
     NotAsked(String),
+    /// The node collects by itself.
+    #[error(
+        "a channel is closing, and the node collects what it leaves by itself. Nothing was sent; look again once that is done"
+    )]
+    StillClosing,
     /// Nobody can sign here.
     #[error(
         "this device holds no key for this wallet. Nothing was sent; sign the transaction (PSBT) where the key is, and bring it back"

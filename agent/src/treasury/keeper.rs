@@ -13,6 +13,7 @@ use bitcoin::{Amount, Network, Txid};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
+use self::left::Left;
 use self::saved::{booked, kept, merge_many, parts};
 use super::chain::{Answer, ChainFault, FeeRates, News, Source};
 use super::draft::{Coin, Draft, DraftView, Wish};
@@ -129,8 +130,8 @@ pub struct Keeper {
     fault: Option<String>,
     progress: Option<(u32, u32)>,
     sent_at: BTreeMap<Txid, u64>,
-    /// What closed channels left, or why that is not known; `None` before it was looked for.
-    left: Option<Result<Vec<LeftCoin>, String>>,
+    /// What closed channels left.
+    left: Left,
     view: watch::Sender<TreasuryView>,
 }
 
@@ -145,7 +146,7 @@ struct Round {
 /// What a round's task tells: news, and how it ended.
 enum Told {
     News(News),
-    Left(Result<Vec<LeftCoin>, ChainFault>),
+    Left(Result<Vec<LeftCoin>, String>),
     End(Result<Answer, ChainFault>),
 }
 
@@ -214,7 +215,7 @@ impl Keeper {
             fault: None,
             progress: None,
             sent_at: BTreeMap::new(),
-            left: None,
+            left: Left::default(),
             view: sender,
         };
         // A new wallet's descriptors are kept before any address of it is shown.
@@ -283,6 +284,9 @@ impl Keeper {
             Asked::Look(all, answer) => {
                 self.waiting.push((all, answer));
                 self.looked_at = self.clock.elapsed_ms();
+                if all && self.left != Left::Going {
+                    self.left = Left::Wanted;
+                }
                 // Somebody waits: a source that was silent a moment ago is asked all the same, if there is no other.
                 if self.rests.iter().all(|rests_until| *rests_until > self.looked_at) {
                     self.rests.fill(0);

@@ -13,7 +13,7 @@ mod standing;
 mod to_remote;
 mod view;
 
-pub use chain::{ChainFault, FeeRates};
+pub use chain::{ChainFault, FeeRates, NOT_TAKEN};
 pub use draft::{Coin, DraftView, Sum, Wish};
 pub use guard::{Refused, check_address};
 pub use keeper::{Asked, For, Keeper, Order, Sent, Treasury};

@@ -1,5 +1,7 @@
 //! Which coins and transactions are ours to count on, and which others have a hand in.
 
+use std::collections::BTreeSet;
+
 use bdk_wallet::KeychainKind;
 use bitcoin::{OutPoint, Transaction, Txid};
 
@@ -11,7 +13,9 @@ impl Purse {
     pub(super) fn may_still_spend(&self, tx: &Transaction, draft: &Draft) -> bool {
         let replaces = draft.replaces;
         if draft.is_left {
-            return !tx.input.iter().any(|input| self.spends(input.previous_output));
+            let spent = self.spent();
+            return !self.repeats_change(tx, None)
+                && !tx.input.iter().any(|input| spent.contains(&input.previous_output));
         }
         if self.repeats_change(tx, replaces) || replaces.is_some_and(|txid| self.has_spent_from(txid)) {
             return false;
@@ -26,9 +30,20 @@ impl Purse {
         })
     }
 
-    /// Whether a transaction that counts spends this coin of whoever's.
-    pub(super) fn spends(&self, coin: OutPoint) -> bool {
-        self.wallet.transactions().any(|known| known.tx_node.tx.input.iter().any(|input| input.previous_output == coin))
+    /// What all transactions that count spend, of whoever's.
+    pub(super) fn spent(&self) -> BTreeSet<OutPoint> {
+        let counting = self.wallet.transactions();
+        counting
+            .flat_map(|known| known.tx_node.tx.input.iter().map(|input| input.previous_output).collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Whether a transaction that was made here brings what closed channels left: nothing that it spends was in this wallet.
+    pub(super) fn collects(&self, made_here: &Transaction) -> bool {
+        made_here.input.iter().all(|input| {
+            let coin = input.previous_output;
+            self.own_output(coin).is_none() && self.wallet.tx_graph().get_txout(coin).is_some()
+        })
     }
 
     /// Whether this transaction counts, as far as is known here.

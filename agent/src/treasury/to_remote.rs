@@ -11,7 +11,7 @@ use bitcoin::bip32::{ChildNumber, Xpriv};
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::transaction::Version;
 use bitcoin::{
-    Address, Amount, Network, OutPoint, Psbt, PublicKey, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight,
+    Address, Amount, FeeRate, Network, OutPoint, Psbt, PublicKey, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight,
 };
 
 use super::draft::Draft;
@@ -35,6 +35,13 @@ struct Known {
     index: u32,
     key: PublicKey,
     descriptor: Descriptor<PublicKey>,
+}
+
+impl Known {
+    /// What spending a coin of it costs.
+    fn fee(&self, rate: FeeRate) -> Option<Amount> {
+        rate.fee_wu(TxIn::default().segwit_weight() + self.descriptor.max_weight_to_satisfy().ok()?)
+    }
 }
 
 /// What of some scripts nothing spends, out of all transactions that have to do with them.
@@ -86,11 +93,12 @@ impl ToRemote {
     pub(super) fn draft(&self, coins: &[LeftCoin], to: Address, sat_per_vb: u64) -> Result<Draft, Refused> {
         let rate = read_rate(sat_per_vb)?;
         let ours: BTreeMap<_, _> = self.known().map(|known| (known.descriptor.script_pubkey(), known)).collect();
-        let spent: Vec<_> = coins
-            .iter()
-            .take(COINS_MAX)
-            .filter_map(|coin| Some((coin, ours.get(&coin.output.script_pubkey)?)))
-            .collect();
+        let mut spent: Vec<_> =
+            coins.iter().filter_map(|coin| Some((coin, ours.get(&coin.output.script_pubkey)?))).collect();
+        // What others sent there to annoy is not worth its own fee.
+        spent.retain(|(coin, known)| known.fee(rate).is_some_and(|fee| coin.output.value > fee));
+        spent.sort_by_key(|(coin, _)| std::cmp::Reverse(coin.output.value));
+        spent.truncate(COINS_MAX);
         let total: Amount = spent.iter().map(|(coin, _)| coin.output.value).sum();
         let input = |coin: &LeftCoin| TxIn {
             previous_output: coin.outpoint,
@@ -232,7 +240,13 @@ mod tests {
     fn what_is_not_worth_its_fee_is_left_where_it_is() {
         let keys = ToRemote::of(&seed());
         let poor = coins(&keys, &[1], 700);
-        assert!(matches!(keys.draft(&poor, home(), 5), Err(Refused::Funds { available: 700, .. })));
+        assert!(matches!(
+            keys.draft(&poor, home(), 5),
+            Err(Refused::Funds { available: 700, .. } | Refused::Funds { available: 0, .. })
+        ));
+        let mixed = [coins(&keys, &[1], 300), coins(&keys, &[3, 5], 40_000)[1..].to_vec()].concat();
+        let draft = keys.draft(&mixed, home(), 5).unwrap();
+        assert_eq!((draft.psbt.inputs.len(), draft.amount + draft.fee), (1, Amount::from_sat(40_000)));
         assert!(matches!(keys.draft(&[], home(), 5), Err(Refused::Funds { available: 0, .. })));
         assert!(matches!(keys.draft(&poor, home(), 0), Err(Refused::Rate(0))));
     }

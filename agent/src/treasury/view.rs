@@ -52,6 +52,8 @@ pub struct LeftView {
     pub sat: u64,
     /// In so many coins.
     pub coins: u32,
+    /// It is still being looked for.
+    pub is_going: bool,
     /// Why that could not be looked for.
     pub fault: Option<String>,
 }

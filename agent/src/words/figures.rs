@@ -83,8 +83,8 @@ impl Words {
 
     /// What somebody takes for passing a payment on: millisatoshis for each, and millionths of it.
     pub fn passing_fee(self, base_msat: u64, ppm: u64) -> String {
-        let milli = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        let (base, share) = (self.quantity(&milli(base_msat), "sat"), self.quantity(&milli(ppm / 10), "%"));
+        let base = self.quantity(&i64::try_from(base_msat).unwrap_or(i64::MAX), "sat");
+        let share = self.localised(format!("{} %", show::decimal(i64::try_from(ppm).unwrap_or(i64::MAX), 10_000, 4)));
         self.fill("passing-fee", &[("base", base), ("share", share)])
     }
 

@@ -95,7 +95,7 @@ pub fn bytes(bytes: &u64) -> String {
 }
 
 /// A number of which `one` makes one, with at most so many decimals and no needless zeros; cut off.
-fn decimal(value: i64, one: u64, decimals: u32) -> String {
+pub(super) fn decimal(value: i64, one: u64, decimals: u32) -> String {
     let (whole, part) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
     let part = part * 10_u64.pow(decimals) / one;
     let sign = if whole == 0 && part == 0 { "" } else { sign(value) };

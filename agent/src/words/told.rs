@@ -245,6 +245,7 @@ mod tests {
                 Trouble::NoRoute,
                 Trouble::Limit,
                 Trouble::FeeTooHigh,
+                Trouble::Opening,
                 Trouble::Invoice,
                 Trouble::Recipient,
                 Trouble::TooSlow,

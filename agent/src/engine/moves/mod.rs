@@ -344,15 +344,6 @@ impl Step<'_> {
         self.put(MoveRow { txid: Some(txid), cost_sat, cost_max_sat, ..row }, "paid", Some(now), Some(txid))
     }
 
-    /// No chain source took the savings' transaction, and the owner has given it up: nothing has moved.
-    pub(super) fn move_given_up(&mut self, txid: &Txid, fee_sat: u64) -> Result<(), StoreError> {
-        let open = self.tx.open_move(&self.rules.service)?;
-        let paid = open.filter(|row| row.state == MoveState::Paying && row.txid.as_ref() == Some(txid));
-        let Some(row) = paid else { return Ok(()) };
-        let cost_sat = row.cost_sat.saturating_sub(fee_sat);
-        self.end_move(MoveRow { cost_sat, fault: Some(GIVEN_UP.to_owned()), ..row }, MoveState::Undone, "given-up")
-    }
-
     /// Whether the owner's own word may send `amount` with `fee`: stop, lock and the stop button hold.
     pub(super) fn own_word(&self, amount: Msat, fee: Msat) -> Result<Result<(), String>, StoreError> {
         let own_word = Account { budget: OWN_WORD, committed: Committed::default() };
@@ -402,7 +393,6 @@ const NOT_ASKED: &str = "Nobody asks about that move any more. Nothing was chang
 const ENDED: &str = "That move has ended. Nothing was changed.";
 const ON_ITS_WAY: &str = "It is on its way to the node and cannot be called back; once it has arrived there, it can be sent \
     back. Nothing was changed.";
-const GIVEN_UP: &str = "No chain source took its transaction, and you gave it up. Nothing was moved.";
 const BEING_ASKED: &str = "The provider is being asked just now, which most often ends within minutes. Nothing was changed; if it \
     has not agreed within a day, it can be taken back.";
 const TOO_LATE: &str = "It cannot be taken back any more; it ends by itself. Nothing was changed.";

@@ -262,15 +262,23 @@ fn other_terms_of_the_provider_are_recorded_once() {
 }
 
 #[test]
-fn what_a_channel_has_cost_is_its_moves_and_what_the_lsp_kept() {
+fn what_the_lsp_kept_is_the_cost_of_the_channel_that_it_opened() {
     let mut world = world(true);
-    let channels = ["1".to_owned(), "2".to_owned()];
-    let opening = |fee| Some(Opening { channels: channels.to_vec(), fee: Msat(fee) });
-    for (hash, fee) in [(1, 2_500), (1, 2_500), (2, 7_000), (3, 9_000)] {
-        world.handle(Event::Received { hash: PaymentHash([hash; 32]), amount: Msat(50_000), opening: opening(fee) });
+    let opening = |channels: &[&str], fee| {
+        Some(Opening { channels: channels.iter().map(|&channel| channel.to_owned()).collect(), fee: Msat(fee) })
+    };
+    for (hash, channels, fee) in
+        [(1, &["1"][..], 2_500), (1, &["1"], 2_500), (2, &["2", "1"], 7_000), (3, &["3", "4", "1"], 9_000)]
+    {
+        let opening = opening(channels, fee);
+        world.handle(Event::Received { hash: PaymentHash([hash; 32]), amount: Msat(50_000), opening });
     }
     let other = ["1".to_owned(), "2".to_owned(), "3".to_owned()];
-    assert_eq!(world.engine().channel_costs_sat(&other).unwrap(), [3, 7, 0], "rounded up, each once");
+    assert_eq!(
+        world.engine().channel_costs_sat(&other).unwrap(),
+        [3, 7, 0],
+        "rounded up, each once, and never guessed"
+    );
 }
 
 #[test]

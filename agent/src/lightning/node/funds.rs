@@ -1,5 +1,6 @@
 //! What the node holds.
 
+use bitcoin::secp256k1::PublicKey;
 use ldk_node::lightning::chain::channelmonitor::BalanceSource;
 use ldk_node::lightning::ln::channelmanager::PaymentId;
 use ldk_node::lightning::ln::types::ChannelId;
@@ -42,10 +43,12 @@ pub(super) fn has_money(node: &Node, channel: &ChannelId) -> bool {
 }
 
 /// What the LSP kept of a payment for a channel that it opened.
-pub(super) fn opening(node: &Node, payment: PaymentId) -> Option<Opening> {
+pub(super) fn opening(node: &Node, payment: PaymentId, lsp: Option<PublicKey>) -> Option<Opening> {
     match node.payment(&payment)?.kind {
         PaymentKind::Bolt11Jit { counterparty_skimmed_fee_msat: Some(kept), .. } if kept > 0 => {
-            let channels = node.list_channels().into_iter().filter(|channel| !channel.is_outbound);
+            let is_theirs =
+                |channel: &ChannelDetails| !channel.is_outbound && Some(channel.counterparty_node_id) == lsp;
+            let channels = node.list_channels().into_iter().filter(is_theirs);
             Some(Opening {
                 channels: channels.map(|channel| channel.user_channel_id.0.to_string()).collect(),
                 fee: Msat(kept),

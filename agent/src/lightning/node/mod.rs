@@ -248,7 +248,8 @@ impl NodeService {
     pub(super) async fn next_report(&self) -> Option<Event> {
         loop {
             let event = self.node.next_event_async().await;
-            let opening = |payment| funds::opening(&self.node, payment);
+            let lsp = self.lsp.as_ref().map(|(key, _)| *key);
+            let opening = |payment| funds::opening(&self.node, payment, lsp);
             match report(event, |channel| funds::has_money(&self.node, channel), opening) {
                 Ok(report) => return Some(report),
                 Err(note) => {

@@ -14,7 +14,7 @@ pub(super) struct Provider {
     away_since: Option<u64>,
     /// What the engine was told last.
     told: Option<bool>,
-    /// What each peer takes, as the engine was told.
+    /// What the provider takes on each of its channels, as the engine was told.
     terms: BTreeMap<String, Terms>,
 }
 
@@ -34,12 +34,16 @@ impl Mover {
             self.provider.told = Some(is_long);
             self.engine.work(move |engine, now| engine.note_provider(now, is_long)).await?;
         }
-        for (peer, terms) in funds.channels.iter().filter_map(|channel| Some((&channel.peer, channel.terms?))) {
-            if self.provider.terms.insert(peer.clone(), terms) != Some(terms) {
-                let peer = peer.clone();
-                self.engine.work(move |engine, now| engine.note_terms(now, &peer, terms)).await?;
+        let lsp = self.settings.config().node.lsp.as_ref().map(|(key, _)| key.clone());
+        let with_lsp = funds.channels.iter().filter(|channel| lsp.as_ref() == Some(&channel.peer));
+        let told: BTreeMap<_, _> = with_lsp.filter_map(|channel| Some((channel.id.clone(), channel.terms?))).collect();
+        for (channel, terms) in &told {
+            if self.provider.terms.get(channel) != Some(terms) {
+                let (channel, terms) = (channel.clone(), *terms);
+                self.engine.work(move |engine, now| engine.note_terms(now, &channel, terms)).await?;
             }
         }
+        self.provider.terms = told;
         if let Some((lsp, price)) = node.take_price() {
             self.engine.work(move |engine, now| engine.note_opening_price(now, &lsp, price)).await?;
         }

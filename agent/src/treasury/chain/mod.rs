@@ -244,6 +244,8 @@ async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T, String> + 
     tokio::task::spawn_blocking(call).await.map_err(|_| "it stopped".to_owned())?
 }
 
+/// In the sentence of [`ChainFault::Refused`].
+pub const NOT_TAKEN: &str = "does not take the transaction";
 const ASK_WAIT: Duration = Duration::from_secs(1_800);
 const RATE_BELIEVED_MAX: u64 = 10_000;
 const WHY_CHARS_MAX: usize = 240;

@@ -18,15 +18,8 @@ impl Keeper {
             return;
         };
         let question = self.purse.question(all, self.now_s());
-        let manner = Manner {
-            stop_gap: usize::try_from(self.config.stop_gap).unwrap_or(usize::MAX),
-            first_block: self.config.first_block,
-            now_s: self.now_s(),
-        };
+        let manner = self.manner();
         let (sources, news) = (Arc::clone(&self.sources), news.clone());
-        // Two thousand scripts: only where somebody wants that.
-        let is_wanted = all && self.waiting.iter().any(|(wants_all, _)| *wants_all);
-        let to_remote = self.keys.to_remote.clone().filter(|_| is_wanted);
         tokio::spawn(async move {
             let (sender, mut receiver) = mpsc::channel(NEWS_MAX);
             let passing = async {
@@ -38,26 +31,25 @@ impl Keeper {
             };
             // Its sender goes with it, which ends the passing on. A client that panics is one that does not answer.
             let asking = tokio::spawn(async move {
-                let Some(source) = sources.get(source) else {
-                    return (Err(ChainFault::Configuration("there is no such chain source".to_owned())), None);
-                };
-                let answer = source.ask(question, manner, &sender).await;
-                drop(sender);
-                match to_remote.filter(|_| answer.is_ok()) {
-                    Some(to_remote) => (answer, Some(source.left(to_remote, manner).await)),
-                    None => (answer, None),
+                match sources.get(source) {
+                    Some(source) => source.ask(question, manner, &sender).await,
+                    None => Err(ChainFault::Configuration("there is no such chain source".to_owned())),
                 }
             });
             let (end, ()) = tokio::join!(asking, passing);
-            let stopped = |_| (Err(ChainFault::Configuration("its client stopped".to_owned())), None);
-            let (end, left) = end.unwrap_or_else(stopped);
+            let end = end.unwrap_or_else(|_| Err(ChainFault::Configuration("its client stopped".to_owned())));
             // Nobody listening means that the program is ending.
-            if let Some(left) = left {
-                let _ = news.send(Told::Left(left)).await;
-            }
             let _ = news.send(Told::End(end)).await;
         });
         self.round = Some(Round { source, all, misfit: None });
+    }
+
+    fn manner(&self) -> Manner {
+        Manner {
+            stop_gap: usize::try_from(self.config.stop_gap).unwrap_or(usize::MAX),
+            first_block: self.config.first_block,
+            now_s: self.now_s(),
+        }
     }
 
     pub(super) async fn on_told(&mut self, told: Told, news: &mpsc::Sender<Told>) -> Result<(), EngineGone> {
@@ -114,6 +106,9 @@ impl Keeper {
         self.keep(searched_now).await?;
         self.searched |= round.all;
         self.answered = Some((now, answer.tip_s));
+        if round.all {
+            self.look_for_left(self.manner(), news);
+        }
         self.send_again(unsent).await?;
         if is_reorganised {
             // Whether what lost its block waits for another one is seen only by asking again.

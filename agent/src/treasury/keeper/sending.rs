@@ -93,7 +93,7 @@ impl Keeper {
         }
         self.reported = now;
         self.drafts.remove(&order.draft);
-        let fault = self.broadcast(txid, &tx).await?.map(|fault| fault.to_string());
+        let fault = self.broadcast(txid, &tx).await?;
         Ok(Ok(Sent { txid, fault }))
     }
 
@@ -106,10 +106,18 @@ impl Keeper {
         if self.purse.has_spent_from(txid) {
             return Ok(Err(Refused::SpentFrom(txid.to_string())));
         }
-        match self.broadcast(txid, &tx).await? {
-            None => return Ok(Err(Refused::Taken(txid.to_string()))),
-            Some(ChainFault::Refused { .. }) => {}
-            Some(silent) => return Ok(Err(Refused::NotAsked(silent.to_string()))),
+        for source in self.sources.iter() {
+            match timeout(SEND_WAIT, source.broadcast(&tx)).await {
+                Ok(Err(ChainFault::Refused { .. })) => {}
+                Ok(Ok(())) => {
+                    let id = self.id.clone();
+                    self.engine.work(move |engine, now| engine.note_sent(now, &id, &txid, None)).await?;
+                    return Ok(Err(Refused::Taken(txid.to_string())));
+                }
+                Ok(Err(silent)) => return Ok(Err(Refused::NotAsked(silent.to_string()))),
+                // It may have taken it.
+                Err(_) => return Ok(Err(Refused::NotAsked(source.silent("it takes too long".to_owned()).to_string()))),
+            }
         }
         self.purse.give_up(txid, self.now_s());
         let (keep, now) = self.news_for_the_ledger(false);
@@ -131,8 +139,8 @@ impl Keeper {
     }
 
     /// Hands a transaction to the first source that takes it.
-    async fn broadcast(&mut self, txid: Txid, tx: &Transaction) -> Result<Option<ChainFault>, EngineGone> {
-        let mut fault: Option<ChainFault> = None;
+    async fn broadcast(&mut self, txid: Txid, tx: &Transaction) -> Result<Option<String>, EngineGone> {
+        let mut fault: Option<String> = None;
         for source in self.sources.iter() {
             match timeout(SEND_WAIT, source.broadcast(tx)).await {
                 Ok(Ok(())) => {
@@ -140,13 +148,13 @@ impl Keeper {
                     break;
                 }
                 // What a node says no to, the others will hardly take; what it says is worth more than silence.
-                Ok(Err(no @ ChainFault::Refused { .. })) => fault = Some(no),
-                Ok(Err(silent)) => fault = fault.or(Some(silent)),
-                Err(_) => fault = fault.or_else(|| Some(source.silent("it takes too long".to_owned()))),
+                Ok(Err(no @ ChainFault::Refused { .. })) => fault = Some(no.to_string()),
+                Ok(Err(silent)) => fault = fault.or_else(|| Some(silent.to_string())),
+                Err(_) => fault = fault.or_else(|| Some(source.silent("it takes too long".to_owned()).to_string())),
             }
         }
         self.sent_at.insert(txid, self.clock.elapsed_ms());
-        let (id, note) = (self.id.clone(), fault.as_ref().map(ChainFault::to_string));
+        let (id, note) = (self.id.clone(), fault.clone());
         self.engine.work(move |engine, now| engine.note_sent(now, &id, &txid, note.as_deref())).await?;
         self.next_round_at = self.clock.elapsed_ms().saturating_add(SOON_MS);
         Ok(fault)
@@ -160,7 +168,7 @@ impl Keeper {
         let seen_s = self.now_s().saturating_add(1);
         for (_, tx) in &unsent {
             // What spends money of others lives and dies with that.
-            if self.purse.can_stand_by_us(tx) {
+            if self.purse.can_stand_by_us(tx) || self.purse.collects(tx) {
                 self.purse.take(tx, None, seen_s);
             }
         }

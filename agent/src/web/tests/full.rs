@@ -147,7 +147,7 @@ pub(super) fn savings() -> TreasuryView {
         stale: None,
         searched: true,
         progress: None,
-        left: Some(LeftView { sat: 197_023, coins: 2, fault: None }),
+        left: Some(LeftView { sat: 197_023, coins: 2, is_going: false, fault: None }),
         fees: FeeRates { soon: 14, hour: 8, day: 3, is_guess: false },
         shown_ms: 0,
     }

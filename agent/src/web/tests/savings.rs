@@ -179,10 +179,17 @@ fn everything_of_the_savings_is_on_their_page() {
 #[test]
 fn what_closed_channels_left_is_told_with_what_came_of_the_search() {
     let with = |left| text_of(&page(TreasuryView { left, ..savings() }, Vec::new()));
-    let none = LeftView { sat: 0, coins: 0, fault: None };
+    let none = LeftView { sat: 0, coins: 0, is_going: false, fault: None };
     let fault = Some("bitcoind does not answer (timeout)".to_owned());
     shows(&with(Some(none.clone())), &["Closed channels have left nothing to collect."]);
-    shows(&with(Some(LeftView { fault, ..none })), &["could not be looked for: bitcoind does not answer (timeout)"]);
+    shows(
+        &with(Some(LeftView { fault, ..none.clone() })),
+        &["could not be looked for: bitcoind does not answer (timeout)"],
+    );
+    shows(
+        &with(Some(LeftView { is_going: true, ..none.clone() })),
+        &["What closed channels left is being looked for."],
+    );
     assert!(!with(None).contains("losed channels"), "nobody has looked");
 }
 

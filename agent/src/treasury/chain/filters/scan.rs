@@ -103,7 +103,7 @@ impl<'question> Scan<'question> {
             }
         }
         match other {
-            Some(other) => self.tell([base, other]).await,
+            Some(other) => self.tell([self.agreed.unwrap_or(base), other]).await,
             None => Ok(()),
         }
     }
