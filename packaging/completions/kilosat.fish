@@ -175,21 +175,23 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_su
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Enter the words from your paper where the machine or the passphrase that sealed them is lost'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "hand-over" -d 'Give Kilosat the keys that this machine can open, before it starts; the service kilosat-keys does'
 complete -c kilosat -n "__fish_kilosat_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -l config -d 'The configuration file' -r -F
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -l look -d 'Ask the chain first, instead of showing what is known'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -l json -d 'Print it as JSON'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -s h -l help -d 'Print help'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "address" -d 'Show an address to receive at'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "coins" -d 'List the coins'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "send" -d 'Send bitcoin to an address; what it costs is shown first'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "faster" -d 'Make a waiting transaction faster: one of yours by a higher fee, another\'s by spending what it brings'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "finish" -d 'Send a transaction that you signed elsewhere'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "search" -d 'Search all addresses for coins, as after a restore'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "label" -d 'Write beside a transaction what it was'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "moves" -d 'Show what was moved between savings and spending money, and what is open'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "agree" -d 'Let a move begin that Kilosat asks about'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "undo" -d 'Call a move off, or have what the node holds for it sent back to the savings'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster finish search label moves agree undo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -l config -d 'The configuration file' -r -F
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -l look -d 'Ask the chain first, instead of showing what is known'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -l json -d 'Print it as JSON'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -s h -l help -d 'Print help'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "address" -d 'Show an address to receive at'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "coins" -d 'List the coins'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "send" -d 'Send bitcoin to an address; what it costs is shown first'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "faster" -d 'Make a waiting transaction faster: one of yours by a higher fee, another\'s by spending what it brings'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "give-up" -d 'Give up a transaction of yours that no chain source takes; what it would have spent is free again'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "finish" -d 'Send a transaction that you signed elsewhere'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "search" -d 'Search all addresses for coins, and for what closed channels left, as after a restore'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "collect" -d 'Bring what closed channels left on the chain to the savings, once "search" has found it'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "label" -d 'Write beside a transaction what it was'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "moves" -d 'Show what was moved between savings and spending money, and what is open'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "agree" -d 'Let a move begin that Kilosat asks about'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "undo" -d 'Call a move off, or have what the node holds for it sent back to the savings'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and not __fish_seen_subcommand_from address coins send faster give-up finish search collect label moves agree undo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from address" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from address" -l new -d 'Another one than before, also if nobody has paid to that'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from address" -l json -d 'Print it as JSON'
@@ -212,6 +214,9 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_see
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from faster" -l yes -d 'Send without asking once more'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from faster" -l json -d 'Print it as JSON'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from faster" -s h -l help -d 'Print help'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from give-up" -l config -d 'The configuration file' -r -F
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from give-up" -l json -d 'Print it as JSON'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from give-up" -s h -l help -d 'Print help'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from finish" -l label -d 'What it is for, for your own history' -r
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from finish" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from finish" -l json -d 'Print it as JSON'
@@ -219,6 +224,13 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_see
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from search" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from search" -l json -d 'Print it as JSON'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from search" -s h -l help -d 'Print help'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -l rate -d 'The fee rate, in sat/vB; what the network asks for within an hour, if it is left out' -r
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -l label -d 'What it is for, for your own history' -r
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -l psbt -d 'Where the key is elsewhere: write the transaction to be signed into this file instead of printing it' -r -F
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -l config -d 'The configuration file' -r -F
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -l yes -d 'Send without asking once more'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -l json -d 'Print it as JSON'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from collect" -s h -l help -d 'Print help'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from label" -l config -d 'The configuration file' -r -F
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from label" -l json -d 'Print it as JSON'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from label" -s h -l help -d 'Print help'
@@ -235,8 +247,10 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_see
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "coins" -d 'List the coins'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "send" -d 'Send bitcoin to an address; what it costs is shown first'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "faster" -d 'Make a waiting transaction faster: one of yours by a higher fee, another\'s by spending what it brings'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "give-up" -d 'Give up a transaction of yours that no chain source takes; what it would have spent is free again'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "finish" -d 'Send a transaction that you signed elsewhere'
-complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "search" -d 'Search all addresses for coins, as after a restore'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "search" -d 'Search all addresses for coins, and for what closed channels left, as after a restore'
+complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "collect" -d 'Bring what closed channels left on the chain to the savings, once "search" has found it'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "label" -d 'Write beside a transaction what it was'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "moves" -d 'Show what was moved between savings and spending money, and what is open'
 complete -c kilosat -n "__fish_kilosat_using_subcommand treasury; and __fish_seen_subcommand_from help" -f -a "agree" -d 'Let a move begin that Kilosat asks about'
@@ -319,8 +333,10 @@ complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_su
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "coins" -d 'List the coins'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "send" -d 'Send bitcoin to an address; what it costs is shown first'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "faster" -d 'Make a waiting transaction faster: one of yours by a higher fee, another\'s by spending what it brings'
+complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "give-up" -d 'Give up a transaction of yours that no chain source takes; what it would have spent is free again'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "finish" -d 'Send a transaction that you signed elsewhere'
-complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "search" -d 'Search all addresses for coins, as after a restore'
+complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "search" -d 'Search all addresses for coins, and for what closed channels left, as after a restore'
+complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "collect" -d 'Bring what closed channels left on the chain to the savings, once "search" has found it'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "label" -d 'Write beside a transaction what it was'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "moves" -d 'Show what was moved between savings and spending money, and what is open'
 complete -c kilosat -n "__fish_kilosat_using_subcommand help; and __fish_seen_subcommand_from treasury" -f -a "agree" -d 'Let a move begin that Kilosat asks about'

@@ -74,7 +74,7 @@ async fn lightning_channels_close_their_money_comes_back_and_nothing_locks() {
     };
     let told = lsp.update_channel_config(&theirs.user_channel_id, theirs.counterparty_node_id, config);
     told.unwrap();
-    let (mut world, dearer) = until(world, "its terms are known", |view| {
+    let (world, dearer) = until(world, "its terms are known", |view| {
         view.channels.iter().any(|known| (known.base_msat, known.ppm) == (Some(7_000), Some(4_321)))
     })
     .await;
