@@ -65,14 +65,7 @@ impl Message {
             "move_stuck" => t.fill("message-move-stuck", &[("number", number("move").to_string()), why("why")]),
             "provider_away" => t.say("message-provider-away"),
             "provider_back" => t.say("message-provider-back"),
-            "provider_terms" => {
-                let fee = |of: &Value| t.passing_fee(number_in(of, "base_msat"), number_in(of, "ppm"));
-                let before = entry.get("before").map_or_else(String::new, fee);
-                t.fill("message-provider-terms", &[("now", fee(entry)), ("before", before)])
-            }
-            "opening_dearer" => {
-                t.fill("message-opening-dearer", &[sat("amount", "amount_msat"), sat("fee", "fee_msat")])
-            }
+            "provider_terms" | "opening_dearer" => dearer(entry, event, t),
             "channel_closed" => t.fill("message-channel-closed", &[why("why")]),
             "money_wanted" => {
                 t.fill("message-money-wanted", &[sats("spending", "spending_sat"), sats("wanted", "wanted_sat")])
@@ -82,6 +75,17 @@ impl Message {
         };
         Some(Message { text, is_urgent: URGENT.contains(&event) })
     }
+}
+
+/// What the provider takes now.
+fn dearer(entry: &Value, event: &str, t: Words) -> String {
+    if event == "opening_dearer" {
+        let sat = |key| t.sat(&number_in(entry, key));
+        return t.fill("message-opening-dearer", &[("amount", sat("amount_msat")), ("fee", sat("fee_msat"))]);
+    }
+    let fee = |of: &Value| t.passing_fee(number_in(of, "base_msat"), number_in(of, "ppm"));
+    let before = entry.get("before").map_or_else(String::new, fee);
+    t.fill("message-provider-terms", &[("now", fee(entry)), ("before", before)])
 }
 
 fn number_in(entry: &Value, key: &str) -> u64 {
