@@ -130,16 +130,16 @@ impl Step<'_> {
             }
         }
         // With several, from before this was noted, it is not known which one it is.
-        let channel = match unmarked[..] {
-            [channel] => channel,
-            _ => "",
+        let opened = match unmarked[..] {
+            [channel] => Some(channel),
+            _ => None,
         };
-        if !channel.is_empty() {
+        if let Some(channel) = opened {
             self.tx.set_meta(&format!("{OPENED}:{channel}"), &opening.fee.0.to_string())?;
         }
-        self.tx.set_meta(&by, channel)?;
+        self.tx.set_meta(&by, opened.unwrap_or_default())?;
         self.record(json!({
-            "event": "channel_opened", "channel": channel, "hash": hash.to_string(), "fee_msat": opening.fee.0,
+            "event": "channel_opened", "channel": opened, "hash": hash.to_string(), "fee_msat": opening.fee.0,
         }))
     }
 
@@ -165,5 +165,5 @@ const TERMS: &str = "provider_terms";
 const PRICE: &str = "opening_price";
 /// ... a channel, with millisatoshis ...
 const OPENED: &str = "channel_opened";
-/// ... and a payment, with the channel.
+/// ... and a payment, with the channel where that is known.
 const OPENED_BY: &str = "channel_opened_by";

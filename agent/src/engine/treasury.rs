@@ -235,9 +235,10 @@ impl Step<'_> {
         for seen in &own {
             self.book(&keep.wallet, seen, false, Some((&spend.made, of_move)))?;
         }
-        let is_collected = own.iter().all(|seen| seen.net_sat > 0);
+        // What spends nothing of the savings collects what closed channels left.
+        let event = if own.iter().all(|seen| seen.net_sat > 0) { "onchain_collected" } else { "onchain_sent" };
         self.record(json!({
-            "event": if is_collected { "onchain_collected" } else { "onchain_sent" }, "txid": spend.txid.to_string(), "to": spend.made.address,
+            "event": event, "txid": spend.txid.to_string(), "to": spend.made.address,
             "amount_sat": spend.amount_sat, "fee_sat": spend.fee_sat,
             "replaces": spend.made.replaces.map(|txid| txid.to_string()),
         }))?;
@@ -371,8 +372,8 @@ fn msat(sat: i64) -> i64 {
 
 const NOT_COUNTED: &str = "The wallet holds another transaction for the newer one. Nothing was sent; look at what happened, and \
     begin again.";
-const BELONGS: &str = "That transaction took the place of another one, or belongs to a move, so it cannot be given up. Nothing was changed; \
-    make it faster instead.";
+const BELONGS: &str = "That transaction took the place of another one, or belongs to a move, so it cannot be given up. Nothing \
+    was changed; make it faster instead.";
 const WAS_TAKEN: &str = "A chain source has taken that transaction before, so it can still find a block. Nothing was changed; make \
     it faster instead.";
 const NO_MOVE: &str = "The move that this transaction belongs to has ended or has begun already. Nothing was sent.";

@@ -49,7 +49,7 @@ fn shown(tx: OnchainTx, tip: u32) -> TxView {
         first_ms: tx.first_at.0,
         purpose: tx.purpose,
         label: tx.label,
-        is_untaken: tx.address.is_some()
+        can_be_given_up: tx.address.is_some()
             && tx.taken_at.is_none()
             && tx.height.is_none()
             && tx.net_sat != 0

@@ -9,9 +9,9 @@ use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Address, Amount, OutPoint, Psbt, ScriptBuf, Transaction, Txid, Weight};
 use serde::{Deserialize, Serialize};
 
+use super::chain::LeftCoin;
 use super::guard::{Guard, Refused, read_address, read_rate};
 use super::purse::Purse;
-use super::to_remote::LeftCoin;
 use crate::store::OnchainDraft;
 
 /// What the owner wants to send.

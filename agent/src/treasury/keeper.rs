@@ -15,10 +15,9 @@ use tokio::time::sleep;
 
 use self::left::Left;
 use self::saved::{booked, kept, merge_many, parts};
-use super::chain::{Answer, ChainFault, FeeRates, News, Source};
+use super::chain::{Answer, ChainFault, FeeRates, LeftCoin, News, Source};
 use super::draft::{Coin, Draft, DraftView, Wish};
 use super::guard::{Guard, Refused};
-use super::to_remote::LeftCoin;
 use super::view::{AddressView, TreasuryView};
 use super::{Arrival, Keys, Purse, SeenTx, TreasuryFault};
 use crate::clock::Clock;

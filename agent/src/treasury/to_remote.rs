@@ -1,9 +1,8 @@
 //! What peers pay to this node's keys when they close channels without it (`to_remote` of BOLT 3). The keys follow from the
 //! words alone, so that this money is found where the channels themselves were lost with their card.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bdk_wallet::chain::{ConfirmationBlockTime, TxUpdate};
 use bdk_wallet::miniscript::Descriptor;
 use bdk_wallet::miniscript::psbt::PsbtExt as _;
 use bitcoin::absolute::LockTime;
@@ -11,9 +10,10 @@ use bitcoin::bip32::{ChildNumber, Xpriv};
 use bitcoin::secp256k1::Secp256k1;
 use bitcoin::transaction::Version;
 use bitcoin::{
-    Address, Amount, FeeRate, Network, OutPoint, Psbt, PublicKey, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight,
+    Address, Amount, FeeRate, Network, Psbt, PublicKey, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight,
 };
 
+use super::chain::LeftCoin;
 use super::draft::Draft;
 use super::guard::{Refused, read_rate};
 use crate::keys::Seed;
@@ -22,13 +22,6 @@ use crate::keys::Seed;
 /// (`KeysManager::possible_v2_counterparty_closed_balance_spks`).
 #[derive(Clone)]
 pub struct ToRemote(Xpriv);
-
-/// One output under such a key, which a block has and nothing spends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LeftCoin {
-    pub(super) outpoint: OutPoint,
-    pub(super) output: TxOut,
-}
 
 /// One script that a channel can pay to.
 struct Known {
@@ -42,13 +35,6 @@ impl Known {
     fn fee(&self, rate: FeeRate) -> Option<Amount> {
         rate.fee_wu(TxIn::default().segwit_weight() + self.descriptor.max_weight_to_satisfy().ok()?)
     }
-}
-
-/// What of some scripts nothing spends, out of all transactions that have to do with them.
-pub(super) struct Unspent {
-    wanted: BTreeSet<ScriptBuf>,
-    coins: BTreeMap<OutPoint, TxOut>,
-    spent: BTreeSet<OutPoint>,
 }
 
 impl ToRemote {
@@ -71,7 +57,9 @@ impl ToRemote {
     fn known(&self) -> impl Iterator<Item = Known> {
         let secp = Secp256k1::new();
         (0..KEYS).flat_map(move |index| {
-            let key = PublicKey::new(self.key(index).private_key.public_key(&secp));
+            let path = [ChildNumber::Hardened { index }];
+            let key = self.0.derive_priv(&secp, &path).expect("hardened children exist");
+            let key = PublicKey::new(key.private_key.public_key(&secp));
             let of = |text: String| text.parse().expect("both are descriptors");
             [of(format!("wpkh({key})")), of(format!("wsh(and_v(v:pk({key}),older(1)))"))].map(|descriptor| Known {
                 index,
@@ -79,11 +67,6 @@ impl ToRemote {
                 descriptor,
             })
         })
-    }
-
-    fn key(&self, index: u32) -> Xpriv {
-        let path = [ChildNumber::Hardened { index }];
-        self.0.derive_priv(&Secp256k1::new(), &path).expect("hardened children exist")
     }
 
     /// Drafts the transaction that brings all of `coins` to `to`.
@@ -143,37 +126,6 @@ impl ToRemote {
     }
 }
 
-impl Unspent {
-    pub(super) fn of(wanted: &[ScriptBuf]) -> Unspent {
-        Unspent { wanted: wanted.iter().cloned().collect(), coins: BTreeMap::new(), spent: BTreeSet::new() }
-    }
-
-    /// Only what a block has can be spent; what waits for one spends already.
-    pub(super) fn see(&mut self, tx: &Transaction, has_block: bool) {
-        self.spent.extend(tx.input.iter().map(|input| input.previous_output));
-        let ours = (0..).zip(&tx.output).filter(|(_, output)| self.wanted.contains(&output.script_pubkey));
-        let ours: Vec<_> = ours.filter(|_| has_block).collect();
-        if !ours.is_empty() {
-            let txid = tx.compute_txid();
-            self.coins.extend(ours.into_iter().map(|(number, output)| (OutPoint::new(txid, number), output.clone())));
-        }
-    }
-
-    /// What a server that knows scripts answered.
-    pub(super) fn see_all(mut self, answer: &TxUpdate<ConfirmationBlockTime>) -> Vec<LeftCoin> {
-        let in_blocks: BTreeSet<_> = answer.anchors.iter().map(|(_, txid)| *txid).collect();
-        for tx in &answer.txs {
-            self.see(tx, in_blocks.contains(&tx.compute_txid()));
-        }
-        self.left()
-    }
-
-    pub(super) fn left(self) -> Vec<LeftCoin> {
-        let left = self.coins.into_iter().filter(|(outpoint, _)| !self.spent.contains(outpoint));
-        left.map(|(outpoint, output)| LeftCoin { outpoint, output }).collect()
-    }
-}
-
 /// `STATIC_PAYMENT_KEY_INDEX` of LDK's `KeysManager`.
 const STATIC_PAYMENT_KEY: u32 = 8;
 /// `STATIC_PAYMENT_KEY_COUNT` of LDK.
@@ -188,7 +140,7 @@ const COINS_MAX: usize = 200;
 mod tests {
     #![allow(clippy::unwrap_used)]
     use bitcoin::hashes::Hash as _;
-    use bitcoin::{CompressedPublicKey, Txid};
+    use bitcoin::{CompressedPublicKey, OutPoint, Txid};
 
     use super::*;
 
@@ -240,38 +192,11 @@ mod tests {
     fn what_is_not_worth_its_fee_is_left_where_it_is() {
         let keys = ToRemote::of(&seed());
         let poor = coins(&keys, &[1], 700);
-        assert!(matches!(
-            keys.draft(&poor, home(), 5),
-            Err(Refused::Funds { available: 700, .. } | Refused::Funds { available: 0, .. })
-        ));
+        assert!(matches!(keys.draft(&poor, home(), 5), Err(Refused::Funds { available: 700, .. })));
         let mixed = [coins(&keys, &[1], 300), coins(&keys, &[3, 5], 40_000)[1..].to_vec()].concat();
         let draft = keys.draft(&mixed, home(), 5).unwrap();
         assert_eq!((draft.psbt.inputs.len(), draft.amount + draft.fee), (1, Amount::from_sat(40_000)));
         assert!(matches!(keys.draft(&[], home(), 5), Err(Refused::Funds { available: 0, .. })));
         assert!(matches!(keys.draft(&poor, home(), 0), Err(Refused::Rate(0))));
-    }
-
-    #[test]
-    fn only_what_a_block_has_and_nothing_spends_is_left() {
-        let keys = ToRemote::of(&seed());
-        let scripts = keys.scripts();
-        let paying = |sat: u64, script: &ScriptBuf| Transaction {
-            version: Version::TWO,
-            lock_time: LockTime::ZERO,
-            input: Vec::new(),
-            output: vec![TxOut { value: Amount::from_sat(sat), script_pubkey: script.clone() }],
-        };
-        let (left, spent) = (paying(1, &scripts[3]), paying(2, &scripts[4]));
-        let (waits, other) = (paying(3, &scripts[5]), paying(4, &home().script_pubkey()));
-        let mut spender = paying(2, &home().script_pubkey());
-        spender.input = vec![TxIn { previous_output: OutPoint::new(spent.compute_txid(), 0), ..TxIn::default() }];
-        let mut unspent = Unspent::of(&scripts);
-        for (tx, has_block) in [(&spender, false), (&left, true), (&spent, true), (&waits, false), (&other, true)] {
-            unspent.see(tx, has_block);
-        }
-        assert_eq!(
-            unspent.left(),
-            [LeftCoin { outpoint: OutPoint::new(left.compute_txid(), 0), output: left.output[0].clone() }]
-        );
     }
 }

@@ -81,8 +81,8 @@ pub struct TxView {
     pub address: Option<String>,
     /// It was replaced, or fell out of the chain.
     pub is_gone: bool,
-    /// It was made here, and no chain source has taken it.
-    pub is_untaken: bool,
+    /// It was made here, no chain source has ever taken it, one has refused it, and nothing else hangs on it.
+    pub can_be_given_up: bool,
     /// The last trouble with sending it.
     pub fault: Option<String>,
     /// What it was worth, in hundredths of `currency`, where the price was known.

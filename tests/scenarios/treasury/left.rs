@@ -112,7 +112,6 @@ async fn lightning_money_of_a_card_that_died_comes_back_from_the_words_alone() {
     let draft = collected(saver).await;
     assert_eq!(draft.amount_sat + draft.fee_sat, found.sat);
     saver.send(&draft, None).await.unwrap();
-    // The plug is pulled at once; what is kept is handed out again.
     world.saver = world.saver.lose_power();
     let whole = savings.spendable_sat + draft.amount_sat;
     for beat in 0.. {
@@ -124,6 +123,31 @@ async fn lightning_money_of_a_card_that_died_comes_back_from_the_words_alone() {
         assert!(beat < 20, "{view:?} {whole}\n{}", world.saver.hub.log());
     }
     world.town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_collected_and_reached_nobody_is_handed_out_after_a_power_cut() {
+    let (chain, folder) = (Chain::start().await, tempfile::tempdir().unwrap());
+    let mut saver = Saver::start(&chain, folder.path(), "wallet = \"segwit\"");
+    saver.look().await;
+    let left = addresses(&saver).swap_remove(3).to_string();
+    chain.mine_to(1, &left).await;
+    chain.mine(100).await;
+    assert_eq!(searched(&mut saver).await.sat, COIN_SAT);
+    let draft = collected(&mut saver).await;
+    // The block that has the coin is given up by everyone for a moment.
+    let brought = chain.call("getblockhash", json!([saver.look().await.0.height - 100])).await;
+    chain.call("invalidateblock", json!([brought])).await;
+    let order = TreasuryQuestion::Send { draft: draft.id.parse().unwrap(), signed: None, label: String::new() };
+    let TreasuryAnswer::Done(said) = saver.ask(order).await.unwrap() else { panic!("it is kept") };
+    assert!(said.contains("no chain source took it yet"), "{said}");
+    chain.call("reconsiderblock", json!([brought])).await;
+    assert_eq!(chain.waiting().await, Vec::<String>::new());
+    saver = saver.lose_power();
+    let (view, history) = saver.look().await;
+    assert_eq!((view.spendable_sat, find(&history, &draft.id).is_gone), (draft.amount_sat, false));
+    let is_out = async || chain.waiting().await.contains(&draft.id).then_some(());
+    wait::answer(is_out).await.unwrap_or_else(|| panic!("it is not handed out: {}", saver.hub.log()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

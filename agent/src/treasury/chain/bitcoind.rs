@@ -12,9 +12,9 @@ use bdk_bitcoind_rpc::bitcoincore_rpc::{Client, Error, RpcApi as _};
 use bitcoin::{OutPoint, ScriptBuf, Transaction, TxOut, Txid};
 use tokio::sync::mpsc;
 
+use super::unspent::LeftCoin;
 use super::{Answer, FeeRates, Manner, News, No, blocking};
 use crate::treasury::purse::Question;
-use crate::treasury::to_remote::LeftCoin;
 
 pub(super) struct BitcoindClient {
     url: String,

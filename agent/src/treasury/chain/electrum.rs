@@ -9,9 +9,9 @@ use bdk_wallet::chain::spk_client::SyncRequest;
 use bitcoin::{ScriptBuf, Transaction};
 use tokio::sync::mpsc;
 
+use super::unspent::{LeftCoin, Unspent};
 use super::{Answer, FeeRates, Manner, News, No, blocking};
 use crate::treasury::purse::{Question, Scripts};
-use crate::treasury::to_remote::{LeftCoin, Unspent};
 
 pub(super) struct ElectrumClient {
     url: String,

@@ -7,9 +7,9 @@ use bdk_wallet::chain::spk_client::SyncRequest;
 use bitcoin::{ScriptBuf, Transaction};
 use tokio::sync::mpsc;
 
+use super::unspent::{LeftCoin, Unspent};
 use super::{Answer, ChainFault, FeeRates, Manner, News, No};
 use crate::treasury::purse::{Question, Scripts};
-use crate::treasury::to_remote::{LeftCoin, Unspent};
 
 pub(super) struct EsploraClient {
     client: AsyncClient,

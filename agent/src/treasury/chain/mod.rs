@@ -4,6 +4,7 @@ mod bitcoind;
 mod electrum;
 mod esplora;
 mod filters;
+mod unspent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use self::bitcoind::BitcoindClient;
 use self::electrum::ElectrumClient;
 use self::esplora::EsploraClient;
 use self::filters::FilterClient;
+pub(super) use self::unspent::LeftCoin;
 use super::purse::Question;
-use super::to_remote::{LeftCoin, ToRemote};
+use super::to_remote::ToRemote;
 use crate::config::ChainSource;
 
 /// One source.
@@ -106,7 +108,7 @@ pub enum ChainFault {
         why: String,
     },
     /// It says no to a transaction.
-    #[error("{name} does not take the transaction ({why})")]
+    #[error("{name} {} ({why})", NOT_TAKEN)]
     Refused {
         /// The source.
         name: String,
@@ -191,7 +193,12 @@ impl Source {
         }
     }
 
-    pub(super) fn silent(&self, why: String) -> ChainFault {
+    /// The same; one that takes too long is silent, though it may have taken it.
+    pub(super) async fn broadcast_in(&self, wait: Duration, tx: &Transaction) -> Result<(), ChainFault> {
+        timeout(wait, self.broadcast(tx)).await.unwrap_or_else(|_| Err(self.silent("it takes too long".to_owned())))
+    }
+
+    fn silent(&self, why: String) -> ChainFault {
         ChainFault::Silent { name: self.name.clone(), why: shown(&why) }
     }
 }

@@ -8,11 +8,10 @@ use tokio::sync::mpsc;
 
 use super::{Keeper, Told};
 use crate::tasks::EngineGone;
-use crate::treasury::LeftView;
-use crate::treasury::chain::Manner;
+use crate::treasury::chain::{LeftCoin, Manner, Source};
 use crate::treasury::draft::DraftView;
 use crate::treasury::guard::Refused;
-use crate::treasury::to_remote::LeftCoin;
+use crate::treasury::{LeftView, ToRemote};
 
 /// How far a search for it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,14 +40,9 @@ impl Keeper {
         self.left = Left::Going;
         let (sources, news) = (Arc::clone(&self.sources), news.clone());
         tokio::spawn(async move {
-            let mut found = Err("there is no chain source".to_owned());
-            for source in sources.iter() {
-                found = source.left(to_remote.clone(), manner).await.map_err(|fault| fault.to_string());
-                match &found {
-                    Ok(_) => break,
-                    Err(fault) => tracing::warn!(fault, "what closed channels left could not be looked for"),
-                }
-            }
+            // A client that panics is one that does not answer.
+            let asking = tokio::spawn(async move { first_answer(&sources, &to_remote, manner).await });
+            let found = asking.await.unwrap_or_else(|_| Err("its client stopped".to_owned()));
             // Nobody listening means that the program is ending.
             let _ = news.send(Told::Left(found)).await;
         });
@@ -70,9 +64,8 @@ impl Keeper {
         if let Err(stale) = self.fresh() {
             return Ok(Err(stale));
         }
-        // A node that still has the channel collects from it, too.
-        if self.engine.work(|engine, _| engine.has_closing_channels()).await? {
-            return Ok(Err(Refused::StillClosing));
+        if let Err(refused) = self.may_collect().await? {
+            return Ok(Err(refused));
         }
         let coins = self.still_left();
         if coins.is_empty() {
@@ -81,6 +74,12 @@ impl Keeper {
         let guard = self.guard();
         let draft = self.purse.draft_left(&coins, sat_per_vb, guard);
         self.keep_draft(draft).await
+    }
+
+    /// A node that still has the channel collects from it, too.
+    pub(super) async fn may_collect(&self) -> Result<Result<(), Refused>, EngineGone> {
+        let is_closing = self.engine.work(|engine, _| engine.has_closing_channels()).await?;
+        Ok(if is_closing { Err(Refused::StillClosing) } else { Ok(()) })
     }
 
     pub(super) fn left_view(&self) -> Option<LeftView> {
@@ -108,6 +107,20 @@ impl Keeper {
             _ => Vec::new(),
         }
     }
+}
+
+async fn first_answer(sources: &[Source], to_remote: &ToRemote, manner: Manner) -> Result<Vec<LeftCoin>, String> {
+    let mut why = "there is no chain source".to_owned();
+    for source in sources {
+        match source.left(to_remote.clone(), manner).await {
+            Ok(left) => return Ok(left),
+            Err(fault) => {
+                tracing::warn!(%fault, "what closed channels left could not be looked for");
+                why = fault.to_string();
+            }
+        }
+    }
+    Err(why)
 }
 
 /// No household has so many channels.

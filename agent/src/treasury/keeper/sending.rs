@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bitcoin::consensus::encode::{deserialize, serialize};
 use bitcoin::{Transaction, Txid};
-use tokio::time::timeout;
 
 use super::rounds::SOON_MS;
 use super::{Keeper, Order, Sent};
@@ -71,6 +70,9 @@ impl Keeper {
         }
         let txid = tx.compute_txid();
         if draft.is_left {
+            if let Err(refused) = self.may_collect().await? {
+                return Ok(Err(refused));
+            }
             self.purse.learn_spent(&draft);
         }
         self.purse.take(&tx, draft.replaces, self.now_s());
@@ -107,16 +109,14 @@ impl Keeper {
             return Ok(Err(Refused::SpentFrom(txid.to_string())));
         }
         for source in self.sources.iter() {
-            match timeout(SEND_WAIT, source.broadcast(&tx)).await {
-                Ok(Err(ChainFault::Refused { .. })) => {}
-                Ok(Ok(())) => {
+            match source.broadcast_in(SEND_WAIT, &tx).await {
+                Err(ChainFault::Refused { .. }) => {}
+                Ok(()) => {
                     let id = self.id.clone();
                     self.engine.work(move |engine, now| engine.note_sent(now, &id, &txid, None)).await?;
                     return Ok(Err(Refused::Taken(txid.to_string())));
                 }
-                Ok(Err(silent)) => return Ok(Err(Refused::NotAsked(silent.to_string()))),
-                // It may have taken it.
-                Err(_) => return Ok(Err(Refused::NotAsked(source.silent("it takes too long".to_owned()).to_string()))),
+                Err(silent) => return Ok(Err(Refused::NotAsked(silent.to_string()))),
             }
         }
         self.purse.give_up(txid, self.now_s());
@@ -140,17 +140,16 @@ impl Keeper {
 
     /// Hands a transaction to the first source that takes it.
     async fn broadcast(&mut self, txid: Txid, tx: &Transaction) -> Result<Option<String>, EngineGone> {
-        let mut fault: Option<String> = None;
+        let mut fault = None;
         for source in self.sources.iter() {
-            match timeout(SEND_WAIT, source.broadcast(tx)).await {
-                Ok(Ok(())) => {
+            match source.broadcast_in(SEND_WAIT, tx).await {
+                Ok(()) => {
                     fault = None;
                     break;
                 }
                 // What a node says no to, the others will hardly take; what it says is worth more than silence.
-                Ok(Err(no @ ChainFault::Refused { .. })) => fault = Some(no.to_string()),
-                Ok(Err(silent)) => fault = fault.or_else(|| Some(silent.to_string())),
-                Err(_) => fault = fault.or_else(|| Some(source.silent("it takes too long".to_owned()).to_string())),
+                Err(no @ ChainFault::Refused { .. }) => fault = Some(no.to_string()),
+                Err(silent) => fault = fault.or_else(|| Some(silent.to_string())),
             }
         }
         self.sent_at.insert(txid, self.clock.elapsed_ms());

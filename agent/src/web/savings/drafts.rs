@@ -99,7 +99,7 @@ mod tests {
             label: Some("a car".to_owned()),
             address: None,
             is_gone: false,
-            is_untaken: false,
+            can_be_given_up: false,
             fault: None,
             worth_cents: None,
             currency: None,

@@ -125,7 +125,7 @@ fn tx(number: u8, net_sat: i64, purpose: &str) -> TxView {
         label: None,
         address: None,
         is_gone: false,
-        is_untaken: false,
+        can_be_given_up: false,
         fault: None,
         worth_cents: None,
         currency: None,
@@ -149,7 +149,7 @@ fn everything_of_the_savings_is_on_their_page() {
         label: Some(HOSTILE.to_owned()),
         address: Some(ADDRESS.to_owned()),
         fault,
-        is_untaken: true,
+        can_be_given_up: true,
         worth_cents: Some(-52_345),
         currency: currency.clone(),
         ..tx(4, -849_718, "sent")

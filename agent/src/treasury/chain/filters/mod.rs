@@ -25,9 +25,9 @@ use tokio::time::{sleep, timeout};
 
 use self::bases::bases;
 use self::scan::{Index, Scan, Watched};
+use super::unspent::{LeftCoin, Unspent};
 use super::{Answer, FeeRates, Manner, News, No};
 use crate::treasury::purse::Question;
-use crate::treasury::to_remote::{LeftCoin, Unspent};
 
 pub(super) struct FilterClient {
     network: Network,
