@@ -16,8 +16,9 @@ use crate::treasury::purse::{Question, Scripts};
 pub(super) struct ElectrumClient {
     url: String,
     wait_s: u8,
-    /// The connection, which remembers what it fetched; `None` before the first question and after a fault.
-    open: Arc<Mutex<Option<Arc<BdkElectrumClient<Client>>>>>,
+    /// The connection while nobody uses it, which remembers what it fetched; `None` before the first question and after a
+    /// fault. Two that called at once over the same one could wait for each other's answers forever.
+    open: Arc<Mutex<Option<BdkElectrumClient<Client>>>>,
 }
 
 impl ElectrumClient {
@@ -54,15 +55,15 @@ impl ElectrumClient {
         sent.await.map_err(No::Silent)?.map_err(No::Refused)
     }
 
-    /// Calls with the open connection, or a new one. After a fault it is closed.
+    /// Calls with the open connection that nobody uses, or a new one. After a fault it is closed.
     async fn with_client<T: Send + 'static>(
         &self,
         call: impl FnOnce(&BdkElectrumClient<Client>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, String> {
         let (open, url, wait_s) = (Arc::clone(&self.open), self.url.clone(), self.wait_s);
         blocking(move || {
-            let known = open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let client = match known {
+            let unused = open.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let client = match unused {
                 Some(client) => client,
                 None => {
                     let config = ConfigBuilder::new().timeout(Some(wait_s)).retry(1).build();
@@ -70,11 +71,13 @@ impl ElectrumClient {
                     // Newer servers answer nothing before they were told who asks and in which version of the protocol.
                     let hello = [NAME, PROTOCOL].map(|text| Param::String(text.to_owned()));
                     client.raw_call("server.version", hello).map_err(|error| error.to_string())?;
-                    Arc::new(BdkElectrumClient::new(client))
+                    BdkElectrumClient::new(client)
                 }
             };
             let called = call(&client);
-            *open.lock().unwrap_or_else(PoisonError::into_inner) = called.is_ok().then_some(client);
+            if called.is_ok() {
+                *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
+            }
             called.map_err(|error| error.to_string())
         })
         .await
