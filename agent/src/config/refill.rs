@@ -4,6 +4,7 @@ use bitcoin::Network;
 
 use super::reader::Absent::Means;
 use super::reader::{Section, grouped};
+use super::sections::read_peer;
 use crate::domain::refill::{LEAST_SAT, RefillRule, SweepTo};
 use crate::treasury::check_address;
 
@@ -19,6 +20,7 @@ pub(super) fn read_refill(section: &Section<'_>, network: Network) -> Option<Opt
             format!("{why}; write \"savings\", \"nowhere\", or a bitcoin address of your own for this network")
         }),
     });
+    let channel_to = section.optional("channel_to", |text| read_peer(text, "the node"));
     let per_move_sat = section.number("per_move_sat", LEAST_SAT..=SUPPLY_SAT, Some(500_000));
     let per_month_sat = section.number("per_month_sat", LEAST_SAT..=SUPPLY_SAT, Some(2_000_000));
     let fee_share_max_percent = section.number("fee_share_max_percent", 1..=100, Some(10));
@@ -41,6 +43,7 @@ pub(super) fn read_refill(section: &Section<'_>, network: Network) -> Option<Opt
         interval_ms: interval_hours?.saturating_mul(3_600_000),
         asks: asks?,
         sweep: sweep?,
+        channel_to: channel_to?,
     };
     Some((high_sat > 0).then_some(rule))
 }

@@ -292,7 +292,7 @@ pub(super) fn read_pins(text: &str) -> Result<Vec<Fingerprint>, String> {
 }
 
 fn read_node(section: &Section<'_>, network: Network) -> Option<NodeConfig> {
-    let lsp = section.optional("lsp", read_lsp);
+    let lsp = section.optional("lsp", |text| read_peer(text, "the LSP"));
     let lsp_fee_max = section.number("lsp_fee_max_msat", 0..=AMOUNT_MAX_MSAT, Some(5_000_000));
     let anchor_channels = section.flag("anchor_channels", true);
     let chain_section = section.section("chain");
@@ -301,7 +301,8 @@ fn read_node(section: &Section<'_>, network: Network) -> Option<NodeConfig> {
     Some(NodeConfig { lsp: lsp?, lsp_fee_max: Msat(lsp_fee_max?), anchor_channels: anchor_channels?, chain: chain? })
 }
 
-fn read_lsp(text: &str) -> Result<(String, String), String> {
+/// A Lightning node and where it is; `whose` is it called in what is said about it.
+pub(super) fn read_peer(text: &str, whose: &str) -> Result<(String, String), String> {
     let parts = text.split_once('@').and_then(|(key, address)| {
         let key = read_node_key(key).ok()?;
         let (host, port) = address.rsplit_once(':')?;
@@ -309,8 +310,9 @@ fn read_lsp(text: &str) -> Result<(String, String), String> {
         is_address.then(|| (key, address.to_owned()))
     });
     parts.ok_or_else(|| {
-        "write the LSP as its public key (66 characters), @, host, colon and port, such as \"02ab...cd@lsp.example:9735\""
-            .to_owned()
+        format!(
+            "write {whose} as its public key (66 characters), @, host, colon and port, such as \"02ab...cd@lsp.example:9735\""
+        )
     })
 }
 

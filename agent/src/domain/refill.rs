@@ -21,6 +21,8 @@ pub struct RefillRule {
     pub asks: bool,
     /// Where a sweep goes.
     pub sweep: SweepTo,
+    /// Public key and `host:port` of whom a wallet outside this process opens channels to.
+    pub channel_to: Option<(String, String)>,
 }
 
 /// Where what is above the high mark goes.
@@ -148,6 +150,7 @@ mod tests {
             interval_ms: 24 * HOUR_MS,
             asks: true,
             sweep: SweepTo::Savings,
+            channel_to: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod lnd;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod nwc;
+pub mod outside;
 pub mod phoenixd;
 pub mod providers;
 pub mod reading;
@@ -22,6 +23,7 @@ pub mod trouble;
 pub use answers::{
     Balance, Capabilities, Direction, FeeLimit, Finding, Grade, Incoming, Info, InvoiceRequest, Listed, NewInvoice,
 };
+pub use outside::OutsideNode;
 pub use remote::{Remote, Waits};
 pub use trouble::{ServiceFault, ServiceKind, Trouble};
 
@@ -122,6 +124,15 @@ impl LightningService {
         match self {
             LightningService::Node(node) => Some(node.clone()),
             LightningService::Starting(starting) => starting.node(),
+            _ => None,
+        }
+    }
+
+    /// A node outside this process that can be filled on the chain, if that is the wallet.
+    pub fn outside(&self) -> Option<OutsideNode> {
+        match self {
+            LightningService::Lnd(lnd) => Some(OutsideNode::Lnd(lnd.clone())),
+            LightningService::Cln(cln) => Some(OutsideNode::Cln(cln.clone())),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 
 mod channels;
 mod left;
+mod outside;
 mod refill;
 mod restored;
 mod sources;
@@ -13,9 +14,11 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::{Address, Txid};
 use kilosat::clock::Clock;
-use kilosat::control::{ControlError, TreasuryAnswer, TreasuryQuestion, ask_treasury, socket_path};
+use kilosat::control::{ControlError, TreasuryAnswer, TreasuryQuestion, ask_treasury, give_order, socket_path};
 use kilosat::demo::miner::Miner;
 use kilosat::demo::town::burn_address;
+use kilosat::engine::Order;
+use kilosat::status::MoveView;
 use kilosat::treasury::{DraftView, Sum, TreasuryView, TxView, Wish};
 use serde_json::{Value, json};
 use sim::bitcoind::Bitcoind;
@@ -97,6 +100,17 @@ impl Saver {
     pub async fn ask(&mut self, question: TreasuryQuestion) -> Result<TreasuryAnswer, ControlError> {
         self.hub.status().await;
         ask_treasury(&socket_path(&self.state), question).await
+    }
+
+    pub async fn moves(&mut self) -> Vec<MoveView> {
+        match self.ask(TreasuryQuestion::Moves).await.unwrap() {
+            TreasuryAnswer::Moves(_, moves) => moves,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn order(&self, order: Order) -> String {
+        give_order(&socket_path(&self.state), order).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What it holds and what happened, after it asked the chain. Its account in the ledger agrees, or payments are locked.

@@ -14,6 +14,8 @@ pub const COIN_SAT: u64 = 5_000_000_000;
 /// A saver with one coin that can be spent.
 pub async fn with_a_coin(chain: &Chain, folder: &std::path::Path, treasury: &str) -> Saver {
     let mut saver = Saver::start(chain, folder, treasury);
+    // Its first question ends before there is something to see.
+    saver.look().await;
     let address = saver.address().await;
     chain.mine_to(1, &address).await;
     let (view, _) = saver.look().await;

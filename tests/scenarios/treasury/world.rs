@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use kilosat::control::{TreasuryAnswer, TreasuryQuestion, give_order, socket_path};
+use kilosat::control::TreasuryQuestion;
 use kilosat::demo::town::Town;
 use kilosat::engine::Order;
 use kilosat::status::{MoveView, Status};
@@ -57,15 +57,11 @@ impl World {
     }
 
     pub async fn moves(&mut self) -> Vec<MoveView> {
-        match self.saver.ask(TreasuryQuestion::Moves).await.unwrap() {
-            TreasuryAnswer::Moves(_, moves) => moves,
-            other => panic!("{other:?}"),
-        }
+        self.saver.moves().await
     }
 
     pub async fn order(&mut self, order: Order) -> String {
-        let socket = socket_path(self.saver.state());
-        give_order(&socket, order).await.unwrap_or_else(|error| panic!("{error}"))
+        self.saver.order(order).await
     }
 
     /// The move that Kilosat asks about.

@@ -247,6 +247,11 @@ impl Ledger {
         inner.balance_msat += back;
     }
 
+    /// A channel brings so much to this side.
+    pub fn add(&self, msat: u64) {
+        self.lock().balance_msat += msat;
+    }
+
     /// Somebody pays an invoice of this wallet.
     pub fn receive(&self, hash: [u8; 32]) {
         let mut inner = self.lock();

@@ -17,6 +17,10 @@ use kilosat::domain::l402::{base64_decode, base64_encode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+#[cfg(feature = "node")]
+#[path = "lnd_chain.rs"]
+mod chain;
+
 use super::{Faults, Ledger, OwnInvoice, PayState, Payment, Refusal};
 
 /// A simulated LND. Clones are the same.
@@ -25,6 +29,8 @@ pub struct Lnd {
     ledger: Ledger,
     /// What it says of itself; tests change it.
     pub says: Arc<Mutex<Says>>,
+    #[cfg(feature = "node")]
+    chain: Option<super::onchain::OnChain>,
 }
 
 /// What it says of itself.
@@ -47,6 +53,8 @@ pub const BUYER: &str = "0201036c6e6401";
 pub const SELLER: &str = "0201036c6e6402";
 /// One that may do both.
 pub const BOTH: &str = "0201036c6e6403";
+/// One that may do both, and open channels.
+pub const FILLER: &str = "0201036c6e6405";
 /// One that may only ask for the balance.
 pub const WATCHER: &str = "0201036c6e6404";
 
@@ -54,7 +62,20 @@ impl Lnd {
     /// An unlocked one on the main network.
     pub fn new(ledger: Ledger) -> Lnd {
         let says = Says { network: "mainnet", locked: false, synced: true, of_payments: json!({}) };
-        Lnd { ledger, says: Arc::new(Mutex::new(says)) }
+        Lnd {
+            ledger,
+            says: Arc::new(Mutex::new(says)),
+            #[cfg(feature = "node")]
+            chain: None,
+        }
+    }
+
+    /// One on regtest that has a wallet on the chain.
+    #[cfg(feature = "node")]
+    pub fn on_chain(ledger: Ledger, chain: super::onchain::OnChain) -> Lnd {
+        let lnd = Lnd { chain: Some(chain), ..Lnd::new(ledger) };
+        lnd.says.lock().unwrap().network = "regtest";
+        lnd
     }
 
     /// Serves it without TLS on a free port of this machine; returns its address.
@@ -73,13 +94,16 @@ impl Lnd {
             .route("/v1/balance/channels", get(channel_balance))
             .route("/v1/balance/blockchain", get(async || Json(json!({ "total_balance": "7" }))))
             .route("/v1/channels/pending", get(async || Json(json!({ "total_limbo_balance": "0" }))))
-            .route("/v1/newaddress", get(async || Json(json!({ "address": ADDRESS }))))
+            .route("/v1/newaddress", get(new_address))
             .route("/v1/invoices", post(add_invoice).get(invoices))
             .route("/v1/invoices/subscribe", get(async || Body::from_stream(silent())))
             .route("/v1/invoice/{hash}", get(invoice))
             .route("/v1/payments", get(payments))
             .route("/v2/router/send", post(send))
-            .route("/v2/router/track/{hash}", get(track))
+            .route("/v2/router/track/{hash}", get(track));
+        #[cfg(feature = "node")]
+        let router = chain::routes(router);
+        let router = router
             .layer(from_fn_with_state(self.clone(), gate))
             .with_state(self.clone());
         faults.wrap(router)
@@ -124,8 +148,10 @@ async fn gate(State(lnd): State<Lnd>, request: Request, next: Next) -> Response 
     let reading = ["/v1/getinfo", "/v1/balance/channels"].contains(&path);
     let listing = ["/v1/payments", "/v1/invoices"].contains(&path) && request.method() == "GET";
     let macaroon = request.headers().get("grpc-metadata-macaroon").and_then(|value| value.to_str().ok());
+    let filling = ["/v1/newaddress", "/v1/utxos", "/v1/transactions", "/v1/channels", "/v1/peers"].contains(&path);
     let allowed = match macaroon {
         Some(ADMIN) => true,
+        Some(FILLER) => reading || listing || buying || selling || filling,
         Some(BUYER) => reading || listing || buying,
         Some(SELLER) => reading || listing || selling,
         Some(BOTH) => reading || listing || buying || selling,
@@ -134,6 +160,16 @@ async fn gate(State(lnd): State<Lnd>, request: Request, next: Next) -> Response 
         None => return refuse("expected 1 macaroon, got 0"),
     };
     if allowed { next.run(request).await } else { refuse("permission denied") }
+}
+
+async fn new_address(State(lnd): State<Lnd>) -> Json<Value> {
+    #[cfg(feature = "node")]
+    if let Some(chain) = &lnd.chain {
+        return Json(json!({ "address": chain.address().to_string() }));
+    }
+    #[cfg(not(feature = "node"))]
+    let _ = lnd;
+    Json(json!({ "address": ADDRESS }))
 }
 
 async fn node(State(lnd): State<Lnd>) -> Json<Value> {
@@ -151,6 +187,10 @@ async fn node(State(lnd): State<Lnd>) -> Json<Value> {
 }
 
 async fn channel_balance(State(lnd): State<Lnd>) -> Json<Value> {
+    #[cfg(feature = "node")]
+    if let Some(chain) = &lnd.chain {
+        chain.channels().await;
+    }
     let local = lnd.ledger.balance_msat();
     let amount = |msat: u64| json!({ "sat": (msat / 1_000).to_string(), "msat": msat.to_string() });
     Json(

@@ -9,6 +9,8 @@ mod ledger;
 pub mod lnbits;
 pub mod lnd;
 pub mod nwc;
+#[cfg(feature = "node")]
+pub mod onchain;
 pub mod phoenixd;
 pub mod socket;
 pub mod tls;

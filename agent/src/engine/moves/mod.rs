@@ -3,6 +3,7 @@
 //! What is on the way stands in two accounts: what left or reached the savings, and what reached or left the node. They sum to
 //! zero once a move has ended.
 
+mod outside;
 mod steps;
 
 use bitcoin::Txid;
@@ -82,6 +83,34 @@ pub enum MoveStep {
         /// The transaction.
         txid: Txid,
         /// What arrives.
+        amount_sat: u64,
+        /// What it cost.
+        fee_sat: u64,
+    },
+    /// The deposit is in a block, and a node outside this process can spend it.
+    AtOutside {
+        /// The coin that it is, and the height after which something spends it, as [`MoveRow::before`] keeps them.
+        coin: String,
+    },
+    /// A transaction spends exactly that coin, for a channel as it seems.
+    Funded {
+        /// The transaction.
+        txid: Txid,
+        /// What it cost.
+        fee_sat: u64,
+    },
+    /// The channel made of it works.
+    Works {
+        /// What it brought to this side, in millisatoshis.
+        brought: Msat,
+    },
+    /// The coin went elsewhere; what it was worth is the node's owner's.
+    Astray(String),
+    /// What is left of the coin is in the savings again, in a block.
+    CameBack {
+        /// The transaction.
+        txid: Txid,
+        /// What arrived.
         amount_sat: u64,
         /// What it cost.
         fee_sat: u64,

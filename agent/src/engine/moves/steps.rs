@@ -31,6 +31,7 @@ impl Step<'_> {
                 // What the owner reads of an earlier trouble is over.
                 let row = MoveRow { fault: None, ..row };
                 match row.kind {
+                    _ if went.is_outside() => self.outside_went(row, went.clone()),
                     _ if row.state == MoveState::Returning && !matches!(went, MoveStep::Opened { .. }) => {
                         self.return_went(row, went.clone())
                     }

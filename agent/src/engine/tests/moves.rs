@@ -21,6 +21,7 @@ fn marks(asks: bool) -> RefillRule {
         interval_ms: 0,
         asks,
         sweep: SweepTo::Savings,
+        channel_to: None,
     }
 }
 

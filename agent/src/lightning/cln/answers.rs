@@ -49,6 +49,10 @@ impl<'a> Row<'a> {
         whole_number(old.unwrap_or(text))
     }
 
+    pub fn flag(&self, key: &str) -> bool {
+        self.0.value.get(key).and_then(serde_json::Value::as_bool) == Some(true)
+    }
+
     fn has(&self, key: &str) -> bool {
         self.0.value.get(key).is_some_and(|value| !value.is_null())
     }
@@ -243,7 +247,8 @@ pub(super) fn is_final(row: &Row<'_>, since: UnixMillis) -> bool {
     }
 }
 
-const NORMAL: &str = "CHANNELD_NORMAL";
+/// The state of a channel that works.
+pub(super) const NORMAL: &str = "CHANNELD_NORMAL";
 const SHOWN_CHARS_MAX: usize = 100;
 /// Two weeks: the longest that money can be on its way.
 const RETRIED_MS_MAX: u64 = 14 * 24 * 3_600 * 1_000;

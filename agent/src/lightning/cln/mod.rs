@@ -27,6 +27,7 @@
 pub(super) mod answers;
 pub(super) mod attempts;
 pub(super) mod calls;
+mod chain;
 mod history;
 mod paying;
 pub(super) mod verdict;

@@ -16,6 +16,7 @@
 //! Source: `lightning-backends`, section 3.
 
 pub(super) mod answers;
+mod chain;
 pub(super) mod lists;
 mod trial;
 

@@ -3,8 +3,11 @@
 //! Each thing that it does is derived from the row of the move and from what node and savings show, so that it begins again
 //! after a power cut where it was.
 
+mod begin;
 #[cfg(feature = "node")]
 mod node;
+mod open;
+mod outside;
 #[cfg(feature = "node")]
 mod plan;
 #[cfg(feature = "node")]
@@ -46,15 +49,12 @@ pub struct Mover {
     settings: Settings,
     engine: EngineHandle,
     lightning: LightningService,
-    #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only the built-in node moves money by itself"))]
     treasury: Option<Treasury>,
-    #[cfg_attr(not(feature = "node"), expect(dead_code, reason = "only the built-in node moves money by itself"))]
     clock: Clock,
     view: watch::Sender<RefillView>,
     /// Whether it was recorded last that the owner has to bring money.
     told: Option<bool>,
-    #[cfg(feature = "node")]
-    tries: node::Tries,
+    tries: open::Tries,
     #[cfg(feature = "node")]
     provider: provider::Provider,
 }
@@ -77,8 +77,7 @@ impl Mover {
             clock,
             view,
             told: None,
-            #[cfg(feature = "node")]
-            tries: node::Tries::default(),
+            tries: open::Tries::default(),
             #[cfg(feature = "node")]
             provider: provider::Provider::default(),
         };
@@ -108,7 +107,6 @@ impl Mover {
             self.mind_closings().await?;
             self.mind_provider().await?;
         }
-        #[cfg(feature = "node")]
         if let Some(pause) = self.go_on().await? {
             return Ok(pause);
         }
@@ -122,7 +120,10 @@ impl Mover {
             Some(ServiceKind::Node) => self.consider(&rule).await,
             #[cfg(not(feature = "node"))]
             Some(ServiceKind::Node) => Ok(LATER),
-            Some(_) => self.watch_remote(&rule).await,
+            Some(_) => match self.lightning.outside() {
+                Some(outside) => self.consider_outside(&rule, &outside).await,
+                None => self.watch_remote(&rule).await,
+            },
         }
     }
 

@@ -1,14 +1,15 @@
-//! Whether a move of the built-in node's money should begin, and what it would cost at most.
+//! Whether a move to or from the built-in node should begin, and what it would cost at most.
 
 use std::time::Duration;
 
-use super::node::NO_RATE;
+use super::begin::{BEGUN, NO_SAVINGS, RESTS};
+use super::open::NO_RATE;
 use super::{Mover, RefillView, SOON};
 use crate::domain::refill::{Need, OPENING_VB, RefillRule, SPLICE_VB, SweepTo, node_fee_max_sat};
 use crate::lightning::node::{Channel, NodeFunds};
 use crate::store::{MoveKind, NewMove};
 use crate::tasks::Unanswered;
-use crate::treasury::{Asked, For, Sum, Treasury, Wish};
+use crate::treasury::Treasury;
 
 impl Mover {
     pub(super) async fn consider(&mut self, rule: &RefillRule) -> Result<Duration, Unanswered> {
@@ -21,7 +22,7 @@ impl Mover {
                 return Ok(SOON);
             }
             _ if funds.channels.iter().any(|channel| !channel.is_ready) => Err(PENDING.to_owned()),
-            Need::Refill(sat) => match self.savings_to_spend() {
+            Need::Refill(sat) => match self.savings_to_spend().and_then(|savings| self.has_lsp().map(|()| savings)) {
                 Ok(savings) => self.plan_refill(&savings, &funds, sat).await?,
                 Err(why) => {
                     self.want(rule, spending_sat, why).await?;
@@ -43,16 +44,8 @@ impl Mover {
         Ok(pause)
     }
 
-    /// The savings, if this device can spend them and there is somebody to open a channel to.
-    fn savings_to_spend(&self) -> Result<Treasury, &'static str> {
-        let savings = self.treasury.clone().ok_or(NO_SAVINGS)?;
-        if savings.view().kind == "watch-only" {
-            return Err(WATCHED);
-        }
-        if self.settings.config().node.lsp.is_none() {
-            return Err(NO_LSP);
-        }
-        Ok(savings)
+    fn has_lsp(&self) -> Result<(), &'static str> {
+        self.settings.config().node.lsp.is_some().then_some(()).ok_or(NO_LSP)
     }
 
     async fn plan_refill(
@@ -71,16 +64,10 @@ impl Mover {
         };
         let own_fee_sat = match deposit_sat {
             0 => 0,
-            // To ourselves: as large as to the node.
-            sat => {
-                let to = savings.ask(|answer| Asked::Address(For::Next, answer)).await?;
-                let Ok(to) = to else { return Ok(Err(NO_SAVINGS.to_owned())) };
-                let wish = Wish { to: to.address, sum: Sum::Sat(sat), sat_per_vb, coins: Vec::new() };
-                match savings.ask(|answer| Asked::Draft(wish, answer)).await? {
-                    Ok(draft) => draft.fee_sat.saturating_mul(3).div_ceil(2),
-                    Err(refused) => return Ok(Err(refused.to_string())),
-                }
-            }
+            sat => match self.own_fee_max_sat(savings, sat, sat_per_vb).await? {
+                Ok(fee_sat) => fee_sat,
+                Err(why) => return Ok(Err(why)),
+            },
         };
         Ok(Ok(NewMove {
             kind: MoveKind::Refill,
@@ -109,14 +96,6 @@ impl Mover {
         }
         Ok(NewMove { kind: MoveKind::Sweep, wallet, amount_sat, deposit_sat: 0, aside_sat: 0, cost_max_sat, address })
     }
-
-    async fn begin(&self, rule: &RefillRule, new: NewMove) -> Result<Result<(), String>, Unanswered> {
-        let last_at = self.engine.look(|engine| engine.last_move_at()).await?;
-        if let Err(rest) = rule.may_begin(last_at, self.clock.now().wall, new.amount_sat, new.cost_max_sat) {
-            return Ok(Err(format!("Nothing is moved now: {rest}.")));
-        }
-        Ok(self.engine.work(move |engine, now| engine.plan_move(now, &new)).await?)
-    }
 }
 
 /// The channel that works and holds most.
@@ -125,11 +104,7 @@ pub(super) fn widest(funds: &NodeFunds) -> Option<&Channel> {
 }
 
 const PENDING: &str = "A channel is being made; nothing is moved until it works.";
-const NO_SAVINGS: &str = "There are no savings on the chain here.";
-const WATCHED: &str = "The key of your savings is not on this device, so it cannot fill the spending money up.";
 const NO_LSP: &str = "The node has no LSP to open a channel to.";
 const NO_CHANNEL: &str = "No channel that works now holds enough to take something out of it.";
 /// Nobody can spend less.
 const DEPOSIT_LEAST_SAT: u64 = 1_000;
-const BEGUN: Duration = Duration::from_secs(1);
-const RESTS: Duration = Duration::from_secs(30);

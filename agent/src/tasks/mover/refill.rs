@@ -1,19 +1,20 @@
 //! From the savings to the node and into a channel; or back, where its owner wants that.
 
 use super::Mover;
-use super::node::{DEARER, Expected, NO_RATE, OTHER_SAVINGS, PROVIDER_AWAY, before_sat, channel_of};
+use super::node::{Expected, PROVIDER_AWAY, before_sat, channel_of};
+use super::open::{DEARER, OTHER_SAVINGS};
 use super::plan::widest;
 use super::splice::Splice;
-use crate::domain::refill::{OPENING_VB, SENDING_VB, node_fee_max_sat};
+use crate::domain::refill::{OPENING_VB, SENDING_VB};
 use crate::engine::MoveStep;
 use crate::lightning::Trouble;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
 use crate::store::{MoveKind, MoveRow};
 use crate::tasks::Unanswered;
-use crate::treasury::{Asked, For, Order, Sum, Wish};
+use crate::treasury::{Asked, For};
 
 impl Mover {
-    /// The savings pay to an address of the node's; the row is written with the transaction, before it leaves.
+    /// The savings pay to an address of the node's, where it needs that.
     pub(super) async fn pay(
         &mut self,
         open: &MoveRow,
@@ -23,35 +24,12 @@ impl Mover {
         if open.deposit_sat == 0 {
             return self.note(open, at_node(funds, 0)).await;
         }
-        let Some(savings) = self.savings(open) else { return self.stuck(open, OTHER_SAVINGS).await };
-        let Some(to) = open.address.clone() else {
-            return match node.deposit_address().await {
+        match &open.address {
+            Some(to) => self.pay_to(open, to.clone()).await,
+            None => match node.deposit_address().await {
                 Ok(address) => self.note(open, MoveStep::PayTo(address)).await,
                 Err(fault) => self.stuck(open, &fault.to_string()).await,
-            };
-        };
-        if !self.may_try() {
-            return Ok(());
-        }
-        if let Err(why) = self.may_go_on(open).await? {
-            return self.stuck(open, &why).await;
-        }
-        let Some(sat_per_vb) = self.sat_per_vb() else { return self.stuck(open, NO_RATE).await };
-        let wish = Wish { to, sum: Sum::Sat(open.deposit_sat), sat_per_vb, coins: Vec::new() };
-        let draft = match savings.ask(|answer| Asked::Draft(wish, answer)).await? {
-            Ok(draft) => draft,
-            Err(refused) => return self.stuck(open, &refused.to_string()).await,
-        };
-        let cost = draft.fee_sat.saturating_add(node_fee_max_sat(OPENING_VB, sat_per_vb));
-        if cost > open.cost_max_sat {
-            let why = format!("It would now cost up to {cost} sat, more than you were shown. Nothing was moved.");
-            return self.note(open, MoveStep::Undone(why)).await;
-        }
-        let Ok(draft) = draft.id.parse() else { return Ok(()) };
-        let order = Order { draft, signed: None, label: None, of_move: Some(open.number) };
-        match savings.ask(|answer| Asked::Send(order, answer)).await? {
-            Ok(_) => Ok(()),
-            Err(refused) => self.stuck(open, &refused.to_string()).await,
+            },
         }
     }
 

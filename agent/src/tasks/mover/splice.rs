@@ -1,7 +1,8 @@
 //! Changing what a channel holds: what the node has agreed to do it goes on with, over restarts too, until it reports an end.
 
 use super::Mover;
-use super::node::{DEARER, PROVIDER_AWAY, channel_of};
+use super::node::{PROVIDER_AWAY, channel_of};
+use super::open::DEARER;
 use crate::domain::refill::{OPENING_VB, SPLICE_VB};
 use crate::engine::MoveStep;
 use crate::lightning::Trouble;

@@ -1,7 +1,8 @@
 //! Out of a channel, to the savings or to an address of the owner's.
 
 use super::Mover;
-use super::node::{DEARER, Expected, OTHER_SAVINGS, PROVIDER_AWAY, before_sat, channel_of};
+use super::node::{Expected, PROVIDER_AWAY, before_sat, channel_of};
+use super::open::{DEARER, OTHER_SAVINGS};
 use super::plan::widest;
 use super::splice::Splice;
 use crate::domain::refill::SPLICE_VB;

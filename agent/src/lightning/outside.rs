@@ -1,0 +1,147 @@
+//! A node outside this process that is filled on the chain: by a deposit to its wallet, and a channel made of that deposit.
+//!
+//! What makes the channel, or brings the money back, spends exactly the coin that was deposited. However often it is asked
+//! for and whatever answer is lost, the chain lets it happen once, and no other money of the node's owner is touched.
+
+use bitcoin::consensus::encode::deserialize_hex;
+use bitcoin::{OutPoint, Transaction, Txid};
+
+use super::cln::Cln;
+use super::lnd::Lnd;
+use super::trouble::ServiceFault;
+use crate::domain::money::Msat;
+
+/// A node that can be filled. Clones are the same node.
+#[derive(Clone)]
+pub enum OutsideNode {
+    /// LND.
+    Lnd(Lnd),
+    /// Core Lightning.
+    Cln(Cln),
+}
+
+/// A transaction of its wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideTx {
+    /// The transaction.
+    pub tx: Transaction,
+    /// The blocks since, its own among them; 0 while it waits.
+    pub confirmations: u32,
+}
+
+/// A channel that works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutsideChannel {
+    /// The transaction that made it.
+    pub funding: Txid,
+    /// What it brought to this side at first: what is there now, without what was paid and received since.
+    pub brought: Msat,
+}
+
+/// Whom a channel is opened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Public key, 66 hex digits.
+    pub key: String,
+    /// Host and port.
+    pub address: String,
+}
+
+/// Calls the same method of whichever node it is.
+macro_rules! each {
+    ($self:expr, $node:ident => $call:expr) => {
+        match $self {
+            OutsideNode::Lnd($node) => $call,
+            OutsideNode::Cln($node) => $call,
+        }
+    };
+}
+
+impl OutsideNode {
+    /// Whether this version spends the coins it is told to, and no other ones.
+    ///
+    /// # Errors
+    /// [`ServiceFault`], also with [`Trouble::Unsupported`](super::Trouble::Unsupported) where it does not.
+    pub async fn is_able(&self) -> Result<(), ServiceFault> {
+        match self {
+            OutsideNode::Lnd(lnd) => lnd.selects_coins().await,
+            // `utxos` is older than clnrest.
+            OutsideNode::Cln(_) => Ok(()),
+        }
+    }
+
+    /// A fresh address of its wallet.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn deposit_address(&self) -> Result<String, ServiceFault> {
+        each!(self, node => node.deposit_address().await)
+    }
+
+    /// What its wallet can spend, in blocks.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn coins(&self) -> Result<Vec<OutPoint>, ServiceFault> {
+        each!(self, node => node.coins().await)
+    }
+
+    /// The transactions of its wallet that wait for a block, or that this block or a later one has.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn transactions_since(&self, height: u32) -> Result<Vec<OutsideTx>, ServiceFault> {
+        each!(self, node => node.transactions_since(height).await)
+    }
+
+    /// What spends `coin`, if its wallet knows of that; no block before `height` has it.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn spender(&self, coin: OutPoint, height: u32) -> Result<Option<OutsideTx>, ServiceFault> {
+        let known = self.transactions_since(height).await?;
+        Ok(known.into_iter().find(|known| known.tx.input.iter().any(|input| input.previous_output == coin)))
+    }
+
+    /// The channels that work.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn channels(&self) -> Result<Vec<OutsideChannel>, ServiceFault> {
+        each!(self, node => node.channels().await)
+    }
+
+    /// Makes a channel of all that `coin` is worth, which nobody is told of but the peer.
+    ///
+    /// # Errors
+    /// [`ServiceFault`]: it may come about all the same; [`OutsideNode::spender`] tells.
+    pub async fn open_channel(&self, peer: &Peer, coin: OutPoint, sat_per_vb: u64) -> Result<(), ServiceFault> {
+        each!(self, node => node.open_channel(peer, coin, sat_per_vb).await)
+    }
+
+    /// Sends all that `coin` is worth to an address.
+    ///
+    /// # Errors
+    /// As for [`OutsideNode::open_channel`].
+    pub async fn send_coin(&self, coin: OutPoint, address: &str, sat_per_vb: u64) -> Result<(), ServiceFault> {
+        each!(self, node => node.send_coin(coin, address, sat_per_vb).await)
+    }
+}
+
+impl OutsideTx {
+    /// Of a transaction in hex.
+    pub(super) fn read(hex: &str, confirmations: u32) -> Option<OutsideTx> {
+        deserialize_hex(hex).ok().map(|tx| OutsideTx { tx, confirmations })
+    }
+
+    /// What it costs where it spends nothing but a coin of `sat`.
+    pub fn fee_sat(&self, sat: u64) -> Option<u64> {
+        let spent = self.tx.output.iter().try_fold(0_u64, |sum, output| sum.checked_add(output.value.to_sat()))?;
+        (self.tx.input.len() == 1).then(|| sat.checked_sub(spent)).flatten()
+    }
+}
+
+/// What a channel that works brought at first.
+pub(super) fn brought(now_msat: u64, sent_msat: u64, received_msat: u64) -> Msat {
+    Msat(now_msat.saturating_add(sent_msat).saturating_sub(received_msat))
+}

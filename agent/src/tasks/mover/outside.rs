@@ -1,0 +1,320 @@
+//! From the savings into a channel of a node outside this process: what is due is asked of that node, never remembered.
+
+use std::time::Duration;
+
+use bitcoin::{Address, Network, OutPoint, ScriptBuf};
+
+use super::begin::{BEGUN, RESTS};
+use super::open::{DEARER, NO_RATE, OTHER_SAVINGS, PAUSE};
+use super::{LATER, Mover, RefillView};
+use crate::domain::refill::{Need, OPENING_VB, RefillRule, SENDING_VB, node_fee_max_sat};
+use crate::engine::MoveStep;
+use crate::lightning::ServiceFault;
+use crate::lightning::outside::{OutsideNode, OutsideTx, Peer};
+use crate::store::{MoveKind, MoveRow, MoveState, NewMove};
+use crate::tasks::Unanswered;
+use crate::treasury::{Asked, For, Treasury};
+
+impl Mover {
+    /// Whether a move to it should begin, and what it would cost at most.
+    pub(super) async fn consider_outside(
+        &mut self,
+        rule: &RefillRule,
+        node: &OutsideNode,
+    ) -> Result<Duration, Unanswered> {
+        let Ok(balance) = self.lightning.balance().await else { return Ok(self.calm()) };
+        let spending_sat = balance.spendable_msat / 1_000;
+        let Need::Refill(sat) = rule.need(spending_sat) else {
+            self.want(rule, spending_sat, "").await?;
+            return Ok(self.calm());
+        };
+        let planned = match self.savings_to_spend() {
+            _ if rule.channel_to.is_none() => Err(NO_PEER.to_owned()),
+            Err(why) => Err(why.to_owned()),
+            Ok(savings) => match node.is_able().await {
+                Err(fault) => Err(fault.to_string()),
+                Ok(()) => self.plan_deposit(&savings, sat).await?,
+            },
+        };
+        let begun = match planned {
+            Ok(new) => self.begin(rule, new).await?,
+            Err(why) => Err(why),
+        };
+        match begun {
+            Ok(()) => {
+                self.show(RefillView { spending_sat: Some(spending_sat), ..RefillView::default() });
+                Ok(BEGUN)
+            }
+            // Somebody has to bring money, or it runs dry.
+            Err(why) => {
+                self.want(rule, spending_sat, &why).await?;
+                Ok(if rule.channel_to.is_some() { self.beat() } else { self.calm() })
+            }
+        }
+    }
+
+    /// All of the deposit goes into the channel, so what its transaction costs is deposited on top.
+    async fn plan_deposit(&self, savings: &Treasury, amount_sat: u64) -> Result<Result<NewMove, String>, Unanswered> {
+        let Some(sat_per_vb) = self.sat_per_vb() else { return Ok(Err(NO_RATE.to_owned())) };
+        let node_fee_sat = node_fee_max_sat(OPENING_VB, sat_per_vb);
+        let deposit_sat = amount_sat.saturating_add(node_fee_sat);
+        Ok(self.own_fee_max_sat(savings, deposit_sat, sat_per_vb).await?.map(|own_fee_sat| NewMove {
+            kind: MoveKind::Refill,
+            wallet: savings.view().id,
+            amount_sat,
+            deposit_sat,
+            aside_sat: 0,
+            cost_max_sat: own_fee_sat.saturating_add(node_fee_sat),
+            address: None,
+        }))
+    }
+
+    /// Takes the step that is due; how long until the next one.
+    pub(super) async fn go_on_outside(&mut self, open: &MoveRow, node: &OutsideNode) -> Result<Duration, Unanswered> {
+        let spending_sat = self.lightning.balance().await.map(|balance| balance.spendable_msat / 1_000);
+        let went = match spending_sat {
+            Err(fault) => Ok(Err(fault)),
+            Ok(spending_sat) => {
+                self.show_while_open(open, spending_sat).await?;
+                match open.state {
+                    MoveState::Agreed => self.pay_outside(open, node).await,
+                    MoveState::Paying => self.await_coin(open, node).await,
+                    MoveState::Opening => self.open_outside(open, node).await,
+                    MoveState::Confirming => self.await_outside_channel(open, node).await,
+                    MoveState::Returning => self.send_coin_back(open, node).await,
+                    // Nothing is taken out of its channels.
+                    MoveState::Sweeping
+                    | MoveState::Arriving
+                    | MoveState::Asked
+                    | MoveState::Done
+                    | MoveState::Undone => Ok(Ok(())),
+                }
+            }
+        };
+        match went? {
+            Ok(()) if open.fault.as_ref().is_some_and(|why| why.starts_with(WAITS)) => {
+                self.note(open, MoveStep::Stuck(None)).await?;
+            }
+            Ok(()) => {}
+            // It was not asked for anything yet that has to end.
+            Err(_) if open.state == MoveState::Asked => {}
+            Err(fault) => self.stuck(open, &format!("{WAITS}{fault}")).await?,
+        }
+        let is_new = self.engine.look(|engine| engine.open_move()).await?.map(|now| now.state) != Some(open.state);
+        Ok(if is_new { BEGUN } else { self.beat() })
+    }
+
+    async fn pay_outside(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
+        match &open.address {
+            Some(to) => self.pay_to(open, to.clone()).await?,
+            None => match node.deposit_address().await {
+                Ok(address) => self.note(open, MoveStep::PayTo(address)).await?,
+                Err(fault) => return Ok(Err(fault)),
+            },
+        }
+        Ok(Ok(()))
+    }
+
+    /// Any transaction of the move may be the one that a block has: the owner can have made it faster.
+    async fn await_coin(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
+        self.look(open);
+        let (Some(savings), Some(to)) = (self.savings(open), open.address.as_deref().and_then(script)) else {
+            self.stuck(open, OTHER_SAVINGS).await?;
+            return Ok(Ok(()));
+        };
+        let (number, tip) = (open.number, savings.view().height);
+        let txids = self.engine.look(move |engine| engine.move_txids(number)).await?;
+        let is_old = self.clock.now().wall.since(open.changed_at) > OLD_MS;
+        let since = if is_old { 0 } else { tip.saturating_sub(RECENT_BLOCKS) };
+        let known = match node.transactions_since(since).await {
+            Ok(known) => known,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        for OutsideTx { tx, confirmations } in known.into_iter().filter(|known| known.confirmations > 0) {
+            let (txid, mut outputs) = (tx.compute_txid(), (0..).zip(&tx.output));
+            if txids.contains(&txid)
+                && let Some((number, _)) = outputs.find(|(_, output)| output.script_pubkey == to)
+            {
+                let coin = Coin { outpoint: OutPoint::new(txid, number), height: tip.saturating_sub(confirmations) };
+                self.note(open, MoveStep::AtOutside { coin: coin.kept() }).await?;
+                break;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn open_outside(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
+        let Some(coin) = Coin::of(open) else { return Ok(Ok(())) };
+        match node.spender(coin.outpoint, coin.height).await {
+            Err(fault) => return Ok(Err(fault)),
+            Ok(Some(spender)) => return self.note_spent(open, &spender).await,
+            Ok(None) => {}
+        }
+        if !self.may_try() {
+            return Ok(Ok(()));
+        }
+        let rule = self.settings.config().refill.clone();
+        let Some((key, address)) = rule.and_then(|rule| rule.channel_to) else {
+            self.stuck(open, NO_PEER).await?;
+            return Ok(Ok(()));
+        };
+        let Some(sat_per_vb) = self.may_spend_coin(open, node, &coin, OPENING_VB).await? else { return Ok(Ok(())) };
+        let peer = Peer { key, address };
+        if let Err(fault) = node.open_channel(&peer, coin.outpoint, sat_per_vb).await {
+            self.stuck(open, &format!("The channel was not opened; it is tried again. {fault}")).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// The fee rate to spend the deposit at, unless something speaks against spending it now.
+    async fn may_spend_coin(
+        &mut self,
+        open: &MoveRow,
+        node: &OutsideNode,
+        coin: &Coin,
+        virtual_bytes: u64,
+    ) -> Result<Option<u64>, Unanswered> {
+        let why = match (self.may_go_on(open).await?, self.sat_per_vb()) {
+            (Err(why), _) => why,
+            (_, None) => NO_RATE.to_owned(),
+            _ if self.is_dearer(open, virtual_bytes) => DEARER.to_owned(),
+            (_, Some(sat_per_vb)) => match node.coins().await {
+                Ok(coins) if coins.contains(&coin.outpoint) => return Ok(Some(sat_per_vb)),
+                Ok(_) => IN_USE.to_owned(),
+                Err(fault) => fault.to_string(),
+            },
+        };
+        self.stuck(open, &why).await?;
+        Ok(None)
+    }
+
+    /// A channel was made of the deposit, or its owner used it for something else.
+    async fn note_spent(&mut self, open: &MoveRow, spender: &OutsideTx) -> Went {
+        let step = match spender.fee_sat(open.deposit_sat) {
+            Some(fee_sat) => MoveStep::Funded { txid: spender.tx.compute_txid(), fee_sat },
+            None => MoveStep::Astray(ELSEWHERE.to_owned()),
+        };
+        self.note(open, step).await?;
+        Ok(Ok(()))
+    }
+
+    async fn await_outside_channel(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
+        let Some(coin) = Coin::of(open) else { return Ok(Ok(())) };
+        let channels = match node.channels().await {
+            Ok(channels) => channels,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let is_ours = |funding: &str| open.channel.as_deref() == Some(funding);
+        if let Some(channel) = channels.iter().find(|channel| is_ours(&channel.funding.to_string())) {
+            self.note(open, MoveStep::Works { brought: channel.brought }).await?;
+            return Ok(Ok(()));
+        }
+        match node.spender(coin.outpoint, coin.height).await {
+            Err(fault) => return Ok(Err(fault)),
+            Ok(Some(spender)) if spender.confirmations > WORKS_BLOCKS => {
+                self.note(open, MoveStep::Astray(ELSEWHERE.to_owned())).await?;
+            }
+            Ok(_) => {}
+        }
+        Ok(Ok(()))
+    }
+
+    /// The deposit, less the fee, goes to an address of the savings.
+    async fn send_coin_back(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
+        let (Some(savings), Some(coin)) = (self.savings(open), Coin::of(open)) else {
+            self.stuck(open, OTHER_SAVINGS).await?;
+            return Ok(Ok(()));
+        };
+        let Some(address) = &open.address else {
+            match savings.ask(|answer| Asked::Address(For::Another, answer)).await? {
+                Ok(fresh) => self.note(open, MoveStep::SendingBack(fresh.address)).await?,
+                Err(refused) => self.stuck(open, &refused.to_string()).await?,
+            }
+            return Ok(Ok(()));
+        };
+        match node.spender(coin.outpoint, coin.height).await {
+            Err(fault) => return Ok(Err(fault)),
+            Ok(Some(spender)) => return self.await_back(open, &savings, &spender).await,
+            Ok(None) => {}
+        }
+        if !self.may_try() {
+            return Ok(Ok(()));
+        }
+        let Some(sat_per_vb) = self.may_spend_coin(open, node, &coin, SENDING_VB).await? else { return Ok(Ok(())) };
+        match node.send_coin(coin.outpoint, address, sat_per_vb).await {
+            Ok(()) => {}
+            Err(fault) => self.stuck(open, &fault.to_string()).await?,
+        }
+        Ok(Ok(()))
+    }
+
+    async fn await_back(&mut self, open: &MoveRow, savings: &Treasury, spender: &OutsideTx) -> Went {
+        let to = open.address.as_deref().and_then(script);
+        // A channel that was asked for just before may have been quicker.
+        if !spender.tx.output.iter().any(|output| Some(&output.script_pubkey) == to.as_ref()) {
+            return self.note_spent(open, spender).await;
+        }
+        self.look(open);
+        let txid = spender.tx.compute_txid();
+        let arrival = self.arrivals(open, savings).await?.into_iter().find(|arrival| arrival.txid == txid);
+        let Some(arrival) = arrival.filter(|arrival| arrival.height.is_some()) else { return Ok(Ok(())) };
+        if self.counts(open, &arrival).await? {
+            let fee_sat = spender.fee_sat(open.deposit_sat).unwrap_or(0);
+            self.note(open, MoveStep::CameBack { txid, amount_sat: arrival.sat, fee_sat }).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// A server is asked seldom; on a test chain blocks come when somebody wants them.
+    fn calm(&self) -> Duration {
+        if self.is_test() { PAUSE } else { LATER }
+    }
+
+    fn beat(&self) -> Duration {
+        if self.is_test() { PAUSE } else { RESTS }
+    }
+
+    fn is_test(&self) -> bool {
+        self.settings.config().network == Network::Regtest
+    }
+}
+
+/// A step was looked after, or the node did not answer.
+type Went = Result<Result<(), ServiceFault>, Unanswered>;
+
+/// The deposit at the node, and a height that whatever spends it is above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Coin {
+    outpoint: OutPoint,
+    height: u32,
+}
+
+impl Coin {
+    fn of(open: &MoveRow) -> Option<Coin> {
+        let (outpoint, height) = open.before.as_deref()?.split_once(' ')?;
+        Some(Coin { outpoint: outpoint.parse().ok()?, height: height.parse().ok()? })
+    }
+
+    fn kept(self) -> String {
+        format!("{} {}", self.outpoint, self.height)
+    }
+}
+
+fn script(address: &str) -> Option<ScriptBuf> {
+    let address: Address<_> = address.parse().ok()?;
+    Some(address.assume_checked().script_pubkey())
+}
+
+const NO_PEER: &str = "It is not set whom a channel is opened to: channel_to in [refill].";
+const WAITS: &str = "The move waits until this is over: ";
+const IN_USE: &str =
+    "The deposit is at the node, but is being used there just now. The move goes on once it is clear for what.";
+const ELSEWHERE: &str = "What was deposited at the node was not made into a channel that works. It is not counted as \
+    spending money; look at the node itself for what became of it.";
+/// As many blocks as come in two weeks, ...
+const RECENT_BLOCKS: u32 = 2_016;
+/// ... and somewhat less, in ms.
+const OLD_MS: u64 = 10 * 86_400_000;
+/// No channel wants more confirmations than a few.
+const WORKS_BLOCKS: u32 = 30;
+
