@@ -152,7 +152,7 @@ async fn check_wallet(config: &Config) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let spends = !config.agreements.is_empty() || !config.feeds.is_empty();
-    let findings = wallet.check(spends).await;
+    let findings = wallet.try_out(config, spends).await;
     for finding in &findings {
         let mark = match finding.grade {
             Grade::Good => "good",

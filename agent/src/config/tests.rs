@@ -190,9 +190,10 @@ fn what_is_switched_off_can_be_switched_on() {
         let above = EXAMPLE.lines().take(setting.line).filter(|text| text.starts_with('[') || text.starts_with("#["));
         above.last().is_some_and(|heading| heading.starts_with('#'))
     };
-    // A descriptor counts only for a wallet that is watched.
+    // A descriptor counts only for a wallet that is watched, and whom channels are opened to only between marks.
     let alone = |setting: &Setting| {
-        let follows = setting.key.contains("chain") || setting.key == "treasury.descriptor";
+        let follows =
+            setting.key.contains("chain") || ["treasury.descriptor", "refill.channel_to"].contains(&&*setting.key);
         !follows && !section_is_off(setting)
     };
     let off: Vec<_> = settings(true).into_iter().filter(alone).collect();

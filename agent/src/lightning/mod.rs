@@ -27,6 +27,7 @@ pub use outside::OutsideNode;
 pub use remote::{Remote, Waits};
 pub use trouble::{ServiceFault, ServiceKind, Trouble};
 
+use crate::config::Config;
 use crate::domain::invoice::PaymentHash;
 use crate::domain::money::{Msat, UnixMillis};
 use crate::engine::{Event, Found, PayOutcome};
@@ -135,6 +136,16 @@ impl LightningService {
             LightningService::Cln(cln) => Some(OutsideNode::Cln(cln.clone())),
             _ => None,
         }
+    }
+
+    /// Tries the credential for what `config` wants of this wallet, without moving money.
+    pub async fn try_out(&self, config: &Config, spends: bool) -> Vec<Finding> {
+        let mut findings = self.check(spends).await;
+        let is_filled = config.refill.as_ref().is_some_and(|rule| rule.channel_to.is_some());
+        if let Some(outside) = self.outside().filter(|_| is_filled) {
+            findings.push(outside.check().await);
+        }
+        findings
     }
 
     /// Whether it is the built-in node, which does not run yet.

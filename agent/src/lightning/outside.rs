@@ -6,6 +6,7 @@
 use bitcoin::consensus::encode::deserialize_hex;
 use bitcoin::{OutPoint, Transaction, Txid};
 
+use super::answers::Finding;
 use super::cln::Cln;
 use super::lnd::Lnd;
 use super::trouble::ServiceFault;
@@ -67,6 +68,21 @@ impl OutsideNode {
             OutsideNode::Lnd(lnd) => lnd.selects_coins().await,
             // `utxos` is older than clnrest.
             OutsideNode::Cln(_) => Ok(()),
+        }
+    }
+
+    /// Tries what filling it up needs, as far as nothing moves by that.
+    pub async fn check(&self) -> Finding {
+        let tried = async {
+            self.is_able().await?;
+            let height = each!(self, node => node.info().await)?.block_height.unwrap_or(0);
+            self.coins().await?;
+            self.channels().await?;
+            self.transactions_since(height).await
+        };
+        match tried.await {
+            Ok(_) => Finding::good("The wallet can be filled up from the savings, as far as that can be tried."),
+            Err(fault) => Finding::error(&fault),
         }
     }
 

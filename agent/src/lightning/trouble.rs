@@ -172,6 +172,11 @@ impl ServiceFault {
 }
 
 impl ServiceKind {
+    /// Whether it is filled over the chain, by a channel that it is told to open.
+    pub fn is_filled(self) -> bool {
+        matches!(self, ServiceKind::Lnd | ServiceKind::Cln)
+    }
+
     /// Every kind.
     pub const ALL: [ServiceKind; 6] = [
         ServiceKind::Node,

@@ -195,12 +195,18 @@ async fn without_a_peer_for_its_channels_the_owner_is_told_what_is_wanted() {
     let wants = |status: &Status| status.refill.as_ref().is_some_and(|refill| refill.view.wanted_sat.is_some());
     let refill = house.until("it wants money", wants).await.refill.unwrap();
     assert_eq!(refill.view.wanted_sat, Some(200_000));
-    assert!(refill.view.rests.as_ref().is_some_and(|why| why.contains("channel_to")), "{refill:?}");
+    assert!(
+        refill.view.rests.as_ref().is_some_and(|why| why.contains("Nobody is set to open a channel to")),
+        "{refill:?}"
+    );
     assert_eq!(house.saver.moves().await, []);
 }
 
 fn peer() -> String {
-    format!("channel_to = \"02{}@peer.example:9735\"\n", "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+    format!(
+        "channel_to = \"02{}@peer.example:9735\"\n",
+        "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+    )
 }
 
 const TRIES: u32 = 120;

@@ -103,9 +103,7 @@ impl Lnd {
             .route("/v2/router/track/{hash}", get(track));
         #[cfg(feature = "node")]
         let router = chain::routes(router);
-        let router = router
-            .layer(from_fn_with_state(self.clone(), gate))
-            .with_state(self.clone());
+        let router = router.layer(from_fn_with_state(self.clone(), gate)).with_state(self.clone());
         faults.wrap(router)
     }
 

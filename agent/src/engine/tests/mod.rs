@@ -17,6 +17,7 @@ mod misbehaviour;
 mod months;
 mod moves;
 mod orders;
+mod outside;
 mod questions;
 mod race;
 mod random;

@@ -25,11 +25,11 @@ fn marks(asks: bool) -> RefillRule {
     }
 }
 
-fn world(asks: bool) -> World {
+pub(super) fn world(asks: bool) -> World {
     World::new(Rules { refill: Some(marks(asks)), ..rules() })
 }
 
-fn refill(amount_sat: u64) -> NewMove {
+pub(super) fn refill(amount_sat: u64) -> NewMove {
     NewMove {
         kind: MoveKind::Refill,
         wallet: "w".to_owned(),
@@ -41,27 +41,27 @@ fn refill(amount_sat: u64) -> NewMove {
     }
 }
 
-fn plan(world: &mut World, new: &NewMove) -> Result<(), String> {
+pub(super) fn plan(world: &mut World, new: &NewMove) -> Result<(), String> {
     let now = world.now;
     world.engine().plan_move(now, new).unwrap()
 }
 
-fn order(world: &mut World, order: Order) -> Verdict {
+pub(super) fn order(world: &mut World, order: Order) -> Verdict {
     let now = world.now;
     world.engine().obey(now, order).unwrap().0
 }
 
-fn went(world: &mut World, number: i64, step: MoveStep) -> bool {
+pub(super) fn went(world: &mut World, number: i64, step: MoveStep) -> bool {
     let now = world.now;
     world.engine().go_on_with_move(now, number, &step).unwrap()
 }
 
-fn txid(number: u8) -> Txid {
+pub(super) fn txid(number: u8) -> Txid {
     Txid::from_byte_array([number; 32])
 }
 
 /// The savings pay for move `of_move`, or make what they paid faster.
-fn spend(
+pub(super) fn spend(
     world: &mut World,
     number: u8,
     fee_sat: u64,
@@ -84,14 +84,14 @@ fn spend(
 }
 
 /// Savings of a million satoshis.
-fn save(world: &mut World) {
+pub(super) fn save(world: &mut World) {
     let now = world.now;
     let seen = SeenTx { txid: txid(99), net_sat: 1_000_000, fee_sat: None, height: Some(1), block_s: None };
     let keep = Keep { wallet: "w".to_owned(), seen: vec![seen], total_sat: 1_000_000, ..Keep::default() };
     world.engine().keep(now, &keep).unwrap();
 }
 
-fn state(world: &mut World) -> Option<MoveState> {
+pub(super) fn state(world: &mut World) -> Option<MoveState> {
     world.engine().open_move().unwrap().map(|open| open.state)
 }
 

@@ -22,6 +22,8 @@
 //! read: [["method=getinfo","method=listpeerchannels","method=listpays","method=listinvoices"]]
 //! ```
 //!
+//! To be filled up from the savings it needs what [`chain`] calls as well; see `CREDENTIALS.md`.
+//!
 //! A `rate` would count the look-ups too, because it counts every use of the rune.
 
 pub(super) mod answers;

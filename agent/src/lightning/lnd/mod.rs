@@ -9,6 +9,7 @@
 //! - for selling, in addition or alone with the first four: `uri:/lnrpc.Lightning/AddInvoice
 //!   uri:/lnrpc.Lightning/LookupInvoice uri:/lnrpc.Lightning/SubscribeInvoices`
 //! - only to show an on-chain address for filling the wallet: `uri:/lnrpc.Lightning/NewAddress`
+//! - to be filled up from the savings: that one and what [`chain`] calls; see `CREDENTIALS.md`
 //!
 //! and written in hex with `xxd -p -c 0 kilosat.macaroon`; `lncli deletemacaroonid 7` takes it back. A macaroon of the
 //! form `offchain:write` also opens and closes channels.

@@ -98,7 +98,7 @@ impl Mover {
             Ok(()) => {}
             // It was not asked for anything yet that has to end.
             Err(_) if open.state == MoveState::Asked => {}
-            Err(fault) => self.stuck(open, &format!("{WAITS}{fault}")).await?,
+            Err(fault) => self.stuck(open, &format!("{WAITS} {fault}")).await?,
         }
         let is_new = self.engine.look(|engine| engine.open_move()).await?.map(|now| now.state) != Some(open.state);
         Ok(if is_new { BEGUN } else { self.beat() })
@@ -305,10 +305,10 @@ fn script(address: &str) -> Option<ScriptBuf> {
     Some(address.assume_checked().script_pubkey())
 }
 
-const NO_PEER: &str = "It is not set whom a channel is opened to: channel_to in [refill].";
-const WAITS: &str = "The move waits until this is over: ";
+const NO_PEER: &str = "Nobody is set to open a channel to; fill in whom, with your marks.";
+const WAITS: &str = "The node cannot be asked now; the move waits until it can.";
 const IN_USE: &str =
-    "The deposit is at the node, but is being used there just now. The move goes on once it is clear for what.";
+    "The deposit is at the node and is being used there just now; the move goes on once it is clear for what.";
 const ELSEWHERE: &str = "What was deposited at the node was not made into a channel that works. It is not counted as \
     spending money; look at the node itself for what became of it.";
 /// As many blocks as come in two weeks, ...
@@ -317,4 +317,3 @@ const RECENT_BLOCKS: u32 = 2_016;
 const OLD_MS: u64 = 10 * 86_400_000;
 /// No channel wants more confirmations than a few.
 const WORKS_BLOCKS: u32 = 30;
-

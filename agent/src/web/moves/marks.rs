@@ -30,6 +30,8 @@ pub(in super::super) struct Entries {
     pub(super) sweep: String,
     #[serde(default)]
     pub(super) address: String,
+    /// Whom channels are opened to; absent where the wallet is none that wants it.
+    pub(super) channel_to: Option<String>,
 }
 
 impl Entries {
@@ -49,12 +51,17 @@ impl Entries {
                 Some(SweepTo::Address(address)) => address.clone(),
                 _ => String::new(),
             },
+            channel_to: rule.and_then(|rule| rule.channel_to.as_ref()).map(|(key, address)| format!("{key}@{address}")),
         }
     }
 
     /// As the configuration has it.
     fn sweep_to(&self) -> &str {
         if self.sweep == ADDRESS { self.address.trim() } else { &self.sweep }
+    }
+
+    pub(super) fn peer(&self) -> &str {
+        self.channel_to.as_deref().unwrap_or_default().trim()
     }
 
     /// Whether this is chosen.
@@ -99,6 +106,11 @@ impl Entries {
         }
         if self.sweep_to() != before.sweep_to() {
             draft.set(place, "sweep_to", &Setting::Text(self.sweep_to().to_owned()))?;
+        }
+        match self.peer() {
+            _ if self.channel_to.is_none() || self.peer() == before.peer() => {}
+            "" => draft.clear(place, "channel_to")?,
+            peer => draft.set(place, "channel_to", &peer.into())?,
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ pub(super) struct MovesPage {
     zone: TimeZone,
     /// The built-in node is the wallet, so money moves by itself.
     has_node: bool,
+    /// It is one that is filled over the chain.
+    is_filled: bool,
     has_savings: bool,
     entries: Entries,
     faults: Vec<String>,
@@ -85,6 +87,7 @@ async fn shown(source: &StatusSource, t: Words, entries: Entries, faults: Vec<St
         past,
         zone: config.zone.clone(),
         has_node: config.wallet.is_none(),
+        is_filled: config.wallet.as_ref().is_some_and(|wallet| wallet.kind.is_filled()),
         has_savings: config.treasury.is_some(),
         entries,
         faults,

@@ -48,10 +48,16 @@ pub(super) async fn make_moves(source: &StatusSource) {
 
 /// The example's house with savings and these marks.
 pub(super) async fn marked(low: u64, high: u64) -> (StatusSource, tempfile::TempDir) {
+    marked_with(low, high, "service = \"node\"").await
+}
+
+/// The same with this under `[lightning]`, and what follows it there.
+async fn marked_with(low: u64, high: u64, lightning: &str) -> (StatusSource, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let state = format!("state_directory = {:?}", folder.path());
     let text = EXAMPLE
         .replace("state_directory = \"/var/lib/kilosat\"", &state)
+        .replace("\nservice = \"node\"", &format!("\n{lightning}"))
         .replace("\nwallet = \"none\"", "\nwallet = \"segwit\"")
         .replace("\nlow_sat = 0", &format!("\nlow_sat = {low}"))
         .replace("\nhigh_sat = 0", &format!("\nhigh_sat = {high}"));
@@ -131,6 +137,42 @@ async fn marks_are_set_with_the_password_and_must_be_apart() {
     assert_eq!(status, 303);
     let rule = source.config().refill.clone().unwrap();
     assert_eq!((rule.low_sat, rule.high_sat, rule.asks), (50_000, 350_000, false));
+}
+
+/// The example's house with savings, whose wallet is LND.
+pub(super) async fn filled_over_the_chain() -> (StatusSource, tempfile::TempDir) {
+    let lnd =
+        "service = \"lnd\"\n[lightning.lnd]\nurl = \"https://192.168.1.10:8080\"\nsecret_file = \"/etc/kilosat/lnd\"";
+    marked_with(50_000, 350_000, lnd).await
+}
+
+#[tokio::test]
+async fn a_node_outside_is_filled_once_it_is_said_whom_it_opens_a_channel_to() {
+    let house = filled_over_the_chain().await;
+    let source = house.0.clone();
+    let served = Served::house(house).await;
+    let page = read(&served, "/wallet/moves").await;
+    shows(&page, &["Whom a new channel is opened to", "Nothing is taken out again."]);
+    assert!(!page.contains("Where what is too much goes"), "{page}");
+    let form = |peer: &str| format!("low=50000&high=350000&ask=on&sweep=savings&address=&channel_to={peer}");
+    let (status, page) = served.send("/wallet/moves/marks", &form("somebody")).await;
+    assert!(status == 422 && text_of(body(&page)).contains("write the node as its public key"), "{page}");
+    let known =
+        EXAMPLE.lines().find_map(|line| line.strip_prefix("#channel_to = ")).unwrap().trim_matches('"').to_owned();
+    for (peer, says) in [(known, "+ channel_to = "), (String::new(), "+ #channel_to = ")] {
+        let (status, answer) = served.send("/wallet/moves/marks", &form(&peer)).await;
+        let change = super::changes::location(&answer);
+        assert!(status == 303 && change.starts_with("/change/"), "{answer}");
+        shows(&read(&served, &change).await, &[says]);
+        let (status, _) = served.send(&change, &format!("password={PASSWORD}")).await;
+        assert_eq!(status, 303);
+        let channel_to = source.config().refill.clone().unwrap().channel_to;
+        assert_eq!(channel_to.map(|(key, address)| format!("{key}@{address}")).unwrap_or_default(), peer);
+    }
+    // A form without the field leaves it as it is.
+    let (status, answer) = served.send("/wallet/moves/marks", "low=60000&high=350000&ask=on&sweep=savings").await;
+    let change = super::changes::location(&answer);
+    assert!(status == 303 && !read(&served, &change).await.contains("channel_to"), "{answer}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::browser::{Tab, axe};
 use super::served::{EXAMPLE, Served, body, example_house, house_in};
 
-use super::moves::make_moves;
+use super::moves::{filled_over_the_chain, make_moves};
 use super::pay::euro;
 use super::protection::sealed_house;
 use super::savings::{move_savings, open_savings};
@@ -194,8 +194,9 @@ async fn every_page_of_a_house_that_was_lived_in_fits_a_phone_and_a_desk() {
 }
 
 #[tokio::test]
-async fn pages_of_a_house_that_is_nobodys_or_waits_for_a_passphrase_fit_a_phone_and_a_desk() {
+async fn pages_of_a_house_that_is_nobodys_sealed_or_filled_over_the_chain_fit_a_phone_and_a_desk() {
     let (sealed, nobodys) = (sealed_house().await, Served::unclaimed(example_house()).await);
+    let filled = Served::house(filled_over_the_chain().await).await;
     let Some(mut tab) = Tab::open("about:blank").await else { return };
     look_at(&mut tab, &nobodys, &[("claim", "/claim")]).await;
     tab.log_in(&sealed).await;
@@ -206,6 +207,8 @@ async fn pages_of_a_house_that_is_nobodys_or_waits_for_a_passphrase_fit_a_phone_
         ("sealed-protection", "/wallet/protection"),
     ];
     look_at(&mut tab, &sealed, &pages).await;
+    tab.log_in(&filled).await;
+    look_at(&mut tab, &filled, &[("filled-moves", "/wallet/moves")]).await;
 }
 
 /// Looked at by whoever changes the page: `$KILOSAT_SCREENSHOTS` is a folder for the pictures.

@@ -149,7 +149,7 @@ async fn findings(source: &StatusSource, config: &Config, secret: &str) -> Resul
         waits: Waits::default(),
     };
     let service = LightningService::remote(wallet.kind, remote).map_err(|fault| vec![fault.to_string()])?;
-    let findings = service.check(true).await;
+    let findings = service.try_out(config, true).await;
     let wrong: Vec<_> = findings.iter().filter(|finding| finding.grade == Grade::Error).collect();
     match wrong.is_empty() {
         true => Ok(findings.into_iter().map(|finding| finding.text).collect()),

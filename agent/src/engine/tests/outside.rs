@@ -1,0 +1,77 @@
+//! Moves to a node outside this process: what became of a deposit is booked once, and sums to zero.
+
+use super::super::{MoveStep, Order, Verdict};
+use super::moves::{order, plan, refill, save, spend, state, txid, went, world};
+use super::world::World;
+use crate::domain::money::Msat;
+use crate::store::{MoveState, Posting};
+
+/// A deposit of 101 000 sat is in a block at the node.
+fn deposited() -> World {
+    let mut world = world(false);
+    save(&mut world);
+    plan(&mut world, &refill(100_000)).unwrap();
+    let at_outside = MoveStep::AtOutside { coin: "coin 7".to_owned() };
+    assert!(!went(&mut world, 1, at_outside.clone()), "nothing was paid yet");
+    spend(&mut world, 1, 200, Some(1), None).unwrap();
+    assert!(!went(&mut world, 1, MoveStep::Funded { txid: txid(2), fee_sat: 300 }), "it is not there yet");
+    assert!(went(&mut world, 1, at_outside.clone()));
+    assert!(!went(&mut world, 1, at_outside), "once");
+    assert_eq!(
+        (world.account("wallet:node"), world.account(Posting::MOVING_AT_NODE)),
+        (0, 0),
+        "nothing can be spent yet"
+    );
+    world
+}
+
+/// What the wallet, fees of channels and the node's owner have, in satoshis; what is on the way is nothing.
+fn ended(world: &mut World) -> (i64, i64, i64) {
+    assert_eq!(state(world), None);
+    let sat = |world: &mut World, account: &str| world.account(account) / 1_000;
+    (sat(world, "wallet:node"), sat(world, Posting::CHANNELS), sat(world, Posting::MOVED_AWAY))
+}
+
+fn on_the_way(world: &mut World) -> i64 {
+    world.account(Posting::MOVING_AT_SAVINGS) + world.account(Posting::MOVING_AT_NODE)
+}
+
+#[test]
+fn what_a_deposit_became_is_booked_once_and_sums_to_zero() {
+    let funded = || MoveStep::Funded { txid: txid(2), fee_sat: 300 };
+    let works = |brought| MoveStep::Works { brought: Msat(brought) };
+
+    let mut world = deposited();
+    assert!(!went(&mut world, 1, works(1)), "no channel yet");
+    assert!(went(&mut world, 1, funded()));
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Refused(_)), "the coin is spent");
+    assert!(went(&mut world, 1, works(99_000_500)));
+    assert!(!went(&mut world, 1, works(99_000_500)), "once");
+    assert_eq!((ended(&mut world), on_the_way(&mut world)), ((99_000, 300, 1_699), 0), "rounded here only");
+    let row = world.engine().moves(1).unwrap().remove(0).row;
+    assert_eq!((row.state, row.cost_sat), (MoveState::Done, 500));
+
+    // A node that tells of more than there was is believed as far as there was something.
+    let mut world = deposited();
+    assert!(went(&mut world, 1, funded()) && went(&mut world, 1, works(u64::MAX)));
+    assert_eq!((ended(&mut world), on_the_way(&mut world)), ((100_700, 300, 0), 0));
+
+    let mut world = deposited();
+    assert!(went(&mut world, 1, funded()) && went(&mut world, 1, MoveStep::Astray("Elsewhere.".to_owned())));
+    assert_eq!((ended(&mut world), on_the_way(&mut world)), ((0, 300, 100_700), 0));
+
+    // Its owner wants it back; a channel may be quicker, or it comes.
+    let mut world = deposited();
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
+    assert_eq!(state(&mut world), Some(MoveState::Returning));
+    assert!(went(&mut world, 1, MoveStep::SendingBack("bcrt1p".to_owned())));
+    assert!(went(&mut world, 1, funded()), "the channel was quicker");
+    assert_eq!(state(&mut world), Some(MoveState::Confirming));
+
+    let mut world = deposited();
+    order(&mut world, Order::UndoMove(1));
+    assert!(went(&mut world, 1, MoveStep::SendingBack("bcrt1p".to_owned())));
+    assert!(went(&mut world, 1, MoveStep::CameBack { txid: txid(3), amount_sat: 100_600, fee_sat: 400 }));
+    // The savings' side of it is booked by the savings.
+    assert_eq!((ended(&mut world), on_the_way(&mut world)), ((0, 400, 0), 100_600_000));
+}
