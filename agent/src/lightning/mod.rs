@@ -132,8 +132,8 @@ impl LightningService {
     /// A node outside this process that can be filled on the chain, if that is the wallet.
     pub fn outside(&self) -> Option<OutsideNode> {
         match self {
-            LightningService::Lnd(lnd) => Some(OutsideNode::Lnd(lnd.clone())),
-            LightningService::Cln(cln) => Some(OutsideNode::Cln(cln.clone())),
+            LightningService::Lnd(lnd) => Some(OutsideNode::Lnd(Box::new(lnd.clone()))),
+            LightningService::Cln(cln) => Some(OutsideNode::Cln(Box::new(cln.clone()))),
             _ => None,
         }
     }

@@ -16,9 +16,9 @@ use crate::domain::money::Msat;
 #[derive(Clone)]
 pub enum OutsideNode {
     /// LND.
-    Lnd(Lnd),
+    Lnd(Box<Lnd>),
     /// Core Lightning.
-    Cln(Cln),
+    Cln(Box<Cln>),
 }
 
 /// A transaction of its wallet.

@@ -6,20 +6,6 @@ use super::MoveStep;
 use crate::domain::money::{MSAT_PER_SAT, Msat};
 use crate::store::{MoveRow, MoveState, Posting, StoreError};
 
-impl MoveStep {
-    /// Whether only moves to a node outside this process go on like that.
-    pub(super) fn is_outside(&self) -> bool {
-        matches!(
-            self,
-            MoveStep::AtOutside { .. }
-                | MoveStep::Funded { .. }
-                | MoveStep::Works { .. }
-                | MoveStep::Astray(_)
-                | MoveStep::CameBack { .. }
-        )
-    }
-}
-
 impl Step<'_> {
     pub(super) fn outside_went(&mut self, row: MoveRow, went: MoveStep) -> Result<bool, StoreError> {
         let deposit_sat = row.deposit_sat;
