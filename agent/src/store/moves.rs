@@ -1,4 +1,4 @@
-//! Money between the savings and the built-in node: one row for each move, and what happened in it.
+//! Money between the savings and a node: one row for each move, and what happened in it.
 
 use bitcoin::Txid;
 use bitcoin::hashes::Hash as _;
@@ -70,9 +70,10 @@ pub struct MoveRow {
     pub address: Option<String>,
     /// The transaction that does so.
     pub txid: Option<Txid>,
-    /// The channel.
+    /// The channel; of a node outside this process the transaction that makes it.
     pub channel: Option<String>,
-    /// Of a splice the satoshis in its channel before; else the channels that were there before.
+    /// Of a splice the satoshis in its channel before; of a node outside this process the coin that was deposited there; else
+    /// the channels that were there before.
     pub before: Option<String>,
     /// Why it does not go on.
     pub fault: Option<String>,

@@ -1,4 +1,4 @@
-//! Moves between savings and the built-in node: each step is a row, and is booked, before the next one begins.
+//! Moves between savings and a node, built in or outside: each step is a row, and is booked, before the next one begins.
 //!
 //! What is on the way stands in two accounts: what left or reached the savings, and what reached or left the node. They sum to
 //! zero once a move has ended.

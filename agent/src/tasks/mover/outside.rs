@@ -53,17 +53,17 @@ impl Mover {
         }
     }
 
-    /// All of the deposit goes into the channel, so what its transaction costs is deposited on top.
+    /// All of the deposit goes into the channel but for what the node keeps, so that and the fee are deposited on top.
     async fn plan_deposit(&self, savings: &Treasury, amount_sat: u64) -> Result<Result<NewMove, String>, Unanswered> {
         let Some(sat_per_vb) = self.sat_per_vb() else { return Ok(Err(NO_RATE.to_owned())) };
         let node_fee_sat = node_fee_max_sat(OPENING_VB, sat_per_vb);
-        let deposit_sat = amount_sat.saturating_add(node_fee_sat);
+        let deposit_sat = amount_sat.saturating_add(node_fee_sat).saturating_add(KEPT_SAT);
         Ok(self.own_fee_max_sat(savings, deposit_sat, sat_per_vb).await?.map(|own_fee_sat| NewMove {
             kind: MoveKind::Refill,
             wallet: savings.view().id,
             amount_sat,
             deposit_sat,
-            aside_sat: 0,
+            aside_sat: KEPT_SAT,
             cost_max_sat: own_fee_sat.saturating_add(node_fee_sat),
             address: None,
         }))
@@ -135,7 +135,8 @@ impl Mover {
             if txids.contains(&txid)
                 && let Some((number, _)) = outputs.find(|(_, output)| output.script_pubkey == to)
             {
-                let coin = Coin { outpoint: OutPoint::new(txid, number), height: tip.saturating_sub(confirmations) };
+                let height = tip.saturating_sub(confirmations).saturating_sub(APART_BLOCKS);
+                let coin = Coin { outpoint: OutPoint::new(txid, number), height };
                 self.note(open, MoveStep::AtOutside { coin: coin.kept() }).await?;
                 break;
             }
@@ -315,5 +316,10 @@ const ELSEWHERE: &str = "What was deposited at the node was not made into a chan
 const RECENT_BLOCKS: u32 = 2_016;
 /// ... and somewhat less, in ms.
 const OLD_MS: u64 = 10 * 86_400_000;
+/// The node and the savings' source may not know the same blocks.
+const APART_BLOCKS: u32 = 144;
+/// What a node keeps for the closing of a channel where it has nothing beside it yet: Core Lightning's `min-emergency-msat`;
+/// LND's is smaller.
+const KEPT_SAT: u64 = 25_000;
 /// No channel wants more confirmations than a few.
 const WORKS_BLOCKS: u32 = 30;
