@@ -9,7 +9,7 @@ use bitcoin::{OutPoint, Transaction, Txid};
 use super::answers::Finding;
 use super::cln::Cln;
 use super::lnd::Lnd;
-use super::trouble::ServiceFault;
+use super::trouble::{ServiceFault, Trouble};
 use crate::domain::money::Msat;
 
 /// A node that can be filled. Clones are the same node.
@@ -62,7 +62,7 @@ impl OutsideNode {
     /// Whether this version spends the coins it is told to, and no other ones.
     ///
     /// # Errors
-    /// [`ServiceFault`], also with [`Trouble::Unsupported`](super::Trouble::Unsupported) where it does not.
+    /// [`ServiceFault`], also with [`Trouble::Unsupported`] where it does not.
     pub async fn is_able(&self) -> Result<(), ServiceFault> {
         match self {
             OutsideNode::Lnd(lnd) => lnd.selects_coins().await,
@@ -132,7 +132,7 @@ impl OutsideNode {
     /// # Errors
     /// [`ServiceFault`]: it may come about all the same; [`OutsideNode::spender`] tells.
     pub async fn open_channel(&self, peer: &Peer, coin: OutPoint, sat_per_vb: u64) -> Result<(), ServiceFault> {
-        each!(self, node => node.open_channel(peer, coin, sat_per_vb).await)
+        each!(self, node => node.open_channel(peer, coin, sat_per_vb).await).map_err(declined)
     }
 
     /// Sends all that `coin` is worth to an address.
@@ -140,7 +140,7 @@ impl OutsideNode {
     /// # Errors
     /// As for [`OutsideNode::open_channel`].
     pub async fn send_coin(&self, coin: OutPoint, address: &str, sat_per_vb: u64) -> Result<(), ServiceFault> {
-        each!(self, node => node.send_coin(coin, address, sat_per_vb).await)
+        each!(self, node => node.send_coin(coin, address, sat_per_vb).await).map_err(declined)
     }
 }
 
@@ -154,6 +154,14 @@ impl OutsideTx {
     pub fn fee_sat(&self, sat: u64) -> Option<u64> {
         let spent = self.tx.output.iter().try_fold(0_u64, |sum, output| sum.checked_add(output.value.to_sat()))?;
         (self.tx.input.len() == 1).then(|| sat.checked_sub(spent)).flatten()
+    }
+}
+
+/// Nodes have no numbers for why they do not open a channel; their words say it.
+fn declined(fault: ServiceFault) -> ServiceFault {
+    match fault.trouble {
+        Trouble::Unclear if !fault.detail.is_empty() => ServiceFault { trouble: Trouble::Declined, ..fault },
+        _ => fault,
     }
 }
 

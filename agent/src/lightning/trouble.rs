@@ -69,6 +69,8 @@ pub enum Trouble {
     Busy,
     /// This kind of wallet cannot do it; the text names what.
     Unsupported(&'static str),
+    /// It did not do what it was told to; why, it says itself.
+    Declined,
     /// The answer makes no sense, or breaks a promise.
     Unclear,
 }
@@ -132,6 +134,7 @@ impl Trouble {
             Trouble::TooSlow => "{name} did not answer in time. Kilosat asks again.",
             Trouble::Busy => "{name} wants fewer requests. Kilosat asks again later.",
             Trouble::Unsupported(_) => "{name} does not offer {what}.",
+            Trouble::Declined => "{name} declined to do that.",
             Trouble::Unclear => "{name} gave an answer that Kilosat cannot rely on. Kilosat asks again.",
         }
     }

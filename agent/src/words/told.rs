@@ -250,6 +250,7 @@ mod tests {
                 Trouble::Recipient,
                 Trouble::TooSlow,
                 Trouble::Busy,
+                Trouble::Declined,
                 Trouble::Unclear,
             ] {
                 let fault = ServiceFault { kind, trouble, detail: String::new() };

@@ -1263,6 +1263,8 @@ told-slow = Die Wallet ({ $name }) hat nicht rechtzeitig geantwortet.
 told-asks-again = Kilosat fragt noch einmal.
 told-busy = Die Wallet ({ $name }) will weniger Anfragen.
 told-asks-later = Kilosat fragt später noch einmal.
+told-wallet-declined = { $name } hat das abgelehnt.
+told-too-old = { $name } kann vor Version 0.18.3 nicht aufgefüllt werden.
 told-unclear = Auf die Antwort der Wallet ({ $name }) kann sich Kilosat nicht verlassen.
 
 # Why payments are locked
@@ -1346,6 +1348,7 @@ told-watched = Der Schlüssel Ihrer Ersparnisse ist nicht auf diesem Gerät, des
 told-no-lsp = Der Knoten hat keinen Anbieter (LSP), zu dem er einen Kanal öffnen könnte.
 told-no-channel = Kein Kanal, der gerade arbeitet, enthält genug, um etwas herauszunehmen.
 told-remote-fill = Diese Wallet kann Kilosat nicht aus den Ersparnissen auffüllen.
+told-not-opened = Der Kanal wurde nicht eröffnet; es wird noch einmal versucht.
 told-not-asked = Der Knoten lässt sich gerade nicht fragen; die Umbuchung wartet, bis das wieder geht.
 told-nobody-to-open = Es ist nicht gesetzt, zu wem ein Kanal eröffnet wird; tragen Sie das bei Ihren Marken ein.
 told-deposit-used = Die Einzahlung ist beim Knoten und wird dort gerade verwendet; die Umbuchung geht weiter, sobald klar ist, wofür.

@@ -1263,6 +1263,8 @@ told-slow = { $name } did not answer in time.
 told-asks-again = Kilosat asks again.
 told-busy = { $name } wants fewer requests.
 told-asks-later = Kilosat asks again later.
+told-wallet-declined = { $name } declined to do that.
+told-too-old = { $name } does not offer filling it up before version 0.18.3.
 told-unclear = { $name } gave an answer that Kilosat cannot rely on.
 
 # Why payments are locked
@@ -1346,6 +1348,7 @@ told-watched = The key of your savings is not on this device, so it cannot fill 
 told-no-lsp = The node has no LSP to open a channel to.
 told-no-channel = No channel that works now holds enough to take something out of it.
 told-remote-fill = This wallet cannot be filled from the savings by Kilosat.
+told-not-opened = The channel was not opened; it is tried again.
 told-not-asked = The node cannot be asked now; the move waits until it can.
 told-nobody-to-open = Nobody is set to open a channel to; fill in whom, with your marks.
 told-deposit-used = The deposit is at the node and is being used there just now; the move goes on once it is clear for what.
