@@ -30,13 +30,14 @@ pub struct OutsideTx {
     pub confirmations: u32,
 }
 
-/// A channel that works.
+/// A channel that is being made, or that works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutsideChannel {
     /// The transaction that made it.
     pub funding: Txid,
-    /// What it brought to this side at first: what is there now, without what was paid and received since.
-    pub brought: Msat,
+    /// What it brought to this side at first: what is there now, without what was paid and received since. `None` before it
+    /// works, and while payments are under way in it.
+    pub brought: Option<Msat>,
 }
 
 /// Whom a channel is opened to.
@@ -63,7 +64,7 @@ impl OutsideNode {
     ///
     /// # Errors
     /// [`ServiceFault`], also with [`Trouble::Unsupported`] where it does not.
-    pub async fn is_able(&self) -> Result<(), ServiceFault> {
+    async fn is_able(&self) -> Result<(), ServiceFault> {
         match self {
             OutsideNode::Lnd(lnd) => lnd.selects_coins().await,
             // `utxos` is older than clnrest.
@@ -71,19 +72,32 @@ impl OutsideNode {
         }
     }
 
-    /// Tries what filling it up needs, as far as nothing moves by that.
+    /// Tries what filling it up needs, as far as nothing moves by that; the channels that it has.
+    ///
+    /// # Errors
+    /// [`ServiceFault`]: a deposit would lie there without becoming a channel.
+    pub async fn try_out(&self) -> Result<Vec<OutsideChannel>, ServiceFault> {
+        self.is_able().await?;
+        let height = self.height().await?;
+        self.transactions_since(height).await?;
+        self.coins().await?;
+        self.channels().await
+    }
+
+    /// The same, as its owner reads it.
     pub async fn check(&self) -> Finding {
-        let tried = async {
-            self.is_able().await?;
-            let height = each!(self, node => node.info().await)?.block_height.unwrap_or(0);
-            self.coins().await?;
-            self.channels().await?;
-            self.transactions_since(height).await
-        };
-        match tried.await {
+        match self.try_out().await {
             Ok(_) => Finding::good("The wallet can be filled up from the savings, as far as that can be tried."),
             Err(fault) => Finding::error(&fault),
         }
+    }
+
+    /// The newest block that it knows.
+    ///
+    /// # Errors
+    /// [`ServiceFault`].
+    pub async fn height(&self) -> Result<u32, ServiceFault> {
+        Ok(each!(self, node => node.info().await)?.block_height.unwrap_or(0))
     }
 
     /// A fresh address of its wallet.
@@ -119,7 +133,7 @@ impl OutsideNode {
         Ok(known.into_iter().find(|known| known.tx.input.iter().any(|input| input.previous_output == coin)))
     }
 
-    /// The channels that work.
+    /// The channels that work, or are being made.
     ///
     /// # Errors
     /// [`ServiceFault`].

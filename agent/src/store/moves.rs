@@ -6,6 +6,7 @@ use rusqlite::{Row, params};
 
 use super::{StoreError, Tx, optional};
 use crate::domain::money::UnixMillis;
+use crate::lightning::ServiceKind;
 
 /// Which way a move goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,13 +294,23 @@ impl MoveRow {
             MoveState::Asked | MoveState::Agreed => true,
             MoveState::Opening => !is_told || is_long,
             MoveState::Sweeping => is_long,
+            MoveState::Returning if self.is_outside() => is_long,
             MoveState::Returning => self.kind == MoveKind::Sweep && self.address.is_none(),
             _ => false,
         }
     }
 
+    /// It goes to a node outside this process.
+    pub fn is_outside(&self) -> bool {
+        self.service != ServiceKind::Node.name()
+    }
+
     /// The balance of the node changes in a way that only shows once it is over.
     pub fn stirs_the_node(&self) -> bool {
+        if self.is_outside() {
+            // A deposit there is not in its balance before it is a channel.
+            return self.state == MoveState::Confirming;
+        }
         !self.state.is_final() && !matches!(self.state, MoveState::Asked | MoveState::Agreed)
     }
 }

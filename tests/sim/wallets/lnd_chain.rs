@@ -15,7 +15,19 @@ pub(super) fn routes(router: Router<Lnd>) -> Router<Lnd> {
         .route("/v1/utxos", get(utxos))
         .route("/v1/transactions", get(transactions).post(send_coins))
         .route("/v1/channels", get(channels).post(open_channel))
-        .route("/v1/peers", post(async || error(false, 500, 2, "already connected to peer: 02aa@127.0.0.1:9735")))
+        .route("/v1/peers", post(connect))
+}
+
+/// One that is to be connected for good is not connected yet when this is answered.
+async fn connect(Json(asked): Json<Value>) -> Response {
+    assert_eq!(asked["perm"], json!(false), "{asked}");
+    error(false, 500, 2, "already connected to peer: 02aa@127.0.0.1:9735")
+}
+
+pub(super) async fn pending(chain: &OnChain) -> Json<Value> {
+    let coming = chain.channels().await.into_iter().filter(|channel| !channel.is_ready);
+    let shown = coming.map(|channel| json!({ "channel": { "channel_point": format!("{}:0", channel.funding) } }));
+    Json(json!({ "pending_open_channels": shown.collect::<Vec<_>>() }))
 }
 
 fn chain(lnd: &Lnd) -> &OnChain {
@@ -57,6 +69,7 @@ async fn channels(State(lnd): State<Lnd>) -> Json<Value> {
             "local_balance": channel.local_sat.to_string(),
             "total_satoshis_sent": "0",
             "total_satoshis_received": "0",
+            "unsettled_balance": "0",
             "initiator": true,
         })
     });

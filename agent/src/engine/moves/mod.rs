@@ -237,14 +237,23 @@ impl Step<'_> {
                 self.end_move(row, MoveState::Undone, "refused")?;
                 Ok(done("It is not waited for any more."))
             }
+            MoveState::Returning if can_be && row.is_outside() => {
+                self.leave_outside(row)?;
+                Ok(done(LEFT))
+            }
             MoveState::Asked | MoveState::Agreed | MoveState::Returning if can_be => {
                 self.end_move(row, MoveState::Undone, "refused")?;
                 Ok(done("Nothing was moved, and nothing is."))
             }
             MoveState::Opening => {
+                let is_outside = row.is_outside();
                 self.record(json!({"event": "move_returns", "move": number}))?;
                 self.put(MoveRow { state: MoveState::Returning, address: None, ..row }, "returning", None, None)?;
-                Ok(done("What the node holds beside its channels goes back to the savings, less the fee for that."))
+                Ok(done(if is_outside {
+                    "What was deposited at the node goes back to the savings, less the fee for that."
+                } else {
+                    "What the node holds beside its channels goes back to the savings, less the fee for that."
+                }))
             }
             MoveState::Paying => Ok(refused(ON_ITS_WAY)),
             MoveState::Returning => Ok(done("It is on its way back.")),
@@ -321,6 +330,7 @@ const NOT_ASKED: &str = "Nobody asks about that move any more. Nothing was chang
 const ENDED: &str = "That move has ended. Nothing was changed.";
 const ON_ITS_WAY: &str = "It is on its way to the node and cannot be called back; once it has arrived there, it can be sent \
     back. Nothing was changed.";
+const LEFT: &str = "It stays at the node, and is not waited for any more. It is not counted as spending money.";
 const BEING_ASKED: &str = "The provider is being asked just now, which most often ends within minutes. Nothing was changed; if it \
     has not agreed within a day, it can be taken back.";
 const TOO_LATE: &str = "It cannot be taken back any more; it ends by itself. Nothing was changed.";

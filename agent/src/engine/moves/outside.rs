@@ -14,9 +14,21 @@ impl Step<'_> {
                 let row = MoveRow { state: MoveState::Opening, before: Some(coin), splices: false, ..row };
                 self.put(row, "at-node", Some(deposit_sat), None)?;
             }
-            (MoveStep::Funded { txid, fee_sat }, MoveState::Opening | MoveState::Returning) => {
+            // After a reorganisation another transaction of the savings may be the one that a block has.
+            (MoveStep::AtOutside { coin }, MoveState::Opening | MoveState::Returning) => {
+                self.tx.put_move(&MoveRow { before: Some(coin), ..row }, self.now.wall)?;
+            }
+            (MoveStep::NotFunded, MoveState::Confirming) => {
+                let (state, cost_sat) = (MoveState::Opening, row.cost_sat.saturating_sub(self.opening_fee_sat(&row)?));
+                self.tx.put_move(&MoveRow { state, channel: None, cost_sat, ..row }, self.now.wall)?;
+            }
+            (MoveStep::Funded { txid, fee_sat }, MoveState::Opening | MoveState::Returning | MoveState::Confirming) => {
+                let before_sat = match row.state {
+                    MoveState::Confirming => self.opening_fee_sat(&row)?,
+                    _ => 0,
+                };
                 let (state, channel) = (MoveState::Confirming, Some(txid.to_string()));
-                let cost_sat = row.cost_sat.saturating_add(fee_sat);
+                let cost_sat = row.cost_sat.saturating_sub(before_sat).saturating_add(fee_sat);
                 self.put(MoveRow { state, channel, cost_sat, ..row }, OPENED, Some(fee_sat), Some(txid))?;
             }
             (MoveStep::Works { brought }, MoveState::Confirming) => {
@@ -40,6 +52,12 @@ impl Step<'_> {
         Ok(true)
     }
 
+    /// Its owner does not wait any longer for what lies at the node.
+    pub(super) fn leave_outside(&mut self, row: MoveRow) -> Result<(), StoreError> {
+        self.post_outside(&row, Ended { brought: Msat::ZERO, returned_sat: 0, fee_sat: 0 })?;
+        self.end_move(row, MoveState::Undone, "refused")
+    }
+
     fn opening_fee_sat(&self, row: &MoveRow) -> Result<u64, StoreError> {
         let parts = self.tx.move_parts(row.number)?;
         Ok(parts.into_iter().rev().find(|part| part.what == OPENED).and_then(|part| part.sat).unwrap_or(0))
@@ -48,18 +66,18 @@ impl Step<'_> {
     /// The deposit became a channel, fees, and what came back. What is left the node keeps beside the channel or for its
     /// closing; it is its owner's, and no longer on the way.
     fn post_outside(&self, row: &MoveRow, ended: Ended) -> Result<(), StoreError> {
-        let signed = |msat: u64| i64::try_from(msat).unwrap_or(i64::MAX);
-        let msat = |sat: u64| sat.saturating_mul(MSAT_PER_SAT);
-        let arrived = msat(row.deposit_sat.saturating_sub(ended.returned_sat));
-        let fee = msat(ended.fee_sat).min(arrived);
-        let brought = ended.brought.0.min(arrived.saturating_sub(fee));
-        let kept = arrived.saturating_sub(fee).saturating_sub(brought);
+        let msat = |sat: u64| i64::try_from(sat.saturating_mul(MSAT_PER_SAT)).unwrap_or(i64::MAX);
+        let arrived = msat(row.deposit_sat).saturating_sub(msat(ended.returned_sat));
+        let fee = msat(ended.fee_sat);
+        let left = arrived.saturating_sub(fee);
+        let brought = i64::try_from(ended.brought.0).unwrap_or(i64::MAX).min(left.max(0));
         let wallet = Posting::wallet(&self.rules.service);
         let sides = [
-            Posting(&wallet, signed(brought)),
-            Posting(Posting::CHANNELS, signed(fee)),
-            Posting(Posting::MOVED_AWAY, signed(kept)),
-            Posting(Posting::MOVING_AT_NODE, -signed(arrived)),
+            Posting(&wallet, brought),
+            Posting(Posting::CHANNELS, fee),
+            // Below zero where its owner added something of his own to what came back.
+            Posting(Posting::MOVED_AWAY, left.saturating_sub(brought)),
+            Posting(Posting::MOVING_AT_NODE, -arrived),
         ];
         self.tx.post(self.now.wall, None, &sides)
     }

@@ -85,6 +85,8 @@ pub enum MoveStep {
         /// What it cost.
         fee_sat: u64,
     },
+    /// Nothing spends that coin any more.
+    NotFunded,
     /// The channel made of it works.
     Works {
         /// What it brought to this side, in millisatoshis.
@@ -114,6 +116,7 @@ impl MoveStep {
             self,
             MoveStep::AtOutside { .. }
                 | MoveStep::Funded { .. }
+                | MoveStep::NotFunded
                 | MoveStep::Works { .. }
                 | MoveStep::Astray(_)
                 | MoveStep::CameBack { .. }

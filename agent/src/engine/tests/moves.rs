@@ -11,7 +11,7 @@ use crate::domain::refill::{RefillRule, SweepTo};
 use crate::store::{MadeHere, MoveKind, MoveState, NewMove, Posting};
 use crate::treasury::SeenTx;
 
-fn marks(asks: bool) -> RefillRule {
+pub(super) fn marks(asks: bool) -> RefillRule {
     RefillRule {
         low_sat: 50_000,
         high_sat: 350_000,
@@ -25,7 +25,7 @@ fn marks(asks: bool) -> RefillRule {
     }
 }
 
-pub(super) fn world(asks: bool) -> World {
+fn world(asks: bool) -> World {
     World::new(Rules { refill: Some(marks(asks)), ..rules() })
 }
 

@@ -1,14 +1,14 @@
 //! Moves to a node outside this process: what became of a deposit is booked once, and sums to zero.
 
-use super::super::{MoveStep, Order, Verdict};
-use super::moves::{order, plan, refill, save, spend, state, txid, went, world};
-use super::world::World;
+use super::super::{MoveStep, Order, Rules, Verdict};
+use super::moves::{marks, order, plan, refill, save, spend, state, txid, went};
+use super::world::{DAY, HOUR, World, rules};
 use crate::domain::money::Msat;
 use crate::store::{MoveState, Posting};
 
 /// A deposit of 101 000 sat is in a block at the node.
 fn deposited() -> World {
-    let mut world = world(false);
+    let mut world = World::new(Rules { refill: Some(marks(false)), service: "lnd-1".to_owned(), ..rules() });
     save(&mut world);
     plan(&mut world, &refill(100_000)).unwrap();
     let at_outside = MoveStep::AtOutside { coin: "coin 7".to_owned() };
@@ -16,9 +16,8 @@ fn deposited() -> World {
     spend(&mut world, 1, 200, Some(1), None).unwrap();
     assert!(!went(&mut world, 1, MoveStep::Funded { txid: txid(2), fee_sat: 300 }), "it is not there yet");
     assert!(went(&mut world, 1, at_outside.clone()));
-    assert!(!went(&mut world, 1, at_outside), "once");
     assert_eq!(
-        (world.account("wallet:node"), world.account(Posting::MOVING_AT_NODE)),
+        (world.account("wallet:lnd-1"), world.account(Posting::MOVING_AT_NODE)),
         (0, 0),
         "nothing can be spent yet"
     );
@@ -29,7 +28,7 @@ fn deposited() -> World {
 fn ended(world: &mut World) -> (i64, i64, i64) {
     assert_eq!(state(world), None);
     let sat = |world: &mut World, account: &str| world.account(account) / 1_000;
-    (sat(world, "wallet:node"), sat(world, Posting::CHANNELS), sat(world, Posting::MOVED_AWAY))
+    (sat(world, "wallet:lnd-1"), sat(world, Posting::CHANNELS), sat(world, Posting::MOVED_AWAY))
 }
 
 fn on_the_way(world: &mut World) -> i64 {
@@ -74,4 +73,32 @@ fn what_a_deposit_became_is_booked_once_and_sums_to_zero() {
     assert!(went(&mut world, 1, MoveStep::CameBack { txid: txid(3), amount_sat: 100_600, fee_sat: 400 }));
     // The savings' side of it is booked by the savings.
     assert_eq!((ended(&mut world), on_the_way(&mut world)), ((0, 400, 0), 100_600_000));
+
+    // The node's owner added something of his own to it.
+    let mut world = deposited();
+    order(&mut world, Order::UndoMove(1));
+    assert!(went(&mut world, 1, MoveStep::SendingBack("bcrt1p".to_owned())));
+    assert!(went(&mut world, 1, MoveStep::CameBack { txid: txid(3), amount_sat: 150_000, fee_sat: 0 }));
+    assert_eq!((ended(&mut world), on_the_way(&mut world)), ((0, 0, -49_000), 150_000_000));
+}
+
+#[test]
+fn what_was_to_make_the_channel_may_change_or_vanish_and_what_does_not_come_back_is_let_go() {
+    let mut world = deposited();
+    assert!(went(&mut world, 1, MoveStep::Funded { txid: txid(2), fee_sat: 300 }));
+    assert!(went(&mut world, 1, MoveStep::Funded { txid: txid(4), fee_sat: 700 }), "another one is in its place");
+    let open = world.engine().open_move().unwrap().unwrap();
+    assert_eq!((open.cost_sat, open.channel.clone()), (900, Some(txid(4).to_string())));
+    assert!(open.stirs_the_node());
+    assert!(went(&mut world, 1, MoveStep::NotFunded));
+    let open = world.engine().open_move().unwrap().unwrap();
+    assert_eq!((open.state, open.cost_sat, open.channel.clone()), (MoveState::Opening, 200, None));
+    assert!(!open.stirs_the_node(), "a deposit is not in the balance");
+    assert!(went(&mut world, 1, MoveStep::AtOutside { coin: "other 7".to_owned() }), "after a reorganisation");
+    order(&mut world, Order::UndoMove(1));
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
+    assert_eq!(state(&mut world), Some(MoveState::Returning), "it is on its way");
+    world.wait(DAY + HOUR);
+    assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
+    assert_eq!((ended(&mut world), on_the_way(&mut world)), ((0, 0, 101_000), 0));
 }

@@ -55,7 +55,12 @@ impl Calls {
 
     /// Asks for one page of a history.
     pub async fn list(&self, method: &str, params: &Value) -> Result<Vec<u8>, CallFault> {
-        self.send(self.request(method, params).within(self.remote.waits.call).up_to(PAGE_BYTES_MAX)).await
+        self.list_up_to(method, params, PAGE_BYTES_MAX).await
+    }
+
+    /// The same, of so many bytes at most.
+    pub async fn list_up_to(&self, method: &str, params: &Value, bytes_max: usize) -> Result<Vec<u8>, CallFault> {
+        self.send(self.request(method, params).within(self.remote.waits.call).up_to(bytes_max)).await
     }
 
     fn request(&self, method: &str, params: &Value) -> Request<'_> {

@@ -35,26 +35,30 @@ impl Cln {
     /// It has no way to ask for the newest ones only.
     pub(in crate::lightning) async fn transactions_since(&self, height: u32) -> Result<Vec<OutsideTx>, ServiceFault> {
         let tip = self.info().await?.block_height.unwrap_or(0);
-        let body = self.chain("listtransactions", &json!({})).await?;
+        let asked = self.calls.list_up_to("listtransactions", &json!({}), HISTORY_BYTES_MAX).await;
+        let body = asked.map_err(|fault| fault.fault())?;
         let known = Row::whole(&body).and_then(|row| row.list("transactions")).and_then(|rows| {
             let known = rows.iter().map(|row| {
                 let block = u32::try_from(row.number("blockheight").unwrap_or(0)).ok()?;
                 let confirmations = if block == 0 { 0 } else { tip.saturating_sub(block).saturating_add(1) };
-                Some((block, OutsideTx::read(row.text("rawtx")?, confirmations)?))
+                Some((block, OutsideTx::read(row.text("rawtx")?, confirmations)))
             });
             known.collect::<Option<Vec<_>>>()
         });
         let known = known.ok_or_else(|| unclear("listtransactions"))?;
-        Ok(known.into_iter().filter(|(block, _)| *block == 0 || *block >= height).map(|(_, tx)| tx).collect())
+        Ok(known.into_iter().filter(|(block, _)| *block == 0 || *block >= height).filter_map(|(_, tx)| tx).collect())
     }
 
     pub(in crate::lightning) async fn channels(&self) -> Result<Vec<OutsideChannel>, ServiceFault> {
         let body = self.chain("listpeerchannels", &json!({})).await?;
         let channels = Row::whole(&body).and_then(|row| row.list("channels")).and_then(|rows| {
-            let working = rows.iter().filter(|row| row.text("state") == Some(NORMAL));
-            let channels = working.map(|row| {
+            let open = rows.iter().filter(|row| row.text("state").is_some_and(|state| OPEN.contains(&state)));
+            let channels = open.filter(|row| row.text("funding_txid").is_some()).map(|row| {
                 let msat = |name| row.msat(name).unwrap_or(0);
-                let brought = brought(row.msat("to_us_msat")?, msat("out_fulfilled_msat"), msat("in_fulfilled_msat"));
+                let is_working = row.text("state") == Some(NORMAL);
+                let now_msat = if is_working { row.msat("to_us_msat")? } else { 0 };
+                let brought = brought(now_msat, msat("out_fulfilled_msat"), msat("in_fulfilled_msat"));
+                let brought = is_working.then_some(brought);
                 Some(OutsideChannel { funding: row.text("funding_txid")?.parse().ok()?, brought })
             });
             channels.collect()
@@ -106,6 +110,18 @@ impl Cln {
         self.calls.call_within(method, params, wait).await.map(drop).map_err(|fault| fault.fault())
     }
 }
+
+/// The states of a channel that works, or is on its way there (`lightning-listpeerchannels`, `state`).
+const OPEN: [&str; 6] = [
+    NORMAL,
+    "CHANNELD_AWAITING_LOCKIN",
+    "CHANNELD_AWAITING_SPLICE",
+    "DUALOPEND_OPEN_COMMITTED",
+    "DUALOPEND_OPEN_COMMIT_READY",
+    "DUALOPEND_AWAITING_LOCKIN",
+];
+/// All that its wallet ever did: some kilobytes for each transaction.
+const HISTORY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Satoshis for a thousand virtual bytes, as `lightning-feerates` (7) writes them.
 fn per_kb(sat_per_vb: u64) -> String {

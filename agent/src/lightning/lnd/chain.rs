@@ -1,7 +1,7 @@
 //! LND's wallet on the chain, as far as a channel is made of one deposit to it.
 //!
-//! Source: LND's `lightning.proto`: `ListUnspent`, `GetTransactions`, `ListChannels`, `ConnectPeer`, `OpenChannelSync` and
-//! `SendCoins`; the latter takes `outpoints` since 0.18.3, the others did before.
+//! Source: LND's `lightning.proto`: `ListUnspent`, `GetTransactions`, `ListChannels`, `PendingChannels`, `ConnectPeer`,
+//! `OpenChannelSync` and `SendCoins`; the latter takes `outpoints` since 0.18.3, the others did before.
 
 use bitcoin::hex::FromHex as _;
 use bitcoin::{OutPoint, Txid};
@@ -37,19 +37,26 @@ impl Lnd {
         let answer = self.page_of(&format!("/v1/transactions?start_height={height}&end_height=-1")).await?;
         read_list(&answer, "transactions", |known| {
             let confirmations = number(known, "num_confirmations").unwrap_or(0);
-            OutsideTx::read(text(known, "raw_tx_hex")?, confirmations.try_into().ok()?)
+            Some(OutsideTx::read(text(known, "raw_tx_hex")?, confirmations.try_into().ok()?))
         })
+        .map(|known| known.into_iter().flatten().collect())
     }
 
     pub(in crate::lightning) async fn channels(&self) -> Result<Vec<OutsideChannel>, ServiceFault> {
+        // First those that are being made, so that none is missed in between.
+        let answer = self.page_of("/v1/channels/pending").await?;
+        let mut channels = read_list(&answer, "pending_open_channels", |pending| {
+            Some(OutsideChannel { funding: funding(pending.get("channel")?)?, brought: None })
+        })?;
         let answer = self.page_of("/v1/channels").await?;
-        read_list(&answer, "channels", |channel| {
-            let (funding, _) = text(channel, "channel_point")?.split_once(':')?;
+        channels.extend(read_list(&answer, "channels", |channel| {
             let msat = |name| number(channel, name).unwrap_or(0).checked_mul(1_000);
             let now = number(channel, "local_balance")?.checked_mul(1_000)?;
             let brought = brought(now, msat("total_satoshis_sent")?, msat("total_satoshis_received")?);
-            Some(OutsideChannel { funding: funding.parse::<Txid>().ok()?, brought })
-        })
+            let is_at_rest = number(channel, "unsettled_balance").unwrap_or(0) == 0;
+            Some(OutsideChannel { funding: funding(channel)?, brought: is_at_rest.then_some(brought) })
+        })?);
+        Ok(channels)
     }
 
     pub(in crate::lightning) async fn open_channel(
@@ -58,7 +65,8 @@ impl Lnd {
         coin: OutPoint,
         sat_per_vb: u64,
     ) -> Result<(), ServiceFault> {
-        let asked = json!({ "addr": { "pubkey": peer.key, "host": peer.address }, "perm": true, "timeout": "20" });
+        let asked = json!({ "addr": { "pubkey": peer.key, "host": peer.address }, "perm": false, "timeout": "20" });
+        // Answered once it is connected, as it is not meant for good.
         match self.slow(Request::json(self.remote.at("/v1/peers"), &asked)).await {
             Err(refused) if !refused.to_string().contains("already connected") => return Err(refused),
             _ => {}
@@ -106,6 +114,10 @@ fn read_list<T>(answer: &Value, name: &str, read: impl Fn(&Value) -> Option<T>) 
     let items = answer[name].as_array().map(Vec::as_slice).unwrap_or_default();
     let read: Option<Vec<T>> = items.iter().map(read).collect();
     read.ok_or_else(|| fault(Trouble::Unclear, &format!("its list of {name} cannot be read")))
+}
+
+fn funding(channel: &Value) -> Option<Txid> {
+    text(channel, "channel_point")?.split_once(':')?.0.parse().ok()
 }
 
 fn key(peer: &Peer) -> Result<String, ServiceFault> {

@@ -67,10 +67,10 @@ impl Lnd {
         }
     }
 
-    /// Reads the on-chain balance and the pending channels, which no macaroon of the documentation may: those of LND
+    /// Reads the on-chain balance and the fees that it takes, which no macaroon of the documentation may: those of LND
     /// itself, and those with `offchain:read`, may.
     async fn may_do_more(&self) -> bool {
-        self.get("/v1/balance/blockchain").await.is_ok() || self.get("/v1/channels/pending").await.is_ok()
+        self.get("/v1/balance/blockchain").await.is_ok() || self.get("/v1/fees").await.is_ok()
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Tries {
     /// In monotonic ms.
     next_at: u64,
     looked_at: u64,
+    /// So often in a row a node outside this process knew of no channel.
+    pub(super) missed: u32,
     /// The node was told to change what a channel holds.
     #[cfg(feature = "node")]
     pub(super) told: bool,
@@ -67,7 +69,7 @@ impl Mover {
                 PAUSE
             }
         };
-        self.mind_the_chain(&open).await?;
+        self.mind_the_chain(open.number).await?;
         Ok(Some(pause))
     }
 
@@ -92,14 +94,18 @@ impl Mover {
     }
 
     /// Says that the chain takes long, where it is the chain that is waited for.
-    async fn mind_the_chain(&self, open: &MoveRow) -> Result<(), Unanswered> {
+    async fn mind_the_chain(&self, number: i64) -> Result<(), Unanswered> {
+        let open = self.engine.look(|engine| engine.open_move()).await?;
+        let Some(open) = open.filter(|open| open.number == number) else { return Ok(()) };
         let why = match open.state {
+            // Confirmed or not, its peer has a say there.
+            MoveState::Confirming if open.is_outside() => return Ok(()),
             MoveState::Paying => SLOW_PAYING,
             MoveState::Confirming | MoveState::Arriving | MoveState::Returning => SLOW,
             _ => return Ok(()),
         };
         match open.fault.is_none() && self.clock.now().wall.since(open.changed_at) > SLOW_MS {
-            true => self.stuck(open, why).await,
+            true => self.stuck(&open, why).await,
             false => Ok(()),
         }
     }

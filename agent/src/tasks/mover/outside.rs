@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bitcoin::{Address, Network, OutPoint, ScriptBuf};
+use bitcoin::{Address, Network, OutPoint, ScriptBuf, TxOut};
 
 use super::begin::{BEGUN, RESTS};
 use super::open::{DEARER, NO_RATE, OTHER_SAVINGS, PAUSE};
 use super::{LATER, Mover, RefillView};
-use crate::domain::refill::{Need, OPENING_VB, RefillRule, SENDING_VB, node_fee_max_sat};
+use crate::domain::refill::{Need, OPENING_VB, RefillRule, node_fee_max_sat};
 use crate::engine::MoveStep;
 use crate::lightning::ServiceFault;
 use crate::lightning::outside::{OutsideNode, OutsideTx, Peer};
@@ -23,7 +23,8 @@ impl Mover {
         node: &OutsideNode,
     ) -> Result<Duration, Unanswered> {
         let Ok(balance) = self.lightning.balance().await else { return Ok(self.calm()) };
-        let spending_sat = balance.spendable_msat / 1_000;
+        // A peer that is away for a moment takes nothing out of a channel.
+        let spending_sat = balance.spendable_msat.max(balance.balance_msat / 100 * 99) / 1_000;
         let Need::Refill(sat) = rule.need(spending_sat) else {
             self.want(rule, spending_sat, "").await?;
             return Ok(self.calm());
@@ -31,9 +32,10 @@ impl Mover {
         let planned = match self.savings_to_spend() {
             _ if rule.channel_to.is_none() => Err(NO_PEER.to_owned()),
             Err(why) => Err(why.to_owned()),
-            Ok(savings) => match node.is_able().await {
+            Ok(savings) => match node.try_out().await {
                 Err(fault) => Err(fault.to_string()),
-                Ok(()) => self.plan_deposit(&savings, sat).await?,
+                Ok(channels) if channels.iter().any(|channel| channel.brought.is_none()) => Err(PENDING.to_owned()),
+                Ok(_) => self.plan_deposit(&savings, sat).await?,
             },
         };
         let begun = match planned {
@@ -71,11 +73,10 @@ impl Mover {
 
     /// Takes the step that is due; how long until the next one.
     pub(super) async fn go_on_outside(&mut self, open: &MoveRow, node: &OutsideNode) -> Result<Duration, Unanswered> {
-        let spending_sat = self.lightning.balance().await.map(|balance| balance.spendable_msat / 1_000);
-        let went = match spending_sat {
+        let went = match self.lightning.balance().await {
             Err(fault) => Ok(Err(fault)),
-            Ok(spending_sat) => {
-                self.show_while_open(open, spending_sat).await?;
+            Ok(balance) => {
+                self.show_while_open(open, balance.spendable_msat / 1_000).await?;
                 match open.state {
                     MoveState::Agreed => self.pay_outside(open, node).await,
                     MoveState::Paying => self.await_coin(open, node).await,
@@ -91,23 +92,29 @@ impl Mover {
                 }
             }
         };
-        match went? {
-            Ok(()) if open.fault.as_ref().is_some_and(|why| why.starts_with(WAITS)) => {
-                self.note(open, MoveStep::Stuck(None)).await?;
-            }
+        let went = went?;
+        let now = self.engine.look(|engine| engine.open_move()).await?;
+        let waited = now.as_ref().and_then(|now| now.fault.as_ref()).is_some_and(|why| why.starts_with(WAITS));
+        match went {
+            Ok(()) if waited => self.note(open, MoveStep::Stuck(None)).await?,
             Ok(()) => {}
             // It was not asked for anything yet that has to end.
             Err(_) if open.state == MoveState::Asked => {}
             Err(fault) => self.stuck(open, &format!("{WAITS} {fault}")).await?,
         }
-        let is_new = self.engine.look(|engine| engine.open_move()).await?.map(|now| now.state) != Some(open.state);
-        Ok(if is_new { BEGUN } else { self.beat() })
+        Ok(if now.map(|now| now.state) == Some(open.state) { self.beat() } else { BEGUN })
     }
 
     async fn pay_outside(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
         match &open.address {
             Some(to) => self.pay_to(open, to.clone()).await?,
-            None => match node.deposit_address().await {
+            // Nothing is paid to a node that could not be told what to do with it.
+            None => match async {
+                node.try_out().await.map(drop)?;
+                node.deposit_address().await
+            }
+            .await
+            {
                 Ok(address) => self.note(open, MoveStep::PayTo(address)).await?,
                 Err(fault) => return Ok(Err(fault)),
             },
@@ -118,26 +125,34 @@ impl Mover {
     /// Any transaction of the move may be the one that a block has: the owner can have made it faster.
     async fn await_coin(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
         self.look(open);
-        let (Some(savings), Some(to)) = (self.savings(open), open.address.as_deref().and_then(script)) else {
-            self.stuck(open, OTHER_SAVINGS).await?;
-            return Ok(Ok(()));
+        // Of one that goes back, the address is that of the savings.
+        let to = open.address.as_deref().filter(|_| open.state != MoveState::Returning).and_then(script);
+        let is_deposit = |output: &TxOut| match &to {
+            Some(to) => output.script_pubkey == *to,
+            None => output.value.to_sat() == open.deposit_sat,
         };
-        let (number, tip) = (open.number, savings.view().height);
+        let number = open.number;
         let txids = self.engine.look(move |engine| engine.move_txids(number)).await?;
-        let is_old = self.clock.now().wall.since(open.changed_at) > OLD_MS;
-        let since = if is_old { 0 } else { tip.saturating_sub(RECENT_BLOCKS) };
-        let known = match node.transactions_since(since).await {
+        let age_ms = self.clock.now().wall.since(open.asked_at);
+        let known = async {
+            let tip = node.height().await?;
+            let age_blocks = u32::try_from(age_ms / FAST_BLOCK_MS).unwrap_or(u32::MAX).saturating_add(APART_BLOCKS);
+            Ok((tip, node.transactions_since(tip.saturating_sub(age_blocks)).await?))
+        };
+        let (tip, known) = match known.await {
             Ok(known) => known,
             Err(fault) => return Ok(Err(fault)),
         };
         for OutsideTx { tx, confirmations } in known.into_iter().filter(|known| known.confirmations > 0) {
             let (txid, mut outputs) = (tx.compute_txid(), (0..).zip(&tx.output));
             if txids.contains(&txid)
-                && let Some((number, _)) = outputs.find(|(_, output)| output.script_pubkey == to)
+                && let Some((number, _)) = outputs.find(|(_, output)| is_deposit(output))
             {
                 let height = tip.saturating_sub(confirmations).saturating_sub(APART_BLOCKS);
                 let coin = Coin { outpoint: OutPoint::new(txid, number), height };
-                self.note(open, MoveStep::AtOutside { coin: coin.kept() }).await?;
+                if Coin::of(open).map(|known| known.outpoint) != Some(coin.outpoint) {
+                    self.note(open, MoveStep::AtOutside { coin: coin.kept() }).await?;
+                }
                 break;
             }
         }
@@ -159,7 +174,15 @@ impl Mover {
             self.stuck(open, NO_PEER).await?;
             return Ok(Ok(()));
         };
-        let Some(sat_per_vb) = self.may_spend_coin(open, node, &coin, OPENING_VB).await? else { return Ok(Ok(())) };
+        if self.is_dearer(open, OPENING_VB) {
+            self.stuck(open, DEARER).await?;
+            return Ok(Ok(()));
+        }
+        let sat_per_vb = match self.may_spend_coin(open, node, &coin).await? {
+            Ok(Some(sat_per_vb)) => sat_per_vb,
+            Ok(None) => return Ok(Ok(())),
+            Err(fault) => return Ok(Err(fault)),
+        };
         let peer = Peer { key, address };
         if let Err(fault) = node.open_channel(&peer, coin.outpoint, sat_per_vb).await {
             self.stuck(open, &format!("The channel was not opened; it is tried again. {fault}")).await?;
@@ -173,49 +196,71 @@ impl Mover {
         open: &MoveRow,
         node: &OutsideNode,
         coin: &Coin,
-        virtual_bytes: u64,
-    ) -> Result<Option<u64>, Unanswered> {
+    ) -> Result<Result<Option<u64>, ServiceFault>, Unanswered> {
         let why = match (self.may_go_on(open).await?, self.sat_per_vb()) {
             (Err(why), _) => why,
             (_, None) => NO_RATE.to_owned(),
-            _ if self.is_dearer(open, virtual_bytes) => DEARER.to_owned(),
             (_, Some(sat_per_vb)) => match node.coins().await {
-                Ok(coins) if coins.contains(&coin.outpoint) => return Ok(Some(sat_per_vb)),
-                Ok(_) => IN_USE.to_owned(),
-                Err(fault) => fault.to_string(),
+                Ok(coins) if coins.contains(&coin.outpoint) => return Ok(Ok(Some(sat_per_vb))),
+                // Unless a reorganisation put another transaction of the savings in its place.
+                Ok(_) => {
+                    self.stuck(open, IN_USE).await?;
+                    return Ok(self.await_coin(open, node).await?.map(|()| None));
+                }
+                Err(fault) => return Ok(Err(fault)),
             },
         };
         self.stuck(open, &why).await?;
-        Ok(None)
+        Ok(Ok(None))
     }
 
-    /// A channel was made of the deposit, or its owner used it for something else.
+    /// Where the peer put money of its own beside it, what it cost is not known, and is part of what the node keeps.
     async fn note_spent(&mut self, open: &MoveRow, spender: &OutsideTx) -> Went {
-        let step = match spender.fee_sat(open.deposit_sat) {
-            Some(fee_sat) => MoveStep::Funded { txid: spender.tx.compute_txid(), fee_sat },
-            None => MoveStep::Astray(ELSEWHERE.to_owned()),
-        };
-        self.note(open, step).await?;
+        let (txid, fee_sat) = (spender.tx.compute_txid(), spender.fee_sat(open.deposit_sat).unwrap_or(0));
+        self.note(open, MoveStep::Funded { txid, fee_sat }).await?;
         Ok(Ok(()))
     }
 
+    /// Whether it is a channel that spends the deposit, the node's channels say.
     async fn await_outside_channel(&mut self, open: &MoveRow, node: &OutsideNode) -> Went {
         let Some(coin) = Coin::of(open) else { return Ok(Ok(())) };
+        let spender = match node.spender(coin.outpoint, coin.height).await {
+            Ok(Some(spender)) => spender,
+            Ok(None) => return self.await_spender_again(open, node, &coin).await,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let funding = spender.tx.compute_txid();
+        if open.channel.as_ref() != Some(&funding.to_string()) {
+            return self.note_spent(open, &spender).await;
+        }
         let channels = match node.channels().await {
             Ok(channels) => channels,
             Err(fault) => return Ok(Err(fault)),
         };
-        let is_ours = |funding: &str| open.channel.as_deref() == Some(funding);
-        if let Some(channel) = channels.iter().find(|channel| is_ours(&channel.funding.to_string())) {
-            self.note(open, MoveStep::Works { brought: channel.brought }).await?;
-            return Ok(Ok(()));
-        }
-        match node.spender(coin.outpoint, coin.height).await {
-            Err(fault) => return Ok(Err(fault)),
-            Ok(Some(spender)) if spender.confirmations > WORKS_BLOCKS => {
-                self.note(open, MoveStep::Astray(ELSEWHERE.to_owned())).await?;
+        match channels.iter().find(|channel| channel.funding == funding) {
+            Some(channel) => {
+                self.tries.missed = 0;
+                if let Some(brought) = channel.brought {
+                    self.note(open, MoveStep::Works { brought }).await?;
+                }
             }
+            None if spender.confirmations > LOST_BLOCKS => {
+                self.tries.missed = self.tries.missed.saturating_add(1);
+                if self.tries.missed > MISSED_MAX {
+                    self.note(open, MoveStep::Astray(ELSEWHERE.to_owned())).await?;
+                }
+            }
+            None => {}
+        }
+        Ok(Ok(()))
+    }
+
+    /// What was to make the channel is gone again; where the deposit is free, it is asked for once more.
+    async fn await_spender_again(&mut self, open: &MoveRow, node: &OutsideNode, coin: &Coin) -> Went {
+        match node.coins().await {
+            Ok(coins) if coins.contains(&coin.outpoint) => self.note(open, MoveStep::NotFunded).await?,
             Ok(_) => {}
+            Err(fault) => return Ok(Err(fault)),
         }
         Ok(Ok(()))
     }
@@ -241,7 +286,11 @@ impl Mover {
         if !self.may_try() {
             return Ok(Ok(()));
         }
-        let Some(sat_per_vb) = self.may_spend_coin(open, node, &coin, SENDING_VB).await? else { return Ok(Ok(())) };
+        let sat_per_vb = match self.may_spend_coin(open, node, &coin).await? {
+            Ok(Some(sat_per_vb)) => sat_per_vb,
+            Ok(None) => return Ok(Ok(())),
+            Err(fault) => return Ok(Err(fault)),
+        };
         match node.send_coin(coin.outpoint, address, sat_per_vb).await {
             Ok(()) => {}
             Err(fault) => self.stuck(open, &fault.to_string()).await?,
@@ -306,20 +355,20 @@ fn script(address: &str) -> Option<ScriptBuf> {
     Some(address.assume_checked().script_pubkey())
 }
 
+const PENDING: &str = "A channel is being made; nothing is moved until it works.";
 const NO_PEER: &str = "Nobody is set to open a channel to; fill in whom, with your marks.";
 const WAITS: &str = "The node cannot be asked now; the move waits until it can.";
 const IN_USE: &str =
     "The deposit is at the node and is being used there just now; the move goes on once it is clear for what.";
 const ELSEWHERE: &str = "What was deposited at the node was not made into a channel that works. It is not counted as \
     spending money; look at the node itself for what became of it.";
-/// As many blocks as come in two weeks, ...
-const RECENT_BLOCKS: u32 = 2_016;
-/// ... and somewhat less, in ms.
-const OLD_MS: u64 = 10 * 86_400_000;
+/// Blocks do not come faster than that for long, in ms.
+const FAST_BLOCK_MS: u64 = 300_000;
 /// The node and the savings' source may not know the same blocks.
 const APART_BLOCKS: u32 = 144;
 /// What a node keeps for the closing of a channel where it has nothing beside it yet: Core Lightning's `min-emergency-msat`;
 /// LND's is smaller.
 const KEPT_SAT: u64 = 25_000;
-/// No channel wants more confirmations than a few.
-const WORKS_BLOCKS: u32 = 30;
+/// No channel wants more than a few; and a node that has it shows it, asked so often in a row.
+const LOST_BLOCKS: u32 = 144;
+const MISSED_MAX: u32 = 20;
