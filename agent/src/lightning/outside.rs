@@ -38,6 +38,8 @@ pub struct OutsideChannel {
     /// What it brought to this side at first: what is there now, without what was paid and received since. `None` before it
     /// works, and while payments are under way in it.
     pub brought: Option<Msat>,
+    /// This node opens it, and it does not work yet.
+    pub is_coming: bool,
 }
 
 /// Whom a channel is opened to.
@@ -92,6 +94,15 @@ impl OutsideNode {
         }
     }
 
+    /// What it keeps beside its channels at most for closing them, in satoshis, once it has so many: LND 10,000 for each, up
+    /// to 100,000; Core Lightning its `min-emergency-msat`.
+    pub fn kept_sat(&self, channels: usize) -> u64 {
+        match self {
+            OutsideNode::Lnd(_) => u64::try_from(channels).unwrap_or(u64::MAX).saturating_mul(10_000).min(100_000),
+            OutsideNode::Cln(_) => 25_000,
+        }
+    }
+
     /// The newest block that it knows.
     ///
     /// # Errors
@@ -130,7 +141,9 @@ impl OutsideNode {
     /// [`ServiceFault`].
     pub async fn spender(&self, coin: OutPoint, height: u32) -> Result<Option<OutsideTx>, ServiceFault> {
         let known = self.transactions_since(height).await?;
-        Ok(known.into_iter().find(|known| known.tx.input.iter().any(|input| input.previous_output == coin)))
+        // A node may remember transactions that others have replaced.
+        let spends = |known: &OutsideTx| known.tx.input.iter().any(|input| input.previous_output == coin);
+        Ok(known.into_iter().filter(spends).max_by_key(|known| known.confirmations))
     }
 
     /// The channels that work, or are being made.
@@ -146,7 +159,7 @@ impl OutsideNode {
     /// # Errors
     /// [`ServiceFault`]: it may come about all the same; [`OutsideNode::spender`] tells.
     pub async fn open_channel(&self, peer: &Peer, coin: OutPoint, sat_per_vb: u64) -> Result<(), ServiceFault> {
-        each!(self, node => node.open_channel(peer, coin, sat_per_vb).await).map_err(declined)
+        each!(self, node => node.open_channel(peer, coin, sat_per_vb).await)
     }
 
     /// Sends all that `coin` is worth to an address.
@@ -154,7 +167,7 @@ impl OutsideNode {
     /// # Errors
     /// As for [`OutsideNode::open_channel`].
     pub async fn send_coin(&self, coin: OutPoint, address: &str, sat_per_vb: u64) -> Result<(), ServiceFault> {
-        each!(self, node => node.send_coin(coin, address, sat_per_vb).await).map_err(declined)
+        each!(self, node => node.send_coin(coin, address, sat_per_vb).await)
     }
 }
 
@@ -171,10 +184,10 @@ impl OutsideTx {
     }
 }
 
-/// Nodes have no numbers for why they do not open a channel; their words say it.
-fn declined(fault: ServiceFault) -> ServiceFault {
+/// What the node itself answered. It has no numbers for why it does not open a channel; its words say it.
+pub(super) fn declined(fault: ServiceFault) -> ServiceFault {
     match fault.trouble {
-        Trouble::Unclear if !fault.detail.is_empty() => ServiceFault { trouble: Trouble::Declined, ..fault },
+        Trouble::Unclear => ServiceFault { trouble: Trouble::Declined, ..fault },
         _ => fault,
     }
 }

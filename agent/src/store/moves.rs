@@ -294,7 +294,9 @@ impl MoveRow {
             MoveState::Asked | MoveState::Agreed => true,
             MoveState::Opening => !is_told || is_long,
             MoveState::Sweeping => is_long,
-            MoveState::Returning if self.is_outside() => is_long,
+            // What is on its way back already is waited for.
+            MoveState::Returning if self.is_outside() => is_long && self.channel.is_none(),
+            MoveState::Confirming if self.is_outside() => now.since(self.changed_at) > CONFIRMED_LONG_MS,
             MoveState::Returning => self.kind == MoveKind::Sweep && self.address.is_none(),
             _ => false,
         }
@@ -343,6 +345,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<MoveRow> {
 
 /// A provider that has not agreed within a day will hardly do so.
 pub const ASKED_LONG_MS: u64 = 86_400_000;
+/// A channel at a node outside this process that does not work after two weeks will hardly do so.
+const CONFIRMED_LONG_MS: u64 = 14 * 86_400_000;
 const COLUMNS: &str = "move, kind, state, wallet, service, amount_sat, deposit_sat, aside_sat, cost_max_sat, \
     cost_sat, address, txid, channel, before, fault, asked_ms, changed_ms, way";
 const NAMES: [(MoveState, &str); 10] = [

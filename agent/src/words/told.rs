@@ -336,7 +336,13 @@ mod tests {
         // The engine makes these out of others, for what is paid once only and for moves.
         assert_eq!(
             unsaid,
-            ["told-ask-new-one", "told-not-again", "told-nothing-meanwhile-not-again", "told-tries-not"]
+            [
+                "told-ask-new-one",
+                "told-not-again",
+                "told-nothing-meanwhile-not-again",
+                "told-too-old",
+                "told-tries-not"
+            ]
         );
     }
 

@@ -64,6 +64,7 @@ async fn channels(node: &ClnNode, chain: &OnChain) -> Value {
         let sent = if Some(place) == newest { others.saturating_sub(sum_msat) } else { 0 };
         json!({
             "peer_connected": true,
+            "opener": "local",
             "state": if channel.is_ready { "CHANNELD_NORMAL" } else { "CHANNELD_AWAITING_LOCKIN" },
             "funding_txid": channel.funding.to_string(),
             "to_us_msat": local_msat - sent, "spendable_msat": local_msat - sent, "receivable_msat": 0,

@@ -26,7 +26,7 @@ async fn connect(Json(asked): Json<Value>) -> Response {
 
 pub(super) async fn pending(chain: &OnChain) -> Json<Value> {
     let coming = chain.channels().await.into_iter().filter(|channel| !channel.is_ready);
-    let shown = coming.map(|channel| json!({ "channel": { "channel_point": format!("{}:0", channel.funding) } }));
+    let shown = coming.map(|channel| json!({ "channel": { "channel_point": format!("{}:0", channel.funding), "initiator": "INITIATOR_LOCAL" } }));
     Json(json!({ "pending_open_channels": shown.collect::<Vec<_>>() }))
 }
 

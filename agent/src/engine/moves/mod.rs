@@ -237,7 +237,7 @@ impl Step<'_> {
                 self.end_move(row, MoveState::Undone, "refused")?;
                 Ok(done("It is not waited for any more."))
             }
-            MoveState::Returning if can_be && row.is_outside() => {
+            MoveState::Returning | MoveState::Confirming if can_be && row.is_outside() => {
                 self.leave_outside(row)?;
                 Ok(done(LEFT))
             }

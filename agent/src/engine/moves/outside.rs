@@ -19,8 +19,14 @@ impl Step<'_> {
                 self.tx.put_move(&MoveRow { before: Some(coin), ..row }, self.now.wall)?;
             }
             (MoveStep::NotFunded, MoveState::Confirming) => {
-                let (state, cost_sat) = (MoveState::Opening, row.cost_sat.saturating_sub(self.opening_fee_sat(&row)?));
+                let cost_sat = row.cost_sat.saturating_sub(self.opening_fee_sat(&row)?);
+                // Its owner may have wanted it back, and the channel was quicker.
+                let wanted_back = self.tx.move_parts(row.number)?.iter().any(|part| part.what == RETURNING);
+                let state = if wanted_back { MoveState::Returning } else { MoveState::Opening };
                 self.tx.put_move(&MoveRow { state, channel: None, cost_sat, ..row }, self.now.wall)?;
+            }
+            (MoveStep::ComingBack { txid }, MoveState::Returning) => {
+                self.tx.put_move(&MoveRow { channel: Some(txid.to_string()), ..row }, self.now.wall)?;
             }
             (MoveStep::Funded { txid, fee_sat }, MoveState::Opening | MoveState::Returning | MoveState::Confirming) => {
                 let before_sat = match row.state {
@@ -54,7 +60,11 @@ impl Step<'_> {
 
     /// Its owner does not wait any longer for what lies at the node.
     pub(super) fn leave_outside(&mut self, row: MoveRow) -> Result<(), StoreError> {
-        self.post_outside(&row, Ended { brought: Msat::ZERO, returned_sat: 0, fee_sat: 0 })?;
+        let fee_sat = match row.state {
+            MoveState::Confirming => self.opening_fee_sat(&row)?,
+            _ => 0,
+        };
+        self.post_outside(&row, Ended { brought: Msat::ZERO, returned_sat: 0, fee_sat })?;
         self.end_move(row, MoveState::Undone, "refused")
     }
 
@@ -92,3 +102,5 @@ struct Ended {
 
 /// What the part of a move is called in which its channel was paid for.
 const OPENED: &str = "opened";
+/// ... and in which its owner wanted the money back.
+const RETURNING: &str = "returning";

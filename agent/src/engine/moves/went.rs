@@ -87,6 +87,11 @@ pub enum MoveStep {
     },
     /// Nothing spends that coin any more.
     NotFunded,
+    /// A transaction spends that coin and brings it back to the savings.
+    ComingBack {
+        /// The transaction.
+        txid: Txid,
+    },
     /// The channel made of it works.
     Works {
         /// What it brought to this side, in millisatoshis.
@@ -117,6 +122,7 @@ impl MoveStep {
             MoveStep::AtOutside { .. }
                 | MoveStep::Funded { .. }
                 | MoveStep::NotFunded
+                | MoveStep::ComingBack { .. }
                 | MoveStep::Works { .. }
                 | MoveStep::Astray(_)
                 | MoveStep::CameBack { .. }

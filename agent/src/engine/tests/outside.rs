@@ -66,6 +66,8 @@ fn what_a_deposit_became_is_booked_once_and_sums_to_zero() {
     assert!(went(&mut world, 1, MoveStep::SendingBack("bcrt1p".to_owned())));
     assert!(went(&mut world, 1, funded()), "the channel was quicker");
     assert_eq!(state(&mut world), Some(MoveState::Confirming));
+    assert!(went(&mut world, 1, MoveStep::NotFunded));
+    assert_eq!(state(&mut world), Some(MoveState::Returning), "its owner still wants it back");
 
     let mut world = deposited();
     order(&mut world, Order::UndoMove(1));
@@ -97,7 +99,7 @@ fn what_was_to_make_the_channel_may_change_or_vanish_and_what_does_not_come_back
     assert!(went(&mut world, 1, MoveStep::AtOutside { coin: "other 7".to_owned() }), "after a reorganisation");
     order(&mut world, Order::UndoMove(1));
     assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
-    assert_eq!(state(&mut world), Some(MoveState::Returning), "it is on its way");
+    assert_eq!(state(&mut world), Some(MoveState::Returning), "a day is not over");
     world.wait(DAY + HOUR);
     assert!(matches!(order(&mut world, Order::UndoMove(1)), Verdict::Done(_)));
     assert_eq!((ended(&mut world), on_the_way(&mut world)), ((0, 0, 101_000), 0));

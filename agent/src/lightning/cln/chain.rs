@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::Cln;
 use super::answers::{NORMAL, Row};
-use super::calls::unclear;
-use crate::lightning::outside::{OutsideChannel, OutsideTx, Peer, brought};
+use super::calls::{CallFault, unclear};
+use crate::lightning::outside::{OutsideChannel, OutsideTx, Peer, brought, declined};
 use crate::lightning::trouble::ServiceFault;
 
 impl Cln {
@@ -59,7 +59,8 @@ impl Cln {
                 let now_msat = if is_working { row.msat("to_us_msat")? } else { 0 };
                 let brought = brought(now_msat, msat("out_fulfilled_msat"), msat("in_fulfilled_msat"));
                 let brought = is_working.then_some(brought);
-                Some(OutsideChannel { funding: row.text("funding_txid")?.parse().ok()?, brought })
+                let is_coming = !is_working && row.text("opener") == Some("local");
+                Some(OutsideChannel { funding: row.text("funding_txid")?.parse().ok()?, brought, is_coming })
             });
             channels.collect()
         });
@@ -107,7 +108,10 @@ impl Cln {
     /// A peer at the other end of the world has a say in the answer.
     async fn slow(&self, method: &str, params: &Value) -> Result<(), ServiceFault> {
         let wait = self.calls.remote.waits.pay;
-        self.calls.call_within(method, params, wait).await.map(drop).map_err(|fault| fault.fault())
+        self.calls.call_within(method, params, wait).await.map(drop).map_err(|fault| match fault {
+            CallFault::Rpc(_) => declined(fault.fault()),
+            _ => fault.fault(),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use super::Lnd;
 use super::answers::{fault, number, text};
 use crate::domain::l402::base64_encode;
 use crate::http::Request;
-use crate::lightning::outside::{OutsideChannel, OutsideTx, Peer, brought};
+use crate::lightning::outside::{OutsideChannel, OutsideTx, Peer, brought, declined};
 use crate::lightning::remote::PAGE_BYTES_MAX;
 use crate::lightning::trouble::{ServiceFault, Trouble};
 
@@ -46,7 +46,9 @@ impl Lnd {
         // First those that are being made, so that none is missed in between.
         let answer = self.page_of("/v1/channels/pending").await?;
         let mut channels = read_list(&answer, "pending_open_channels", |pending| {
-            Some(OutsideChannel { funding: funding(pending.get("channel")?)?, brought: None })
+            let channel = pending.get("channel")?;
+            let is_coming = text(channel, "initiator") == Some("INITIATOR_LOCAL");
+            Some(OutsideChannel { funding: funding(channel)?, brought: None, is_coming })
         })?;
         let answer = self.page_of("/v1/channels").await?;
         channels.extend(read_list(&answer, "channels", |channel| {
@@ -54,7 +56,11 @@ impl Lnd {
             let now = number(channel, "local_balance")?.checked_mul(1_000)?;
             let brought = brought(now, msat("total_satoshis_sent")?, msat("total_satoshis_received")?);
             let is_at_rest = number(channel, "unsettled_balance").unwrap_or(0) == 0;
-            Some(OutsideChannel { funding: funding(channel)?, brought: is_at_rest.then_some(brought) })
+            Some(OutsideChannel {
+                funding: funding(channel)?,
+                brought: is_at_rest.then_some(brought),
+                is_coming: false,
+            })
         })?);
         Ok(channels)
     }
@@ -106,7 +112,10 @@ impl Lnd {
 
     /// A peer at the other end of the world has a say in the answer.
     async fn slow(&self, request: Request<'_>) -> Result<Value, ServiceFault> {
-        self.ask(request.within(self.remote.waits.pay)).await
+        self.send(request.within(self.remote.waits.pay)).await?.map_err(|refusal| match refusal.is_from_lnd() {
+            true => declined(refusal.fault()),
+            false => refusal.fault(),
+        })
     }
 }
 

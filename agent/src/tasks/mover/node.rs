@@ -1,6 +1,7 @@
 //! The step that is due of a move to or from the built-in node.
 
 use super::Mover;
+use crate::domain::refill::node_fee_max_sat;
 use crate::lightning::node::{Channel, NodeFunds, NodeService};
 use crate::store::{MoveKind, MoveRow, MoveState};
 use crate::tasks::Unanswered;
@@ -57,6 +58,12 @@ impl Mover {
             (MoveState::Arriving, _) => self.await_arrival(open, &funds).await,
             (MoveState::Asked | MoveState::Done | MoveState::Undone, _) => Ok(()),
         }
+    }
+
+    /// Whether what the node would pay to the chain now is more than the owner has agreed to, or not known.
+    pub(super) fn is_dearer(&self, open: &MoveRow, virtual_bytes: u64) -> bool {
+        let cost = self.sat_per_vb().map(|rate| open.cost_sat.saturating_add(node_fee_max_sat(virtual_bytes, rate)));
+        cost.is_none_or(|cost| cost > open.cost_max_sat)
     }
 
     /// What came to an address of the savings, if this is the transaction that was waited for; it counts as part of the move

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bitcoin::{Network, Txid};
 
 use super::{Mover, RefillView};
-use crate::domain::refill::node_fee_max_sat;
 use crate::engine::MoveStep;
 use crate::store::{MoveRow, MoveState};
 use crate::tasks::Unanswered;
@@ -99,7 +98,7 @@ impl Mover {
         let Some(open) = open.filter(|open| open.number == number) else { return Ok(()) };
         let why = match open.state {
             // Confirmed or not, its peer has a say there.
-            MoveState::Confirming if open.is_outside() => return Ok(()),
+            MoveState::Confirming if open.is_outside() => SLOW_CHANNEL,
             MoveState::Paying => SLOW_PAYING,
             MoveState::Confirming | MoveState::Arriving | MoveState::Returning => SLOW,
             _ => return Ok(()),
@@ -137,12 +136,6 @@ impl Mover {
     pub(super) fn sat_per_vb(&self) -> Option<u64> {
         let view = self.treasury.as_ref()?.view();
         (!view.fees.is_guess || self.settings.config().network == Network::Regtest).then(|| view.fees.hour.max(1))
-    }
-
-    /// Whether what the node would pay to the chain now is more than the owner has agreed to, or not known.
-    pub(super) fn is_dearer(&self, open: &MoveRow, virtual_bytes: u64) -> bool {
-        let cost = self.sat_per_vb().map(|rate| open.cost_sat.saturating_add(node_fee_max_sat(virtual_bytes, rate)));
-        cost.is_none_or(|cost| cost > open.cost_max_sat)
     }
 
     /// Has the savings ask the chain, not too often.
@@ -203,6 +196,8 @@ const UNWANTED: &str = "The rule that it came from was removed. Nothing was move
 const UNANSWERED: &str = "You did not answer in time. Nothing was moved; you are asked again.";
 const SLOW_PAYING: &str = "The chain has not confirmed it for six hours. You can make the transaction faster, on the page of your \
     savings; if it never comes through, nothing is lost.";
+const SLOW_CHANNEL: &str = "The channel was paid for six hours ago and does not work yet. It goes on by itself once it does; if it \
+    lasts, look at the node itself.";
 const SLOW: &str = "The chain has not confirmed it for six hours. It goes on by itself once it has; nothing is lost.";
 pub(super) const OTHER_SAVINGS: &str =
     "The savings that this move is about are not in the settings any more; put them back to let it end.";

@@ -9,8 +9,8 @@ use super::open::{DEARER, NO_RATE, OTHER_SAVINGS, PAUSE};
 use super::{LATER, Mover, RefillView};
 use crate::domain::refill::{Need, OPENING_VB, RefillRule, node_fee_max_sat};
 use crate::engine::MoveStep;
-use crate::lightning::ServiceFault;
 use crate::lightning::outside::{OutsideNode, OutsideTx, Peer};
+use crate::lightning::{ServiceFault, Trouble};
 use crate::store::{MoveKind, MoveRow, MoveState, NewMove};
 use crate::tasks::Unanswered;
 use crate::treasury::{Asked, For, Treasury};
@@ -34,8 +34,11 @@ impl Mover {
             Err(why) => Err(why.to_owned()),
             Ok(savings) => match node.try_out().await {
                 Err(fault) => Err(fault.to_string()),
-                Ok(channels) if channels.iter().any(|channel| channel.brought.is_none()) => Err(PENDING.to_owned()),
-                Ok(_) => self.plan_deposit(&savings, sat).await?,
+                Ok(channels) if channels.iter().any(|channel| channel.is_coming) => Err(PENDING.to_owned()),
+                Ok(channels) => {
+                    let kept_sat = node.kept_sat(channels.len().saturating_add(1));
+                    self.plan_deposit(&savings, sat, kept_sat).await?
+                }
             },
         };
         let begun = match planned {
@@ -56,16 +59,21 @@ impl Mover {
     }
 
     /// All of the deposit goes into the channel but for what the node keeps, so that and the fee are deposited on top.
-    async fn plan_deposit(&self, savings: &Treasury, amount_sat: u64) -> Result<Result<NewMove, String>, Unanswered> {
+    async fn plan_deposit(
+        &self,
+        savings: &Treasury,
+        amount_sat: u64,
+        kept_sat: u64,
+    ) -> Result<Result<NewMove, String>, Unanswered> {
         let Some(sat_per_vb) = self.sat_per_vb() else { return Ok(Err(NO_RATE.to_owned())) };
         let node_fee_sat = node_fee_max_sat(OPENING_VB, sat_per_vb);
-        let deposit_sat = amount_sat.saturating_add(node_fee_sat).saturating_add(KEPT_SAT);
+        let deposit_sat = amount_sat.saturating_add(node_fee_sat).saturating_add(kept_sat);
         Ok(self.own_fee_max_sat(savings, deposit_sat, sat_per_vb).await?.map(|own_fee_sat| NewMove {
             kind: MoveKind::Refill,
             wallet: savings.view().id,
             amount_sat,
             deposit_sat,
-            aside_sat: KEPT_SAT,
+            aside_sat: kept_sat,
             cost_max_sat: own_fee_sat.saturating_add(node_fee_sat),
             address: None,
         }))
@@ -174,7 +182,9 @@ impl Mover {
             self.stuck(open, NO_PEER).await?;
             return Ok(Ok(()));
         };
-        if self.is_dearer(open, OPENING_VB) {
+        // It is told at which rate, so there is no margin for what it estimates itself.
+        let is_dearer = |rate: u64| open.cost_sat.saturating_add(OPENING_VB.saturating_mul(rate)) > open.cost_max_sat;
+        if self.sat_per_vb().is_some_and(is_dearer) {
             self.stuck(open, DEARER).await?;
             return Ok(Ok(()));
         }
@@ -185,7 +195,11 @@ impl Mover {
         };
         let peer = Peer { key, address };
         if let Err(fault) = node.open_channel(&peer, coin.outpoint, sat_per_vb).await {
-            self.stuck(open, &format!("The channel was not opened; it is tried again. {fault}")).await?;
+            let why = match fault.trouble {
+                Trouble::Declined | Trouble::Permission => "The channel was not opened; it is tried again.",
+                _ => "It is not certain yet whether the channel is opened; the node is looked at again.",
+            };
+            self.stuck(open, &format!("{why} {fault}")).await?;
         }
         Ok(Ok(()))
     }
@@ -286,6 +300,13 @@ impl Mover {
         if !self.may_try() {
             return Ok(Ok(()));
         }
+        let percent = self.settings.config().refill.as_ref().map_or(PERCENT_MAX, |rule| rule.fee_share_max_percent);
+        let is_dearer =
+            |rate: u64| BACK_VB.saturating_mul(rate).saturating_mul(100) > open.deposit_sat.saturating_mul(percent);
+        if self.sat_per_vb().is_some_and(is_dearer) {
+            self.stuck(open, DEAR_BACK).await?;
+            return Ok(Ok(()));
+        }
         let sat_per_vb = match self.may_spend_coin(open, node, &coin).await? {
             Ok(Some(sat_per_vb)) => sat_per_vb,
             Ok(None) => return Ok(Ok(())),
@@ -306,6 +327,9 @@ impl Mover {
         }
         self.look(open);
         let txid = spender.tx.compute_txid();
+        if open.channel.as_ref() != Some(&txid.to_string()) {
+            self.note(open, MoveStep::ComingBack { txid }).await?;
+        }
         let arrival = self.arrivals(open, savings).await?.into_iter().find(|arrival| arrival.txid == txid);
         let Some(arrival) = arrival.filter(|arrival| arrival.height.is_some()) else { return Ok(Ok(())) };
         if self.counts(open, &arrival).await? {
@@ -355,6 +379,7 @@ fn script(address: &str) -> Option<ScriptBuf> {
     Some(address.assume_checked().script_pubkey())
 }
 
+const DEAR_BACK: &str = "Network fees would take too much of it now; it goes back once they fall.";
 const PENDING: &str = "A channel is being made; nothing is moved until it works.";
 const NO_PEER: &str = "Nobody is set to open a channel to; fill in whom, with your marks.";
 const WAITS: &str = "The node cannot be asked now; the move waits until it can.";
@@ -362,13 +387,13 @@ const IN_USE: &str =
     "The deposit is at the node and is being used there just now; the move goes on once it is clear for what.";
 const ELSEWHERE: &str = "What was deposited at the node was not made into a channel that works. It is not counted as \
     spending money; look at the node itself for what became of it.";
+/// One coin to one address.
+const BACK_VB: u64 = 150;
+const PERCENT_MAX: u64 = 100;
 /// Blocks do not come faster than that for long, in ms.
 const FAST_BLOCK_MS: u64 = 300_000;
 /// The node and the savings' source may not know the same blocks.
 const APART_BLOCKS: u32 = 144;
-/// What a node keeps for the closing of a channel where it has nothing beside it yet: Core Lightning's `min-emergency-msat`;
-/// LND's is smaller.
-const KEPT_SAT: u64 = 25_000;
 /// No channel wants more than a few; and a node that has it shows it, asked so often in a row.
 const LOST_BLOCKS: u32 = 144;
 const MISSED_MAX: u32 = 20;
