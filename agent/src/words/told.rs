@@ -333,7 +333,8 @@ mod tests {
             }
         }
         unsaid.sort_unstable();
-        // The engine makes these out of others, for what is paid once only and for moves.
+        // The engine makes these out of others, for what is paid once only and for moves; what a wallet does not offer is
+        // named where that is said.
         assert_eq!(
             unsaid,
             [

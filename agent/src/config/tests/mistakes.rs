@@ -263,6 +263,14 @@ fn wallet_settings_are_checked() {
     case(&chain("cookie_file = \"c\""), 2, "lightning.node.chain.cookie_file", "known: source, url");
 }
 
+#[test]
+fn a_value_that_cannot_be_read_and_is_extended_is_said_to_be_wrong() {
+    for text in ["==\n.=", "web =\nweb.listen = \"\"\n", "[lightning]\nnode = ,\n[lightning.node.chain]\n"] {
+        let problems = Config::parse(text).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.text.contains("cannot be read")), "{text}: {problems:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_reader(text in "\\PC{0,200}") {
