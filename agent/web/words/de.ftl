@@ -989,6 +989,7 @@ moves-takes-sweep = Das braucht eine Transaktion der Chain, meist eine Stunde. D
 moves-takes-outside = Das braucht zwei Transaktionen der Chain, und der Kanal noch einige Blöcke mehr: meist zwei bis drei Stunden. Bis dahin kann nichts davon ausgegeben werden.
 moves-yes = Ja, { $amount } umbuchen
 moves-undo = Zurückholen
+moves-leave = Nicht länger darauf warten: es bleibt beim Knoten
 moves-undo-note = Was beim Knoten ist, geht zurück in die Ersparnisse. Das kostet die Gebühr einer weiteren Transaktion.
 moves-marks = Ihre Marken
 moves-marks-note = Ausgabegeld wird auf die Mitte zwischen beiden gebracht. Steht in beiden nichts, bewegt sich nichts. Die Grenzen einer Umbuchung und eines Monats stehen in kilosat.toml unter [refill].

@@ -989,6 +989,7 @@ moves-takes-sweep = It takes one transaction of the chain, most often an hour. M
 moves-takes-outside = It takes two transactions of the chain, and the channel some blocks more: most often two to three hours. Until then nothing of it can be spent.
 moves-yes = Yes, move { $amount }
 moves-undo = Take it back
+moves-leave = Wait for it no longer: it stays at the node
 moves-undo-note = What is at the node goes back to the savings. That costs the fee of one more transaction.
 moves-marks = Your marks
 moves-marks-note = Spending money is brought to the middle between both. Nothing written in both means that nothing moves. The limits of one move and of a month stand in kilosat.toml, under [refill].

@@ -42,7 +42,7 @@ impl Step<'_> {
                 self.post_outside(&row, Ended { brought, returned_sat: 0, fee_sat })?;
                 self.end_move(row, MoveState::Done, "done")?;
             }
-            (MoveStep::Astray(why), MoveState::Opening | MoveState::Confirming | MoveState::Returning) => {
+            (MoveStep::Astray(why), MoveState::Confirming) => {
                 let fee_sat = self.opening_fee_sat(&row)?;
                 self.post_outside(&row, Ended { brought: Msat::ZERO, returned_sat: 0, fee_sat })?;
                 self.end_move(MoveRow { fault: Some(why), ..row }, MoveState::Undone, "undone")?;

@@ -74,6 +74,7 @@ impl Mover {
     }
 }
 
+pub(super) const PENDING: &str = "A channel is being made; nothing is moved until it works.";
 pub(super) const NO_SAVINGS: &str = "There are no savings on the chain here.";
 const WATCHED: &str = "The key of your savings is not on this device, so it cannot fill the spending money up.";
 pub(super) const BEGUN: Duration = Duration::from_secs(1);

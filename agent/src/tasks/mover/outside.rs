@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bitcoin::{Address, Network, OutPoint, ScriptBuf, TxOut};
 
-use super::begin::{BEGUN, RESTS};
+use super::begin::{BEGUN, PENDING, RESTS};
 use super::open::{DEARER, NO_RATE, OTHER_SAVINGS, PAUSE};
 use super::{LATER, Mover, RefillView};
 use crate::domain::refill::{Need, OPENING_VB, RefillRule, node_fee_max_sat};
@@ -380,7 +380,6 @@ fn script(address: &str) -> Option<ScriptBuf> {
 }
 
 const DEAR_BACK: &str = "Network fees would take too much of it now; it goes back once they fall.";
-const PENDING: &str = "A channel is being made; nothing is moved until it works.";
 const NO_PEER: &str = "Nobody is set to open a channel to; fill in whom, with your marks.";
 const WAITS: &str = "The node cannot be asked now; the move waits until it can.";
 const IN_USE: &str =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::begin::{BEGUN, NO_SAVINGS, RESTS};
+use super::begin::{BEGUN, NO_SAVINGS, PENDING, RESTS};
 use super::open::NO_RATE;
 use super::{Mover, RefillView, SOON};
 use crate::domain::refill::{Need, OPENING_VB, RefillRule, SPLICE_VB, SweepTo, node_fee_max_sat};
@@ -103,7 +103,6 @@ pub(super) fn widest(funds: &NodeFunds) -> Option<&Channel> {
     funds.channels.iter().filter(|channel| channel.is_usable).max_by_key(|channel| channel.spendable_sat)
 }
 
-const PENDING: &str = "A channel is being made; nothing is moved until it works.";
 const NO_LSP: &str = "The node has no LSP to open a channel to.";
 const NO_CHANNEL: &str = "No channel that works now holds enough to take something out of it.";
 /// Nobody can spend less.

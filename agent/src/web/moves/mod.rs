@@ -63,6 +63,11 @@ impl MovesPage {
         self.t.say(&format!("moves-part-{}", part.what))
     }
 
+    /// Whether undoing it leaves what was moved where it is.
+    fn leaves(&self, moved: &MoveView) -> bool {
+        self.is_filled && ["returning", "confirming"].contains(&moved.state.as_str())
+    }
+
     fn is_done(&self, moved: &MoveView) -> bool {
         moved.state == "done"
     }
